@@ -1,0 +1,76 @@
+#include "otlp/common/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *weir_strerror(int code) {
+    switch (code) {
+    case 0: return "success";
+    case WEIR_E_INVALID: return "invalid argument";
+    case WEIR_E_NO_MEMORY: return "out of memory";
+    case WEIR_E_TOO_LARGE: return "over a bound";
+    case WEIR_E_SYNTAX: return "syntax error";
+    case WEIR_E_NOT_FOUND: return "not found";
+    case WEIR_E_IO: return "input/output error";
+    case WEIR_E_TIMEOUT: return "timed out";
+    case WEIR_E_UNSUPPORTED: return "not built in";
+    case WEIR_E_CLOSED: return "closed before";
+    default: return "unknown error";
+    }
+}
+
+/* A peer's or user's text inside a message must not break the promise of one line. */
+static void keep_one_line(char *message) {
+    for (char *c = message; *c != '\0'; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+            *c = ' ';
+        }
+    }
+}
+
+static void fill(weir_error_detail *detail, int code, int os_error, const char *format, va_list arguments) {
+    if (detail == NULL || detail->size < sizeof *detail) {
+        return;
+    }
+    detail->code = code;
+    detail->os_error = os_error;
+    detail->position = 0;
+    detail->line = 0;
+    vsnprintf(detail->message, sizeof detail->message, format, arguments);
+    size_t n = strlen(detail->message);
+    if (os_error != 0 && n < sizeof detail->message) {
+        char text[96] = "";
+        const char *said = strerror_r(os_error, text, sizeof text); /* GNU form: may point elsewhere */
+        snprintf(detail->message + n, sizeof detail->message - n, ": %s", said);
+    }
+    keep_one_line(detail->message);
+}
+
+int error_set(weir_error_detail *detail, int code, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fill(detail, code, 0, format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+int error_set_os(weir_error_detail *detail, int code, int os_error, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fill(detail, code, os_error, format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+int error_set_at(weir_error_detail *detail, int code, uint64_t position, uint64_t line, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fill(detail, code, 0, format, arguments);
+    va_end(arguments);
+    if (detail != NULL && detail->size >= sizeof *detail) {
+        detail->position = position;
+        detail->line = line;
+    }
+    return code;
+}

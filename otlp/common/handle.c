@@ -1,0 +1,87 @@
+#include "otlp/common/handle.h"
+
+#include "otlp/common/alloc.h"
+#include "otlp/common/lock.h"
+
+struct handle_slot *_Atomic handle_chunks[HANDLE_MAX_SLOTS / HANDLE_CHUNK_SLOTS];
+
+static const uint32_t NO_SLOT = UINT32_MAX;
+
+/* lock guards first_free, n_slots and the next_free of every slot. */
+static struct lock lock;
+static uint32_t first_free = UINT32_MAX;
+static uint32_t n_slots;
+static _Atomic uint64_t n_stale;
+
+static struct handle_slot *slot_at(uint32_t index) {
+    struct handle_slot *chunk = atomic_load_explicit(&handle_chunks[index >> HANDLE_CHUNK_BITS], memory_order_relaxed);
+    return &chunk[index & (HANDLE_CHUNK_SLOTS - 1)];
+}
+
+/* A slot never used before; chunks are made on demand and never freed. */
+static struct handle_slot *take_unused(void) {
+    if (n_slots == HANDLE_MAX_SLOTS) {
+        return NULL;
+    }
+    if (n_slots % HANDLE_CHUNK_SLOTS == 0) {
+        struct handle_slot *chunk = mem_zalloc(HANDLE_CHUNK_SLOTS * sizeof *chunk);
+        if (chunk == NULL) {
+            return NULL;
+        }
+        atomic_store_explicit(&handle_chunks[n_slots >> HANDLE_CHUNK_BITS], chunk, memory_order_release);
+    }
+    struct handle_slot *slot = slot_at(n_slots);
+    slot->index = n_slots++;
+    return slot;
+}
+
+struct handle_slot *handle_slot_new(enum handle_kind kind, void *object) {
+    lock_take(&lock);
+    struct handle_slot *slot;
+    if (first_free != NO_SLOT) {
+        slot = slot_at(first_free);
+        first_free = slot->next_free;
+    } else {
+        slot = take_unused();
+    }
+    if (slot != NULL) {
+        atomic_store_explicit(&slot->object, object, memory_order_relaxed);
+        atomic_store_explicit(&slot->kind, (uint32_t)kind, memory_order_relaxed);
+    }
+    lock_give(&lock);
+    return slot;
+}
+
+void handle_slot_free(struct handle_slot *slot) {
+    if (slot == NULL) {
+        return;
+    }
+    if (atomic_load_explicit(&slot->generation, memory_order_relaxed) & 1) {
+        handle_end(slot);
+    }
+    lock_take(&lock);
+    atomic_store_explicit(&slot->kind, HANDLE_FREE, memory_order_relaxed);
+    atomic_store_explicit(&slot->object, NULL, memory_order_relaxed);
+    slot->next_free = first_free;
+    first_free = slot->index;
+    lock_give(&lock);
+}
+
+void handle_count_stale(void) {
+    atomic_fetch_add_explicit(&n_stale, 1, memory_order_relaxed);
+}
+
+uint64_t handle_n_stale(void) {
+    return atomic_load_explicit(&n_stale, memory_order_relaxed);
+}
+
+enum handle_kind handle_kind_of(const void *handle) {
+    static const enum handle_kind kinds[] = {HANDLE_OTLP_SPAN, HANDLE_APP,  HANDLE_CALL,
+                                             HANDLE_STEP,      HANDLE_SPAN, HANDLE_STREAM};
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
+        if (handle_peek(kinds[i], handle) != NULL) {
+            return kinds[i];
+        }
+    }
+    return HANDLE_FREE;
+}

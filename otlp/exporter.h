@@ -1,0 +1,74 @@
+/*
+ * The exporter: one thread that takes full segments to a transport, retries what may be retried, and
+ * counts what became of every span.
+ *
+ * It knows nothing of spans' contents nor of HTTP. Its waits and deadlines use CLOCK_MONOTONIC; the
+ * replaceable clock is for the times in spans only. All signals are blocked in its thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <weir/otlp.h>
+
+#include "otlp/common/log.h"
+#include "otlp/segment.h"
+
+struct exporter;
+
+struct exporter_options {
+    weir_transport transport; /* owned by the exporter once exporter_start succeeded */
+    struct segment_pool *pool;
+    struct logger *logger;
+    uint64_t timeout_ns;        /* one segment, retries included; 0: no limit */
+    uint64_t schedule_delay_ns; /* from exporter_nudge to the collection of what is open */
+    /*
+     * Hands every open segment that holds spans to exporter_push. Called by the exporter's thread,
+     * or by the thread in exporter_flush or exporter_stop, with no lock held.
+     */
+    void (*collect)(void *data);
+    void *collect_data;
+};
+
+/* *out is set last. WEIR_E_NO_MEMORY, WEIR_E_IO (no thread could be started). */
+int exporter_start(const struct exporter_options *options, struct exporter **out,
+                   weir_error_detail *detail);
+
+/* Takes a segment that is full or collected; never waits. Any thread. */
+void exporter_push(struct exporter *exporter, struct segment *segment);
+
+/*
+ * Says that a span now waits in a segment that was empty: it will be collected after the schedule
+ * delay at the latest. Cheap when that is known already. Any thread.
+ */
+void exporter_nudge(struct exporter *exporter);
+
+/* Says that memory is short: what is open is to be collected at once. Never waits. Any thread. */
+void exporter_hurry(struct exporter *exporter);
+
+/*
+ * Collects and sends everything that was pushed until now, waiting until the deadline. 0,
+ * WEIR_E_TIMEOUT, or WEIR_E_IO when some of it was given up meanwhile. Any thread, many at once.
+ */
+int exporter_flush(struct exporter *exporter, uint64_t deadline_ns);
+
+/*
+ * Flushes, ends the thread, destroys the transport and frees, by the deadline whatever the peer does.
+ * What is left is counted as dropped (shutdown deadline); *counts (optional) gets the final counters.
+ * 0, or WEIR_E_TIMEOUT when spans were lost to the deadline.
+ */
+struct exporter_counts;
+int exporter_stop(struct exporter *exporter, uint64_t deadline_ns, struct exporter_counts *counts);
+
+/* Spans by fate. taken = in_flight + acknowledged + rejected + the dropped ones. */
+struct exporter_counts {
+    uint64_t taken; /* left the queue: their export began, or they were dropped from the queue */
+    uint64_t in_flight;
+    uint64_t acknowledged;
+    uint64_t rejected;
+    uint64_t dropped[WEIR_N_DROP_CAUSES];
+    uint64_t requests;
+    uint64_t retries;
+};
+void exporter_get_counts(struct exporter *exporter, struct exporter_counts *out);

@@ -1,0 +1,46 @@
+/*
+ * Spans for the layers above, by plain pointer: the caller (the lifecycle bridge) knows that its
+ * span is live, so nothing is checked. weir_otlp_span_… in <weir/otlp.h> is the checked door to the
+ * same functions.
+ *
+ * A span is encoded while it is built: attributes, events and links each go into their region of one
+ * pooled block on set; the end adds the fixed fields and copies the whole into the thread's open
+ * segment. One thread at a time for a span. No function here fails: what does not fit is counted.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weir/otlp.h>
+
+struct otlp_span;
+
+struct span_start {
+    const char *name; /* NUL-terminated; invalid UTF-8 is repaired */
+    weir_otlp_kind kind;
+    const weir_otlp_context *parent;  /* NULL or invalid: root */
+    const weir_otlp_context *context; /* ids to use instead of new ones; NULL: new */
+    uint64_t unix_ns;                 /* start */
+};
+
+/* NULL when the parent was not sampled, or memory is short (counted). */
+struct otlp_span *span_begin(weir_otlp_tracer *tracer, const struct span_start *start);
+
+/* A key set before is replaced and comes last. `value` may hold WEIR_VALUE_JSON leaves. */
+void span_set(struct otlp_span *span, const char *key, const weir_value *value);
+void span_add_event(struct otlp_span *span, uint64_t unix_ns, const char *name,
+                    const weir_key_value *attributes, size_t n_attributes);
+void span_add_link(struct otlp_span *span, const weir_otlp_link *link);
+void span_set_status(struct otlp_span *span, weir_otlp_status status, const char *description);
+void span_set_name(struct otlp_span *span, const char *name);
+
+/* Its own context, as a parent for others. trace_state is borrowed until the span's end. */
+weir_otlp_context span_context(const struct otlp_span *span);
+
+/* Hands the span to the pipeline; the pointer is dead afterwards. */
+void span_end(struct otlp_span *span, uint64_t unix_ns);
+
+/* The clock that spans without a time of their own use. */
+const weir_clock *otlp_clock(const weir_otlp *otlp);

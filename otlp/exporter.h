@@ -1,6 +1,6 @@
 /*
- * The exporter: one thread that takes full segments to a transport, retries what may be retried, and
- * counts what became of every span.
+ * The exporter: one thread that takes full segments to a transport, retries what may be retried,
+ * and counts what became of every span.
  *
  * It knows nothing of spans' contents nor of HTTP. Its waits and deadlines use CLOCK_MONOTONIC; the
  * replaceable clock is for the times in spans only. All signals are blocked in its thread.
@@ -54,9 +54,9 @@ void exporter_hurry(struct exporter *exporter);
 int exporter_flush(struct exporter *exporter, uint64_t deadline_ns);
 
 /*
- * Flushes, ends the thread, destroys the transport and frees, by the deadline whatever the peer does.
- * What is left is counted as dropped (shutdown deadline); *counts (optional) gets the final counters.
- * 0, or WEIR_E_TIMEOUT when spans were lost to the deadline.
+ * Flushes, ends the thread, destroys the transport and frees, by the deadline whatever the peer
+ * does. What is left is counted as dropped (shutdown deadline); *counts (optional) gets the final
+ * counters. 0, or WEIR_E_TIMEOUT when spans were lost to the deadline.
  */
 struct exporter_counts;
 int exporter_stop(struct exporter *exporter, uint64_t deadline_ns, struct exporter_counts *counts);

@@ -3,9 +3,10 @@
  * span is live, so nothing is checked. weir_otlp_span_… in <weir/otlp.h> is the checked door to the
  * same functions.
  *
- * A span is encoded while it is built: attributes, events and links each go into their region of one
- * pooled block on set; the end adds the fixed fields and copies the whole into the thread's open
- * segment. One thread at a time for a span. No function here fails: what does not fit is counted.
+ * A span is encoded while it is built: attributes, events and links each go into their region of
+ * one pooled block on set; the end adds the fixed fields and copies the whole into the thread's
+ * open segment. One thread at a time for a span. No function here fails: what does not fit is
+ * counted.
  */
 #pragma once
 

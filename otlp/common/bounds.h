@@ -4,6 +4,6 @@
 #pragma once
 
 enum {
-    JSON_MAX_DEPTH = 64,           /* nesting of JSON text and of values; deeper is refused */
-    HANDLE_MAX_SLOTS = 1 << 22,    /* handles alive at once in a process, of all kinds */
+    JSON_MAX_DEPTH = 64,        /* nesting of JSON text and of values; deeper is refused */
+    HANDLE_MAX_SLOTS = 1 << 22, /* handles alive at once in a process, of all kinds */
 };

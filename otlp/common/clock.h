@@ -36,5 +36,6 @@ static inline struct clock_anchor clock_anchor_take(const weir_clock *clock) {
 
 /* Wall time of a monotonic moment (before or after the anchor). */
 static inline uint64_t clock_anchor_unix(const struct clock_anchor *anchor, uint64_t monotonic_ns) {
-    return anchor->unix_ns + (monotonic_ns - anchor->monotonic_ns); /* unsigned arithmetic wraps both ways */
+    return anchor->unix_ns +
+           (monotonic_ns - anchor->monotonic_ns); /* unsigned arithmetic wraps both ways */
 }

@@ -1,5 +1,6 @@
 /*
- * Environment variables by OpenTelemetry's parse rules (conformance D2-D8). An empty value is unset.
+ * Environment variables by OpenTelemetry's parse rules (conformance D2-D8). An empty value is
+ * unset.
  */
 #pragma once
 
@@ -12,8 +13,8 @@
 const char *env_text(const char *name);
 
 /*
- * A decimal number of at least `least`; false when unset, or, with a warning, when it does not parse
- * or is smaller.
+ * A decimal number of at least `least`; false when unset, or, with a warning, when it does not
+ * parse or is smaller.
  */
 bool env_number(const char *name, uint64_t least, uint64_t *out, struct logger *logger);
 

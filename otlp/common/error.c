@@ -29,7 +29,8 @@ static void keep_one_line(char *message) {
     }
 }
 
-static void fill(weir_error_detail *detail, int code, int os_error, const char *format, va_list arguments) {
+static void fill(weir_error_detail *detail, int code, int os_error, const char *format,
+                 va_list arguments) {
     if (detail == NULL || detail->size < sizeof *detail) {
         return;
     }
@@ -41,7 +42,8 @@ static void fill(weir_error_detail *detail, int code, int os_error, const char *
     size_t n = strlen(detail->message);
     if (os_error != 0 && n < sizeof detail->message) {
         char text[96] = "";
-        const char *said = strerror_r(os_error, text, sizeof text); /* GNU form: may point elsewhere */
+        const char *said =
+            strerror_r(os_error, text, sizeof text); /* GNU form: may point elsewhere */
         snprintf(detail->message + n, sizeof detail->message - n, ": %s", said);
     }
     keep_one_line(detail->message);
@@ -63,7 +65,8 @@ int error_set_os(weir_error_detail *detail, int code, int os_error, const char *
     return code;
 }
 
-int error_set_at(weir_error_detail *detail, int code, uint64_t position, uint64_t line, const char *format, ...) {
+int error_set_at(weir_error_detail *detail, int code, uint64_t position, uint64_t line,
+                 const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     fill(detail, code, 0, format, arguments);

@@ -14,7 +14,8 @@ static uint32_t n_slots;
 static _Atomic uint64_t n_stale;
 
 static struct handle_slot *slot_at(uint32_t index) {
-    struct handle_slot *chunk = atomic_load_explicit(&handle_chunks[index >> HANDLE_CHUNK_BITS], memory_order_relaxed);
+    struct handle_slot *chunk =
+        atomic_load_explicit(&handle_chunks[index >> HANDLE_CHUNK_BITS], memory_order_relaxed);
     return &chunk[index & (HANDLE_CHUNK_SLOTS - 1)];
 }
 
@@ -28,7 +29,8 @@ static struct handle_slot *take_unused(void) {
         if (chunk == NULL) {
             return NULL;
         }
-        atomic_store_explicit(&handle_chunks[n_slots >> HANDLE_CHUNK_BITS], chunk, memory_order_release);
+        atomic_store_explicit(&handle_chunks[n_slots >> HANDLE_CHUNK_BITS], chunk,
+                              memory_order_release);
     }
     struct handle_slot *slot = slot_at(n_slots);
     slot->index = n_slots++;

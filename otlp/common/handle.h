@@ -2,9 +2,9 @@
  * Handles: opaque values that stay safe to use after what they stood for has ended.
  *
  * A handle is a slot index and a generation in the bits of a pointer that nobody dereferences. Each
- * use compares the generation, so a stale, foreign or invented handle is told apart without touching
- * freed memory. Slots live as long as the process. An object keeps its slot for life and gets a new
- * handle each time it is used again, so pooled objects cost no lock here.
+ * use compares the generation, so a stale, foreign or invented handle is told apart without
+ * touching freed memory. Slots live as long as the process. An object keeps its slot for life and
+ * gets a new handle each time it is used again, so pooled objects cost no lock here.
  */
 #pragma once
 
@@ -34,13 +34,18 @@ struct handle_slot {
     uint32_t next_free;
 };
 
-enum { HANDLE_CHUNK_BITS = 10, HANDLE_CHUNK_SLOTS = 1 << HANDLE_CHUNK_BITS, HANDLE_INDEX_BITS = 22 };
+enum {
+    HANDLE_CHUNK_BITS = 10,
+    HANDLE_CHUNK_SLOTS = 1 << HANDLE_CHUNK_BITS,
+    HANDLE_INDEX_BITS = 22
+};
 _Static_assert(1 << HANDLE_INDEX_BITS == HANDLE_MAX_SLOTS, "the index has room for every slot");
 _Static_assert(sizeof(void *) == 8, "a handle holds a 22-bit index and a 32-bit generation");
 
 extern struct handle_slot *_Atomic handle_chunks[HANDLE_MAX_SLOTS / HANDLE_CHUNK_SLOTS];
 
-/* A slot for an object, with no live handle yet. NULL when memory is short or all slots are taken. */
+/* A slot for an object, with no live handle yet. NULL when memory is short or all slots are taken.
+ */
 struct handle_slot *handle_slot_new(enum handle_kind kind, void *object);
 /* Gives the slot back; its handles stay stale for ever. NULL is fine. */
 void handle_slot_free(struct handle_slot *slot);
@@ -68,7 +73,8 @@ uint64_t handle_n_stale(void);
 static inline void *handle_peek(enum handle_kind kind, const void *handle) {
     uintptr_t bits = (uintptr_t)handle;
     uint32_t index = (uint32_t)(bits & (HANDLE_MAX_SLOTS - 1));
-    struct handle_slot *chunk = atomic_load_explicit(&handle_chunks[index >> HANDLE_CHUNK_BITS], memory_order_acquire);
+    struct handle_slot *chunk =
+        atomic_load_explicit(&handle_chunks[index >> HANDLE_CHUNK_BITS], memory_order_acquire);
     if (UNLIKELY(handle == NULL || chunk == NULL)) {
         return NULL;
     }

@@ -35,11 +35,13 @@ static uint64_t mix(uint64_t *state) {
     return z ^ z >> 31;
 }
 
-/* Only for a kernel that gives nothing (a sandbox without the call): distinct, if guessable, ids. */
+/* Only for a kernel that gives nothing (a sandbox without the call): distinct, if guessable, ids.
+ */
 static void seed_without_kernel(struct generator *g) {
     struct timespec now = {0};
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    uint64_t state = (uint64_t)now.tv_nsec ^ (uint64_t)now.tv_sec << 30 ^ (uint64_t)getpid() << 44 ^ (uintptr_t)g;
+    uint64_t state = (uint64_t)now.tv_nsec ^ (uint64_t)now.tv_sec << 30 ^ (uint64_t)getpid() << 44 ^
+                     (uintptr_t)g;
     for (int i = 0; i < 4; i++) {
         g->s[i] = mix(&state);
     }
@@ -88,7 +90,8 @@ void id_new_span(uint8_t out[8]) {
 }
 
 void id_new_trace(uint8_t out[16]) {
-    id_new_span(out); /* a zero half is as unlikely as a zero span id; redrawing it costs no randomness */
+    id_new_span(
+        out); /* a zero half is as unlikely as a zero span id; redrawing it costs no randomness */
     uint64_t word = id_random();
     memcpy(out + 8, &word, 8);
 }
@@ -97,6 +100,7 @@ void id_new_uuid(char out[37]) {
     uint64_t high = id_random(), low = id_random();
     high = (high & ~UINT64_C(0xf000)) | UINT64_C(0x4000);
     low = (low & ~(UINT64_C(3) << 62)) | UINT64_C(2) << 62;
-    snprintf(out, 37, "%08x-%04x-%04x-%04x-%012llx", (unsigned)(high >> 32), (unsigned)(high >> 16 & 0xffff),
-             (unsigned)(high & 0xffff), (unsigned)(low >> 48), (unsigned long long)(low & UINT64_C(0xffffffffffff)));
+    snprintf(out, 37, "%08x-%04x-%04x-%04x-%012llx", (unsigned)(high >> 32),
+             (unsigned)(high >> 16 & 0xffff), (unsigned)(high & 0xffff), (unsigned)(low >> 48),
+             (unsigned long long)(low & UINT64_C(0xffffffffffff)));
 }

@@ -51,7 +51,8 @@ static uint64_t has_special(uint64_t word) {
     return found & tops;
 }
 
-/* The first byte from `at` on that is special, or n_bytes. Strings are most of a log: eight bytes at a time. */
+/* The first byte from `at` on that is special, or n_bytes. Strings are most of a log: eight bytes
+ * at a time. */
 static size_t find_special(const char *text, size_t n_bytes, size_t at) {
     while (n_bytes - at >= 8) {
         uint64_t word;
@@ -233,7 +234,8 @@ static int open_bracket(struct json_cursor *c, struct brackets *open, bool objec
     return 0;
 }
 
-/* Behind a value: closes what ends here. 1 when another value is due, 0 when the outermost has ended. */
+/* Behind a value: closes what ends here. 1 when another value is due, 0 when the outermost has
+ * ended. */
 static int close_brackets(struct json_cursor *c, struct brackets *open) {
     while (open->depth > 0) {
         bool object = open->objects & 1;
@@ -245,7 +247,8 @@ static int close_brackets(struct json_cursor *c, struct brackets *open) {
             return error != 0 ? error : 1;
         }
         if (ch != (object ? '}' : ']')) {
-            return fault(c, ch < 0 ? "the text ends inside an object or array" : "neither a comma nor a closing bracket");
+            return fault(c, ch < 0 ? "the text ends inside an object or array"
+                                   : "neither a comma nor a closing bracket");
         }
         c->at++;
         open->objects >>= 1;
@@ -254,7 +257,8 @@ static int close_brackets(struct json_cursor *c, struct brackets *open) {
     return 0;
 }
 
-/* Opens a bracket and passes the key of a first member. 1: a value is due; 2: it was empty, a value has ended. */
+/* Opens a bracket and passes the key of a first member. 1: a value is due; 2: it was empty, a value
+ * has ended. */
 static int enter_nested(struct json_cursor *c, struct brackets *open, bool object) {
     int error = open_bracket(c, open, object);
     if (error != 0) {
@@ -396,7 +400,8 @@ int weir_json_check(const char *text, size_t n_bytes, weir_error_detail *detail)
 
 /* ---- decoding ---- */
 
-/* The code point of the \u escape at `text` (at the backslash), pairs joined; *n_used gets its bytes. */
+/* The code point of the \u escape at `text` (at the backslash), pairs joined; *n_used gets its
+ * bytes. */
 static unsigned unicode_escape(const char *text, size_t n_bytes, size_t *n_used) {
     unsigned first = (unsigned)hex4(text + 2);
     *n_used = 6;
@@ -456,7 +461,8 @@ bool json_string_is(struct json_slice string, const char *text) {
     struct buf decoded;
     buf_init(&decoded, string.n_bytes * 3);
     json_append_decoded(&decoded, string);
-    bool same = buf_error(&decoded) == 0 && decoded.n_bytes == length && memcmp(decoded.data, text, length) == 0;
+    bool same = buf_error(&decoded) == 0 && decoded.n_bytes == length &&
+                memcmp(decoded.data, text, length) == 0;
     buf_deinit(&decoded);
     return same;
 }
@@ -481,7 +487,8 @@ bool json_to_int64(struct json_slice number, int64_t *out) {
     for (; at < number.n_bytes; at++) {
         int digit = number.text[at] - '0';
         if (digit < 0 || digit > 9 || __builtin_mul_overflow(value, 10, &value) ||
-            __builtin_sub_overflow(value, digit, &value)) { /* counts downwards: INT64_MIN has no positive twin */
+            __builtin_sub_overflow(value, digit,
+                                   &value)) { /* counts downwards: INT64_MIN has no positive twin */
             return false;
         }
     }

@@ -19,7 +19,15 @@ struct json_slice {
     size_t n_bytes;
 };
 
-enum json_kind { JSON_NONE, JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_kind {
+    JSON_NONE,
+    JSON_NULL,
+    JSON_BOOL,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+};
 
 struct json_cursor {
     const char *text;
@@ -38,8 +46,8 @@ static inline struct json_cursor json_cursor_over(const char *text, size_t n_byt
 enum json_kind json_kind_of(struct json_slice value);
 
 /*
- * Passes over white space and one value; *out (optional) gets it. 0; WEIR_E_SYNTAX; WEIR_E_TOO_LARGE
- * (nested too deep).
+ * Passes over white space and one value; *out (optional) gets it. 0; WEIR_E_SYNTAX;
+ * WEIR_E_TOO_LARGE (nested too deep).
  */
 int json_skip(struct json_cursor *cursor, struct json_slice *out);
 
@@ -64,7 +72,8 @@ bool json_string_is(struct json_slice string, const char *text);
  */
 void json_append_decoded(struct buf *out, struct json_slice string);
 
-/* The decoded text as an owned string, cut at the first U+0000; NULL when memory is short. mem_free. */
+/* The decoded text as an owned string, cut at the first U+0000; NULL when memory is short.
+ * mem_free. */
 char *json_decode_text(struct json_slice string);
 
 /* An integer without fraction or exponent that fits. */
@@ -72,5 +81,6 @@ bool json_to_int64(struct json_slice number, int64_t *out);
 /* Any number, NaN and the infinities included; independent of the locale. */
 bool json_to_double(struct json_slice number, double *out);
 
-/* Appends a value (known to be valid) with the white space outside its strings removed and ill-formed UTF-8 repaired. */
+/* Appends a value (known to be valid) with the white space outside its strings removed and
+ * ill-formed UTF-8 repaired. */
 void json_append_compact(struct buf *out, struct json_slice value);

@@ -21,7 +21,8 @@ static bool is_plain(uint8_t byte, enum json_form form) {
 
 static void write_unit(struct buf *out, unsigned unit) {
     static const char hex[] = "0123456789abcdef";
-    const char text[6] = {'\\', 'u', hex[unit >> 12 & 15], hex[unit >> 8 & 15], hex[unit >> 4 & 15], hex[unit & 15]};
+    const char text[6] = {
+        '\\', 'u', hex[unit >> 12 & 15], hex[unit >> 8 & 15], hex[unit >> 4 & 15], hex[unit & 15]};
     buf_append(out, text, sizeof text);
 }
 
@@ -36,7 +37,8 @@ static void write_code_point(struct buf *out, unsigned code_point) {
 }
 
 static void write_escape(struct buf *out, char byte) {
-    static const char letters[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r', ['"'] = '"', ['\\'] = '\\'};
+    static const char letters[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f',
+                                   ['\r'] = 'r', ['"'] = '"',  ['\\'] = '\\'};
     uint8_t index = (uint8_t)byte;
     if (index < sizeof letters && letters[index] != '\0') {
         buf_append_byte(out, '\\');
@@ -86,10 +88,12 @@ void json_write_string(struct buf *out, const char *text, size_t n_bytes, enum j
 }
 
 void json_write_base64(struct buf *out, const uint8_t *data, size_t n_bytes) {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t at = 0; at < n_bytes; at += 3) {
         size_t left = n_bytes - at;
-        uint32_t group = (uint32_t)data[at] << 16 | (left > 1 ? (uint32_t)data[at + 1] << 8 : 0) | (left > 2 ? data[at + 2] : 0);
+        uint32_t group = (uint32_t)data[at] << 16 | (left > 1 ? (uint32_t)data[at + 1] << 8 : 0) |
+                         (left > 2 ? data[at + 2] : 0);
         uint8_t *four = buf_reserve(out, 4);
         if (four == NULL) {
             return;
@@ -316,7 +320,9 @@ static void write_nested(struct buf *out, const weir_value *value, enum json_for
         return;
     }
     switch (value->kind) {
-    case WEIR_VALUE_STRING: json_write_string(out, value->as.string.bytes, value->as.string.n_bytes, form); break;
+    case WEIR_VALUE_STRING:
+        json_write_string(out, value->as.string.bytes, value->as.string.n_bytes, form);
+        break;
     case WEIR_VALUE_BOOL: buf_append_text(out, value->as.boolean ? "true" : "false"); break;
     case WEIR_VALUE_INT: json_write_int(out, value->as.integer); break;
     case WEIR_VALUE_DOUBLE: json_write_double(out, value->as.number, form); break;
@@ -327,7 +333,9 @@ static void write_nested(struct buf *out, const weir_value *value, enum json_for
         break;
     case WEIR_VALUE_ARRAY: write_array(out, value, form, depth); break;
     case WEIR_VALUE_MAP: write_map(out, value, form, depth); break;
-    case WEIR_VALUE_JSON: write_leaf(out, value->as.string.bytes, value->as.string.n_bytes, form); break;
+    case WEIR_VALUE_JSON:
+        write_leaf(out, value->as.string.bytes, value->as.string.n_bytes, form);
+        break;
     case WEIR_VALUE_EMPTY:
     default: buf_append_text(out, "null"); break;
     }

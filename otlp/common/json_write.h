@@ -1,5 +1,6 @@
 /*
- * Writing JSON text: strings, numbers, and whole values, in the two spellings that Burr's files use.
+ * Writing JSON text: strings, numbers, and whole values, in the two spellings that Burr's files
+ * use.
  */
 #pragma once
 

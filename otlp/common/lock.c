@@ -7,7 +7,8 @@
 
 void lock_wait(struct lock *lock) {
     while (atomic_exchange_explicit(&lock->state, 2, memory_order_acquire) != 0) {
-        (void)syscall(SYS_futex, &lock->state, FUTEX_WAIT_PRIVATE, 2, NULL, NULL, 0); /* EINTR, EAGAIN: look again */
+        (void)syscall(SYS_futex, &lock->state, FUTEX_WAIT_PRIVATE, 2, NULL, NULL,
+                      0); /* EINTR, EAGAIN: look again */
     }
 }
 

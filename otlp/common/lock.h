@@ -1,8 +1,10 @@
 /*
- * A small mutual-exclusion lock: four bytes, no initialiser beyond zero, one atomic operation to take
- * and one to give back when nobody waits. Waiters sleep in the kernel. Held for short, bounded work.
+ * A small mutual-exclusion lock: four bytes, no initialiser beyond zero, one atomic operation to
+ * take and one to give back when nobody waits. Waiters sleep in the kernel. Held for short, bounded
+ * work.
  *
- * pthread_mutex_t costs about twice as much where it is taken for every event, and ten times the room.
+ * pthread_mutex_t costs about twice as much where it is taken for every event, and ten times the
+ * room.
  */
 #pragma once
 

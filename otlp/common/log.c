@@ -48,18 +48,21 @@ static bool may_print(struct logger *logger, enum log_cause cause) {
     weir_clock clock = clock_system();
     uint64_t now = clock_monotonic(&clock);
     uint64_t next = atomic_load_explicit(&logger->next_ns[cause], memory_order_relaxed);
-    return now >= next && atomic_compare_exchange_strong(&logger->next_ns[cause], &next, now + QUIET_NS);
+    return now >= next &&
+           atomic_compare_exchange_strong(&logger->next_ns[cause], &next, now + QUIET_NS);
 }
 
 static void print(const char *level, const char *message) {
     char line[640];
     int n = snprintf(line, sizeof line, "weir: %s: %s\n", level, message);
     size_t n_bytes = MIN((size_t)MAX(n, 0), sizeof line - 1);
-    ssize_t written = write(STDERR_FILENO, line, n_bytes); /* one call: lines of threads do not mix */
-    (void)written;                                         /* nowhere left to say it */
+    ssize_t written =
+        write(STDERR_FILENO, line, n_bytes); /* one call: lines of threads do not mix */
+    (void)written;                           /* nowhere left to say it */
 }
 
-void logger_say(struct logger *logger, weir_log_level level, enum log_cause cause, const char *format, ...) {
+void logger_say(struct logger *logger, weir_log_level level, enum log_cause cause,
+                const char *format, ...) {
     if (level > logger->level || (logger->fn == NULL && level > WEIR_LOG_WARN)) {
         return;
     }

@@ -36,5 +36,5 @@ struct logger {
 void logger_init(struct logger *logger, weir_log_fn *fn, void *data, weir_log_level level);
 
 /* Says one line. Keeps errno. Any thread. */
-void logger_say(struct logger *logger, weir_log_level level, enum log_cause cause, const char *format, ...)
-    PRINTF_FORMAT(4, 5);
+void logger_say(struct logger *logger, weir_log_level level, enum log_cause cause,
+                const char *format, ...) PRINTF_FORMAT(4, 5);

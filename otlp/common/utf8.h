@@ -8,16 +8,19 @@
 
 #include "otlp/common/buf.h"
 
-/* True when all bytes are well-formed UTF-8 (no surrogates, nothing over U+10FFFF, shortest forms). */
+/* True when all bytes are well-formed UTF-8 (no surrogates, nothing over U+10FFFF, shortest forms).
+ */
 bool utf8_is_valid(const char *text, size_t n_bytes);
 
 /* The length of the longest valid beginning. */
 size_t utf8_valid_prefix(const char *text, size_t n_bytes);
 
-/* Appends the text with each ill-formed piece replaced by one U+FFFD (the maximal-subpart rule of Unicode). */
+/* Appends the text with each ill-formed piece replaced by one U+FFFD (the maximal-subpart rule of
+ * Unicode). */
 void utf8_append_repaired(struct buf *out, const char *text, size_t n_bytes);
 
-/* How many bytes the first max_chars characters of valid text take (a limit counts characters, E46). */
+/* How many bytes the first max_chars characters of valid text take (a limit counts characters,
+ * E46). */
 size_t utf8_prefix_of_chars(const char *text, size_t n_bytes, size_t max_chars);
 
 /* Writes one code point (a scalar value) to out; returns its bytes, 1 to 4. */

@@ -5,13 +5,14 @@
  * dereference them. They carry their context, so there is no "current span" and no thread-local
  * state. NULL, stale and ended handles are counted no-ops, also after weir_close.
  *
- * Threads: a handle may be used from any thread, by one thread at a time; siblings at the same time.
- * Nothing here waits for the network but weir_flush and weir_close, and these return by their
+ * Threads: a handle may be used from any thread, by one thread at a time; siblings at the same
+ * time. Nothing here waits for the network but weir_flush and weir_close, and these return by their
  * deadline. Handles begun before fork() are stale in the child, the weir and its apps excepted.
  *
- * Strings are NUL-terminated UTF-8 and copied; invalid UTF-8 is repaired (U+FFFD). JSON text must be
- * one JSON value; NaN and Infinity are refused. What is refused or lost is counted: weir_get_stats.
- * The rules of order, of the four streaming modes and of every hook: bridge/README.md.
+ * Strings are NUL-terminated UTF-8 and copied; invalid UTF-8 is repaired (U+FFFD). JSON text must
+ * be one JSON value; NaN and Infinity are refused. What is refused or lost is counted:
+ * weir_get_stats. The rules of order, of the four streaming modes and of every hook:
+ * bridge/README.md.
  */
 #pragma once
 
@@ -51,7 +52,8 @@ typedef enum weir_streaming_mode {
     WEIR_STREAMING_CHUNK_SPANS,
     WEIR_STREAMING_SINGLE_AND_CHUNK_SPANS
 } weir_streaming_mode;
-/* The mode of a name (`single_span`, `event`, `chunk_spans`, `single_and_chunk_spans` or `both`). 0, or WEIR_E_INVALID. */
+/* The mode of a name (`single_span`, `event`, `chunk_spans`, `single_and_chunk_spans` or `both`).
+ * 0, or WEIR_E_INVALID. */
 WEIR_API int weir_streaming_mode_parse(const char *name, weir_streaming_mode *out);
 /* The name of a mode; "default" for 0, NULL for what is none. */
 WEIR_API const char *weir_streaming_mode_name(weir_streaming_mode mode);
@@ -98,8 +100,8 @@ typedef enum weir_pull_outcome {
 } weir_pull_outcome;
 
 /*
- * One lifecycle event. Strings and values are borrowed for the call. Which fields a hook fills is in
- * the table of bridge/README.md; the others are 0 or NULL.
+ * One lifecycle event. Strings and values are borrowed for the call. Which fields a hook fills is
+ * in the table of bridge/README.md; the others are 0 or NULL.
  */
 typedef struct weir_lifecycle_event {
     size_t size;
@@ -118,7 +120,8 @@ typedef struct weir_lifecycle_event {
     const char *const *span_dependencies; /* NULL-terminated; NULL: none */
     const weir_key_value *attributes;
     size_t n_attributes;
-    uint64_t item_index;       /* generate hooks: of the pull; post_stream_item: of the item; both from 0 */
+    uint64_t
+        item_index; /* generate hooks: of the pull; post_stream_item: of the item; both from 0 */
     weir_pull_outcome outcome; /* post_stream_generate */
     const weir_value *item;    /* NULL: none, or not given */
     uint64_t stream_initialize_unix_ns;
@@ -126,7 +129,7 @@ typedef struct weir_lifecycle_event {
     const weir_graph *graph;
     const weir_pointer *parent, *spawning_parent;
 } weir_lifecycle_event;
-#define WEIR_LIFECYCLE_EVENT(...) \
+#define WEIR_LIFECYCLE_EVENT(...)                                                                  \
     ((struct weir_lifecycle_event){.size = sizeof(struct weir_lifecycle_event), __VA_ARGS__})
 
 /* 0, or negative: counted, and logged once per adapter; the other adapters still run. */
@@ -134,8 +137,9 @@ typedef int weir_hook_fn(void *data, const weir_lifecycle_event *event);
 
 /*
  * An integrator's own receiver of events: a table whose NULL members are skipped. Called on the
- * thread of the event, with no lock held, after the tracker and the OTLP bridge, in the order given.
- * A hook may call weir; those events reach the other adapters only. C++ exceptions must not leave it.
+ * thread of the event, with no lock held, after the tracker and the OTLP bridge, in the order
+ * given. A hook may call weir; those events reach the other adapters only. C++ exceptions must not
+ * leave it.
  */
 typedef struct weir_adapter {
     size_t size;
@@ -161,34 +165,36 @@ typedef struct weir_adapter {
 
 typedef struct weir_options {
     size_t size;
-    const char *service_name;         /* beats otlp->service_name; NULL: that, or its default */
-    const char *project;              /* burr.project; names the tracker's folder; NULL: "default" */
+    const char *service_name; /* beats otlp->service_name; NULL: that, or its default */
+    const char *project;      /* burr.project; names the tracker's folder; NULL: "default" */
     weir_streaming_mode streaming_mode;
-    bool burr_exact;                  /* spans and files as the reference makes them: bridge/README.md */
-    const weir_otlp_options *otlp;    /* NULL: defaults and environment */
+    bool burr_exact; /* spans and files as the reference makes them: bridge/README.md */
+    const weir_otlp_options *otlp; /* NULL: defaults and environment */
     bool otlp_off;
-    const char *tracker_dir;          /* "~/.burr" is accepted; NULL: WEIR_TRACKER_DIR; both unset: no tracker */
-    uint32_t file_mode;               /* of the tracker's files; 0: 0600 */
-    const char *tracer_name;          /* scope of the spans; NULL: "weir.bridge" */
-    uint32_t chunk_span_every;        /* chunk spans for pulls 0, k, 2k …; 0: all */
-    uint32_t chunk_span_min_ms;       /* none for shorter pulls; 0: all */
-    uint32_t chunk_span_max;          /* the first so many of a stream; 0: all */
+    const char
+        *tracker_dir;   /* "~/.burr" is accepted; NULL: WEIR_TRACKER_DIR; both unset: no tracker */
+    uint32_t file_mode; /* of the tracker's files; 0: 0600 */
+    const char *tracer_name;             /* scope of the spans; NULL: "weir.bridge" */
+    uint32_t chunk_span_every;           /* chunk spans for pulls 0, k, 2k …; 0: all */
+    uint32_t chunk_span_min_ms;          /* none for shorter pulls; 0: all */
+    uint32_t chunk_span_max;             /* the first so many of a stream; 0: all */
     const weir_adapter *const *adapters; /* tables are copied */
     size_t n_adapters;
-    const weir_clock *clock;          /* NULL: otlp->clock, or the system's; copied */
-    weir_log_fn *log;                 /* NULL: otlp->log, or warnings to stderr, one line a cause a minute */
+    const weir_clock *clock; /* NULL: otlp->clock, or the system's; copied */
+    weir_log_fn *log;        /* NULL: otlp->log, or warnings to stderr, one line a cause a minute */
     void *log_data;
     weir_log_level log_level;
 } weir_options;
 #define WEIR_OPTIONS(...) ((struct weir_options){.size = sizeof(struct weir_options), __VA_ARGS__})
 
 /*
- * Opens. *out is set last and untouched on failure; end it with weir_close. `options` NULL: defaults.
- * WEIR_E_INVALID (detail names the option), WEIR_E_NO_MEMORY, WEIR_E_IO, WEIR_E_UNSUPPORTED (HTTP is
- * not built in and no other output is given).
+ * Opens. *out is set last and untouched on failure; end it with weir_close. `options` NULL:
+ * defaults. WEIR_E_INVALID (detail names the option), WEIR_E_NO_MEMORY, WEIR_E_IO,
+ * WEIR_E_UNSUPPORTED (HTTP is not built in and no other output is given).
  */
 WEIR_API int weir_open(const weir_options *options, weir **out, weir_error_detail *detail);
-/* Sends what has ended until now, at most timeout_ms. 0, WEIR_E_TIMEOUT, or WEIR_E_IO (given up). NULL: 0. */
+/* Sends what has ended until now, at most timeout_ms. 0, WEIR_E_TIMEOUT, or WEIR_E_IO (given up).
+ * NULL: 0. */
 WEIR_API int weir_flush(weir *w, uint32_t timeout_ms);
 /*
  * Ends what is open, flushes, frees; returns within timeout_ms whatever the peer does. 0, or
@@ -200,25 +206,28 @@ WEIR_API int weir_close(weir *w, uint32_t timeout_ms);
 typedef struct weir_stats {
     size_t size;
     weir_otlp_stats otlp;
-    uint64_t stale_handles;  /* calls with a handle that had ended, or never was one (process-wide) */
-    uint64_t out_of_order;   /* calls ignored because their order made no sense */
-    uint64_t refused_json;   /* JSON that did not parse, or was no object where one is needed */
+    uint64_t
+        stale_handles;     /* calls with a handle that had ended, or never was one (process-wide) */
+    uint64_t out_of_order; /* calls ignored because their order made no sense */
+    uint64_t refused_json; /* JSON that did not parse, or was no object where one is needed */
     uint64_t refused_values; /* attributes without a key, names that are NULL */
     uint64_t left_open;      /* steps, spans, streams and calls still open when their app ended */
     uint64_t no_memory;      /* begins that failed for want of memory */
     uint64_t tracker_written, tracker_lost; /* records */
-    uint64_t adapter_faults; /* hooks of adapters that returned a negative number */
+    uint64_t adapter_faults;                /* hooks of adapters that returned a negative number */
 } weir_stats;
 /* Fills *out as far as its .size goes. NULL w: zeros, but for stale_handles. */
 WEIR_API void weir_get_stats(weir *w, weir_stats *out);
 
 /*
  * For bindings that have hooks of their own: takes one event, finds its object by the ids in it (or
- * makes it, on begin hooks) and goes the same way as the calls below, under the same rules of order.
+ * makes it, on begin hooks) and goes the same way as the calls below, under the same rules of
+ * order.
  */
 WEIR_API void weir_emit(weir *w, const weir_lifecycle_event *event);
 
-/* A tracer of the same pipeline, for spans of the host's own. NULL when OTLP is off. Owned by `w`. */
+/* A tracer of the same pipeline, for spans of the host's own. NULL when OTLP is off. Owned by `w`.
+ */
 WEIR_API weir_otlp_tracer *weir_tracer(weir *w, const char *name, const char *version);
 
 /* ---- apps ---- */
@@ -232,13 +241,14 @@ typedef struct weir_app_options {
     const weir_graph *graph;       /* copied */
     const weir_pointer *parent;    /* fork: where the state was loaded from */
     const weir_pointer *spawning_parent;
-    weir_step *spawning_step;      /* instead of ids: a step of an app of the same weir */
-    const char *traceparent;       /* remote parent of the calls' spans */
+    weir_step *spawning_step; /* instead of ids: a step of an app of the same weir */
+    const char *traceparent;  /* remote parent of the calls' spans */
     const char *tracestate;
     bool has_first_sequence_id;
-    int64_t first_sequence_id;     /* else the state's __SEQUENCE_ID + 1, else 0 */
+    int64_t first_sequence_id; /* else the state's __SEQUENCE_ID + 1, else 0 */
 } weir_app_options;
-#define WEIR_APP_OPTIONS(...) ((struct weir_app_options){.size = sizeof(struct weir_app_options), __VA_ARGS__})
+#define WEIR_APP_OPTIONS(...)                                                                      \
+    ((struct weir_app_options){.size = sizeof(struct weir_app_options), __VA_ARGS__})
 /* NULL when it could not be made: a bad id (logged), no memory, w NULL. `options` may be NULL. */
 WEIR_API weir_app *weir_app_new(weir *w, const weir_app_options *options);
 /* Ends what is open in it (counted). */
@@ -252,20 +262,25 @@ typedef struct weir_call_options {
     size_t size;
     bool parallel; /* a call of its own, although another call of the app is open */
 } weir_call_options;
-#define WEIR_CALL_OPTIONS(...) ((struct weir_call_options){.size = sizeof(struct weir_call_options), __VA_ARGS__})
-/* A call begun while another one of the app is open is silent: no span, its steps belong to the outer one. */
+#define WEIR_CALL_OPTIONS(...)                                                                     \
+    ((struct weir_call_options){.size = sizeof(struct weir_call_options), __VA_ARGS__})
+/* A call begun while another one of the app is open is silent: no span, its steps belong to the
+ * outer one. */
 WEIR_API weir_call *weir_call_begin(weir_app *app, weir_method method);
-WEIR_API weir_call *weir_call_begin_with(weir_app *app, weir_method method, const weir_call_options *options);
+WEIR_API weir_call *weir_call_begin_with(weir_app *app, weir_method method,
+                                         const weir_call_options *options);
 WEIR_API void weir_call_end(weir_call *call, const weir_error *error);
 
 typedef struct weir_step_options {
     size_t size;
-    bool streams; /* says that a stream will begin; the graph's action may say so too */
+    bool streams;       /* says that a stream will begin; the graph's action may say so too */
     const char *inputs; /* JSON object; NULL: {} */
     const weir_value *inputs_value; /* instead of text */
 } weir_step_options;
-#define WEIR_STEP_OPTIONS(...) ((struct weir_step_options){.size = sizeof(struct weir_step_options), __VA_ARGS__})
-WEIR_API weir_step *weir_step_begin(weir_call *call, const char *action, const weir_step_options *options);
+#define WEIR_STEP_OPTIONS(...)                                                                     \
+    ((struct weir_step_options){.size = sizeof(struct weir_step_options), __VA_ARGS__})
+WEIR_API weir_step *weir_step_begin(weir_call *call, const char *action,
+                                    const weir_step_options *options);
 
 typedef struct weir_step_result {
     size_t size;
@@ -275,7 +290,8 @@ typedef struct weir_step_result {
     const weir_value *state_value;
     const weir_error *error;
 } weir_step_result;
-#define WEIR_STEP_RESULT(...) ((struct weir_step_result){.size = sizeof(struct weir_step_result), __VA_ARGS__})
+#define WEIR_STEP_RESULT(...)                                                                      \
+    ((struct weir_step_result){.size = sizeof(struct weir_step_result), __VA_ARGS__})
 /* `result` may be NULL: no result, no new state, no error. */
 WEIR_API void weir_step_end(weir_step *step, const weir_step_result *result);
 /* -1 for a stale handle. */
@@ -283,8 +299,10 @@ WEIR_API int64_t weir_step_sequence_id(weir_step *step);
 
 /* ---- spans and attributes; the calls without underscore are below ---- */
 
-WEIR_API weir_span *weir_step_span_begin(weir_step *parent, const char *name, const char *const *dependencies);
-WEIR_API weir_span *weir_span_span_begin(weir_span *parent, const char *name, const char *const *dependencies);
+WEIR_API weir_span *weir_step_span_begin(weir_step *parent, const char *name,
+                                         const char *const *dependencies);
+WEIR_API weir_span *weir_span_span_begin(weir_span *parent, const char *name,
+                                         const char *const *dependencies);
 WEIR_API void weir_span_end(weir_span *span);
 
 WEIR_API void weir_set_string_(weir_handle *target, const char *key, const char *value);
@@ -294,8 +312,10 @@ WEIR_API void weir_set_uint_(weir_handle *target, const char *key, uint64_t valu
 WEIR_API void weir_set_double_(weir_handle *target, const char *key, double value);
 WEIR_API void weir_set_value_(weir_handle *target, const char *key, weir_value value);
 WEIR_API void weir_set_json_(weir_handle *target, const char *key, const char *json);
-WEIR_API void weir_set_all_(weir_handle *target, const weir_key_value *attributes, size_t n_attributes);
-WEIR_API void weir_event_(weir_handle *target, const char *name, const weir_key_value *attributes, size_t n_attributes);
+WEIR_API void weir_set_all_(weir_handle *target, const weir_key_value *attributes,
+                            size_t n_attributes);
+WEIR_API void weir_event_(weir_handle *target, const char *name, const weir_key_value *attributes,
+                          size_t n_attributes);
 WEIR_API void weir_set_error_(weir_handle *target, const weir_error *error);
 WEIR_API bool weir_traceparent_(weir_handle *handle, char out[56]);
 WEIR_API weir_otlp_context weir_context_(weir_handle *handle);
@@ -323,12 +343,11 @@ WEIR_API void weir_stream_end(weir_stream *stream);
 /*
  * The calls that take a step or a span (`target`), or any handle:
  *
- *   weir_set(target, key, value)         value: text, number, weir_value. In C11 `true` is an int: for
- *                                        booleans use weir_set_bool (C++ tells them apart)
- *   weir_set_bool / _int / _uint / _double / _string / _value (target, key, value)
- *   weir_set_json(target, key, json)     text checked and taken as JSON
- *   weir_set_all(target, {"k", value}, …)  several in one record of time (C; in C++ a braced list)
- *   weir_event(target, name, attributes, n_attributes)   an event on its OTLP span
+ *   weir_set(target, key, value)         value: text, number, weir_value. In C11 `true` is an int:
+ * for booleans use weir_set_bool (C++ tells them apart) weir_set_bool / _int / _uint / _double /
+ * _string / _value (target, key, value) weir_set_json(target, key, json)     text checked and taken
+ * as JSON weir_set_all(target, {"k", value}, …)  several in one record of time (C; in C++ a braced
+ * list) weir_event(target, name, attributes, n_attributes)   an event on its OTLP span
  *   weir_set_error(target, error)        ERROR status on its OTLP span; NULL: nothing
  *   weir_span_begin(parent, name, dependencies)          parent: a step or a span
  *   weir_traceparent(handle, out)        of the span that a span opened below it now would have as
@@ -360,17 +379,18 @@ WEIR_API void weir_stream_end(weir_stream *stream);
 #define weir_set_double(target, key, value) weir_set_double_(WEIR_TARGET_(target), (key), (value))
 #define weir_set_value(target, key, value) weir_set_value_(WEIR_TARGET_(target), (key), (value))
 #define weir_set_json(target, key, json) weir_set_json_(WEIR_TARGET_(target), (key), (json))
-#define weir_set_all(target, ...)                                                        \
-    weir_set_all_(WEIR_TARGET_(target), (const weir_key_value[]){__VA_ARGS__},           \
+#define weir_set_all(target, ...)                                                                  \
+    weir_set_all_(WEIR_TARGET_(target), (const weir_key_value[]){__VA_ARGS__},                     \
                   sizeof((const weir_key_value[]){__VA_ARGS__}) / sizeof(weir_key_value))
-#define weir_event(target, name, attributes, n_attributes) \
+#define weir_event(target, name, attributes, n_attributes)                                         \
     weir_event_(WEIR_TARGET_(target), (name), (attributes), (n_attributes))
 #define weir_set_error(target, error) weir_set_error_(WEIR_TARGET_(target), (error))
 #define weir_traceparent(handle, out) weir_traceparent_(WEIR_ANY_(handle), (out))
 #define weir_context(handle) weir_context_(WEIR_ANY_(handle))
-#define weir_span_begin(parent, name, dependencies)                                              \
-    _Generic((parent), weir_step *: weir_step_span_begin, weir_span *: weir_span_span_begin)(    \
-        (parent), (name), (dependencies))
+#define weir_span_begin(parent, name, dependencies)                                                \
+    _Generic((parent), weir_step *                                                                 \
+             : weir_step_span_begin, weir_span *                                                   \
+             : weir_span_span_begin)((parent), (name), (dependencies))
 
 /* End on leaving the scope; after an explicit end they do nothing. Only the stream's abandons. */
 static inline void weir_cleanup_call_(weir_call **call) {

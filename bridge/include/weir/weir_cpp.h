@@ -9,18 +9,38 @@
 /* Gives weir::options() …; a namespace of this name would clash with the handle type. */
 struct weir {
     weir() = delete;
-    static weir_options options() { return sized<weir_options>(); }
-    static weir_otlp_options otlp_options() { return sized<weir_otlp_options>(); }
-    static weir_app_options app_options() { return sized<weir_app_options>(); }
-    static weir_call_options call_options() { return sized<weir_call_options>(); }
-    static weir_step_options step_options() { return sized<weir_step_options>(); }
-    static weir_step_result step_result() { return sized<weir_step_result>(); }
-    static weir_adapter adapter() { return sized<weir_adapter>(); }
-    static weir_stats stats() { return sized<weir_stats>(); }
-    static weir_load_options load_options() { return sized<weir_load_options>(); }
-    static weir_lifecycle_event lifecycle_event() { return sized<weir_lifecycle_event>(); }
+    static weir_options options() {
+        return sized<weir_options>();
+    }
+    static weir_otlp_options otlp_options() {
+        return sized<weir_otlp_options>();
+    }
+    static weir_app_options app_options() {
+        return sized<weir_app_options>();
+    }
+    static weir_call_options call_options() {
+        return sized<weir_call_options>();
+    }
+    static weir_step_options step_options() {
+        return sized<weir_step_options>();
+    }
+    static weir_step_result step_result() {
+        return sized<weir_step_result>();
+    }
+    static weir_adapter adapter() {
+        return sized<weir_adapter>();
+    }
+    static weir_stats stats() {
+        return sized<weir_stats>();
+    }
+    static weir_load_options load_options() {
+        return sized<weir_load_options>();
+    }
+    static weir_lifecycle_event lifecycle_event() {
+        return sized<weir_lifecycle_event>();
+    }
 
-private:
+  private:
     template <class T> static T sized() {
         T value{};
         value.size = sizeof value;
@@ -28,13 +48,27 @@ private:
     }
 };
 
-inline weir_handle *weir_target_(weir_step *handle) { return reinterpret_cast<weir_handle *>(handle); }
-inline weir_handle *weir_target_(weir_span *handle) { return reinterpret_cast<weir_handle *>(handle); }
-inline weir_handle *weir_any_(weir_app *handle) { return reinterpret_cast<weir_handle *>(handle); }
-inline weir_handle *weir_any_(weir_call *handle) { return reinterpret_cast<weir_handle *>(handle); }
-inline weir_handle *weir_any_(weir_step *handle) { return reinterpret_cast<weir_handle *>(handle); }
-inline weir_handle *weir_any_(weir_span *handle) { return reinterpret_cast<weir_handle *>(handle); }
-inline weir_handle *weir_any_(weir_stream *handle) { return reinterpret_cast<weir_handle *>(handle); }
+inline weir_handle *weir_target_(weir_step *handle) {
+    return reinterpret_cast<weir_handle *>(handle);
+}
+inline weir_handle *weir_target_(weir_span *handle) {
+    return reinterpret_cast<weir_handle *>(handle);
+}
+inline weir_handle *weir_any_(weir_app *handle) {
+    return reinterpret_cast<weir_handle *>(handle);
+}
+inline weir_handle *weir_any_(weir_call *handle) {
+    return reinterpret_cast<weir_handle *>(handle);
+}
+inline weir_handle *weir_any_(weir_step *handle) {
+    return reinterpret_cast<weir_handle *>(handle);
+}
+inline weir_handle *weir_any_(weir_span *handle) {
+    return reinterpret_cast<weir_handle *>(handle);
+}
+inline weir_handle *weir_any_(weir_stream *handle) {
+    return reinterpret_cast<weir_handle *>(handle);
+}
 
 template <class T> inline void weir_set(T *target, const char *key, const char *value) {
     weir_set_string_(weir_target_(target), key, value);
@@ -75,7 +109,8 @@ template <class T> inline void weir_set_value(T *target, const char *key, weir_v
 template <class T> inline void weir_set_json(T *target, const char *key, const char *json) {
     weir_set_json_(weir_target_(target), key, json);
 }
-template <class T> inline void weir_set_all(T *target, std::initializer_list<weir_key_value> attributes) {
+template <class T>
+inline void weir_set_all(T *target, std::initializer_list<weir_key_value> attributes) {
     weir_set_all_(weir_target_(target), attributes.begin(), attributes.size());
 }
 template <class T>
@@ -89,11 +124,15 @@ template <class T> inline void weir_set_error(T *target, const weir_error *error
 template <class T> inline bool weir_traceparent(T *handle, char out[56]) {
     return weir_traceparent_(weir_any_(handle), out);
 }
-template <class T> inline weir_otlp_context weir_context(T *handle) { return weir_context_(weir_any_(handle)); }
+template <class T> inline weir_otlp_context weir_context(T *handle) {
+    return weir_context_(weir_any_(handle));
+}
 
-inline weir_span *weir_span_begin(weir_step *parent, const char *name, const char *const *dependencies = nullptr) {
+inline weir_span *weir_span_begin(weir_step *parent, const char *name,
+                                  const char *const *dependencies = nullptr) {
     return weir_step_span_begin(parent, name, dependencies);
 }
-inline weir_span *weir_span_begin(weir_span *parent, const char *name, const char *const *dependencies = nullptr) {
+inline weir_span *weir_span_begin(weir_span *parent, const char *name,
+                                  const char *const *dependencies = nullptr) {
     return weir_span_span_begin(parent, name, dependencies);
 }

@@ -35,8 +35,8 @@ enum {
 
 /*
  * What went wrong, for people. Set .size = sizeof(struct weir_error_detail) (or use
- * WEIR_ERROR_DETAIL_INIT); the callee writes no further than that. Untouched on success. A pointer to it
- * may be NULL wherever it is taken.
+ * WEIR_ERROR_DETAIL_INIT); the callee writes no further than that. Untouched on success. A pointer
+ * to it may be NULL wherever it is taken.
  */
 struct weir_error_detail {
     size_t size;
@@ -47,7 +47,12 @@ struct weir_error_detail {
     char message[256]; /* one line, names the thing and the remedy, NUL-terminated UTF-8 */
 };
 typedef struct weir_error_detail weir_error_detail;
-#define WEIR_ERROR_DETAIL_INIT {sizeof(struct weir_error_detail), 0, 0, 0, 0, {0}}
+#define WEIR_ERROR_DETAIL_INIT                                                                     \
+    {                                                                                              \
+        sizeof(struct weir_error_detail), 0, 0, 0, 0, {                                            \
+            0                                                                                      \
+        }                                                                                          \
+    }
 
 /* A short constant text for a code, never NULL; "unknown error" for others. Any thread. */
 WEIR_API const char *weir_strerror(int code);

@@ -5,9 +5,10 @@
  * it is built, in one pass; ended spans lie in bounded memory until one exporter thread sends them.
  *
  * Threads: every function may be called from any thread; one span by one thread at a time.
- * Handles: weir_otlp_span is opaque and checked: NULL, stale and ended ones are counted no-ops, also
- * after weir_otlp_close. A weir_otlp and its tracers are plain pointers that die with the close.
- * Nothing here waits for the network but flush and close, and these return by their deadline.
+ * Handles: weir_otlp_span is opaque and checked: NULL, stale and ended ones are counted no-ops,
+ * also after weir_otlp_close. A weir_otlp and its tracers are plain pointers that die with the
+ * close. Nothing here waits for the network but flush and close, and these return by their
+ * deadline.
  */
 #pragma once
 
@@ -64,10 +65,10 @@ typedef struct weir_transport {
     size_t size;
     /*
      * Sends `body` (borrowed for the call) and waits for the answer, at most until
-     * `deadline_monotonic_ns` of CLOCK_MONOTONIC, whatever clock the spans use. 0 when an answer came
-     * (any status; *response filled); WEIR_E_TIMEOUT, or WEIR_E_IO when there was no answer, both worth a retry;
-     * WEIR_E_TOO_LARGE for an answer over its bound, WEIR_E_INVALID for a request that can never be
-     * sent, both not retried. `detail` is filled on failure, for the log.
+     * `deadline_monotonic_ns` of CLOCK_MONOTONIC, whatever clock the spans use. 0 when an answer
+     * came (any status; *response filled); WEIR_E_TIMEOUT, or WEIR_E_IO when there was no answer,
+     * both worth a retry; WEIR_E_TOO_LARGE for an answer over its bound, WEIR_E_INVALID for a
+     * request that can never be sent, both not retried. `detail` is filled on failure, for the log.
      */
     int (*post)(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_monotonic_ns,
                 weir_transport_response *response, weir_error_detail *detail);
@@ -76,7 +77,8 @@ typedef struct weir_transport {
     void (*destroy)(void *data); /* last call; NULL: nothing to do */
     void *data;
 } weir_transport;
-#define WEIR_TRANSPORT_INIT {sizeof(struct weir_transport), NULL, NULL, NULL, NULL}
+#define WEIR_TRANSPORT_INIT                                                                        \
+    { sizeof(struct weir_transport), NULL, NULL, NULL, NULL }
 
 /* Limits of one span (E44). A limit counts only with its has_ flag; else its default holds. */
 typedef struct weir_otlp_limits {
@@ -96,30 +98,32 @@ typedef struct weir_otlp_limits {
 
 typedef struct weir_otlp_options {
     size_t size;
-    const char *service_name;         /* NULL: OTEL_SERVICE_NAME, else unknown_service:<program> */
-    const weir_key_value *resource;   /* beats OTEL_RESOURCE_ATTRIBUTES; not copied after open returns */
+    const char *service_name; /* NULL: OTEL_SERVICE_NAME, else unknown_service:<program> */
+    const weir_key_value
+        *resource; /* beats OTEL_RESOURCE_ATTRIBUTES; not copied after open returns */
     size_t n_resource;
     const char *resource_schema_url;
-    const char *endpoint;             /* base URL (B37); NULL: environment, else http://localhost:4318 */
-    const char *traces_endpoint;      /* used as it is (B36); beats endpoint */
-    const char *const *headers;       /* "name: value", NULL-terminated list; beats the environment's by name */
-    const char *output_path;          /* JSON Lines file instead of HTTP; "-": standard output */
-    const weir_transport *transport;  /* the host's own instead; copied, destroyed at close */
+    const char *endpoint;        /* base URL (B37); NULL: environment, else http://localhost:4318 */
+    const char *traces_endpoint; /* used as it is (B36); beats endpoint */
+    const char *const
+        *headers; /* "name: value", NULL-terminated list; beats the environment's by name */
+    const char *output_path;         /* JSON Lines file instead of HTTP; "-": standard output */
+    const weir_transport *transport; /* the host's own instead; copied, destroyed at close */
     bool has_timeout_ms;
-    uint32_t timeout_ms;              /* one export, retries included; 10,000; 0: no limit (D7) */
+    uint32_t timeout_ms; /* one export, retries included; 10,000; 0: no limit (D7) */
     bool has_schedule_delay_ms;
-    uint32_t schedule_delay_ms;       /* 5,000: how long an ended span may wait for company */
-    uint32_t max_export_spans;        /* spans in a request; 0: 512 */
-    size_t max_queue_bytes;           /* memory of ended spans; 0: 4 MiB; at least 64 KiB */
-    size_t max_span_bytes;            /* one encoded span; 0: 1 MiB */
-    uint64_t max_queue_spans;         /* 0: OTEL_BSP_MAX_QUEUE_SIZE if set, else no count limit */
+    uint32_t schedule_delay_ms; /* 5,000: how long an ended span may wait for company */
+    uint32_t max_export_spans;  /* spans in a request; 0: 512 */
+    size_t max_queue_bytes;     /* memory of ended spans; 0: 4 MiB; at least 64 KiB */
+    size_t max_span_bytes;      /* one encoded span; 0: 1 MiB */
+    uint64_t max_queue_spans;   /* 0: OTEL_BSP_MAX_QUEUE_SIZE if set, else no count limit */
     weir_otlp_limits limits;
-    const weir_clock *clock;          /* NULL: the system's; copied */
-    weir_log_fn *log;                 /* NULL: warnings to stderr, one line a cause a minute */
+    const weir_clock *clock; /* NULL: the system's; copied */
+    weir_log_fn *log;        /* NULL: warnings to stderr, one line a cause a minute */
     void *log_data;
     weir_log_level log_level;
 } weir_otlp_options;
-#define WEIR_OTLP_OPTIONS(...) \
+#define WEIR_OTLP_OPTIONS(...)                                                                     \
     ((struct weir_otlp_options){.size = sizeof(struct weir_otlp_options), __VA_ARGS__})
 
 /*
@@ -138,9 +142,9 @@ WEIR_API WEIR_WARN_UNUSED int weir_otlp_open(const weir_otlp_options *options, w
 WEIR_API int weir_otlp_flush(weir_otlp *otlp, uint32_t timeout_ms);
 
 /*
- * Flushes, stops the exporter thread and frees everything, within timeout_ms whatever the peer does.
- * Spans still live are dropped (shutdown deadline). 0, or WEIR_E_TIMEOUT when spans were lost.
- * NULL: 0. `otlp` and its tracers are gone afterwards; span handles become stale.
+ * Flushes, stops the exporter thread and frees everything, within timeout_ms whatever the peer
+ * does. Spans still live are dropped (shutdown deadline). 0, or WEIR_E_TIMEOUT when spans were
+ * lost. NULL: 0. `otlp` and its tracers are gone afterwards; span handles become stale.
  */
 WEIR_API int weir_otlp_close(weir_otlp *otlp, uint32_t timeout_ms);
 
@@ -149,11 +153,12 @@ WEIR_API int weir_otlp_close(weir_otlp *otlp, uint32_t timeout_ms);
  * a working tracer without a name, and a warning (E2). NULL version or schema_url: none. NULL when
  * `otlp` is NULL or memory is short.
  */
-WEIR_API weir_otlp_tracer *weir_otlp_tracer_get(weir_otlp *otlp, const char *name, const char *version,
-                                                const char *schema_url);
+WEIR_API weir_otlp_tracer *weir_otlp_tracer_get(weir_otlp *otlp, const char *name,
+                                                const char *version, const char *schema_url);
 /* The same with attributes of the scope, which are part of its identity (F11). */
-WEIR_API weir_otlp_tracer *weir_otlp_tracer_get_with(weir_otlp *otlp, const char *name, const char *version,
-                                                     const char *schema_url, const weir_key_value *attributes,
+WEIR_API weir_otlp_tracer *weir_otlp_tracer_get_with(weir_otlp *otlp, const char *name,
+                                                     const char *version, const char *schema_url,
+                                                     const weir_key_value *attributes,
                                                      size_t n_attributes);
 
 typedef struct weir_otlp_link {
@@ -165,32 +170,36 @@ typedef struct weir_otlp_link {
 typedef struct weir_otlp_span_options {
     size_t size;
     weir_otlp_kind kind;
-    const weir_otlp_context *parent;  /* NULL, or invalid: root */
+    const weir_otlp_context *parent; /* NULL, or invalid: root */
     bool has_start_time;
     uint64_t start_unix_ns;           /* else now */
     const weir_key_value *attributes; /* seen by samplers, unlike those set later (E17) */
     size_t n_attributes;
     const weir_otlp_link *links;
     size_t n_links;
-    const weir_otlp_context *context; /* the ids to use instead of new ones (a replayed span); else NULL */
+    const weir_otlp_context
+        *context; /* the ids to use instead of new ones (a replayed span); else NULL */
 } weir_otlp_span_options;
-#define WEIR_OTLP_SPAN_OPTIONS(...) \
+#define WEIR_OTLP_SPAN_OPTIONS(...)                                                                \
     ((struct weir_otlp_span_options){.size = sizeof(struct weir_otlp_span_options), __VA_ARGS__})
 
 /* Begins a span. NULL when none could be begun (counted). `options` may be NULL. NULL name: "". */
 WEIR_API weir_otlp_span *weir_otlp_span_begin(weir_otlp_tracer *tracer, const char *name,
                                               const weir_otlp_span_options *options);
-/* Sets an attribute; a key set before is replaced and comes last. NULL or empty key, NULL value: ignored, counted. */
+/* Sets an attribute; a key set before is replaced and comes last. NULL or empty key, NULL value:
+ * ignored, counted. */
 WEIR_API void weir_otlp_span_set(weir_otlp_span *span, const char *key, const weir_value *value);
 /* Adds an event now. */
-WEIR_API void weir_otlp_span_add_event(weir_otlp_span *span, const char *name, const weir_key_value *attributes,
-                                       size_t n_attributes);
+WEIR_API void weir_otlp_span_add_event(weir_otlp_span *span, const char *name,
+                                       const weir_key_value *attributes, size_t n_attributes);
 /* Adds an event of a given time, which is not corrected (E20). */
 WEIR_API void weir_otlp_span_add_event_at(weir_otlp_span *span, uint64_t unix_ns, const char *name,
                                           const weir_key_value *attributes, size_t n_attributes);
 WEIR_API void weir_otlp_span_add_link(weir_otlp_span *span, const weir_otlp_link *link);
-/* Ok is final, Unset is ignored, else the last call wins (E23). description counts with ERROR only (E24); NULL: none. */
-WEIR_API void weir_otlp_span_set_status(weir_otlp_span *span, weir_otlp_status status, const char *description);
+/* Ok is final, Unset is ignored, else the last call wins (E23). description counts with ERROR only
+ * (E24); NULL: none. */
+WEIR_API void weir_otlp_span_set_status(weir_otlp_span *span, weir_otlp_status status,
+                                        const char *description);
 WEIR_API void weir_otlp_span_set_name(weir_otlp_span *span, const char *name);
 WEIR_API bool weir_otlp_span_is_recording(weir_otlp_span *span);
 /* All zero for an invalid handle. trace_state is borrowed until the span's end. */
@@ -200,14 +209,15 @@ WEIR_API void weir_otlp_span_end(weir_otlp_span *span);
 /* Ends it at a given time, which is not corrected. */
 WEIR_API void weir_otlp_span_end_at(weir_otlp_span *span, uint64_t unix_ns);
 
-/* Writes a traceparent (G2): 55 characters and NUL. false and "" when the context is invalid or NULL. */
+/* Writes a traceparent (G2): 55 characters and NUL. false and "" when the context is invalid or
+ * NULL. */
 WEIR_API bool weir_otlp_context_format(const weir_otlp_context *context, char out[56]);
 /*
  * Reads a traceparent (G3-G7) and, optionally, a tracestate, which is borrowed. A bad tracestate is
  * left out (G11). 0, or WEIR_E_SYNTAX with *out untouched (NULL traceparent included).
  */
-WEIR_API WEIR_WARN_UNUSED int weir_otlp_context_parse(const char *traceparent, const char *trace_state,
-                                                      weir_otlp_context *out);
+WEIR_API WEIR_WARN_UNUSED int
+weir_otlp_context_parse(const char *traceparent, const char *trace_state, weir_otlp_context *out);
 
 typedef enum weir_drop_cause {
     WEIR_DROP_QUEUE_FULL = 0,
@@ -227,8 +237,8 @@ typedef enum weir_drop_cause {
  */
 typedef struct weir_otlp_stats {
     size_t size;
-    uint64_t started;      /* otel.sdk.span.started */
-    uint64_t live;         /* otel.sdk.span.live */
+    uint64_t started; /* otel.sdk.span.started */
+    uint64_t live;    /* otel.sdk.span.live */
     uint64_t not_sampled;
     uint64_t queued;       /* otel.sdk.processor.span.queue.size */
     uint64_t in_flight;    /* otel.sdk.exporter.span.inflight */
@@ -236,10 +246,10 @@ typedef struct weir_otlp_stats {
     uint64_t rejected;     /* the same, error.type = rejected */
     uint64_t dropped[16];  /* by weir_drop_cause */
     uint64_t stale_handles;
-    uint64_t refused_values;   /* attributes, events and links with a NULL or bad argument */
-    uint64_t export_requests;  /* requests that got an answer, or were given up */
+    uint64_t refused_values;  /* attributes, events and links with a NULL or bad argument */
+    uint64_t export_requests; /* requests that got an answer, or were given up */
     uint64_t export_retries;
-    uint64_t queue_bytes;      /* memory held by ended and live spans */
+    uint64_t queue_bytes; /* memory held by ended and live spans */
     uint64_t queue_capacity_bytes;
 } weir_otlp_stats;
 /* Fills *out as far as its .size goes. NULL otlp: zeros. */

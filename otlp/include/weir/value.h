@@ -63,7 +63,8 @@ struct weir_key_value {
     weir_value value;
 };
 
-/* Constructors; they borrow their arguments. A NULL string, or NULL with a length, gives an empty value. */
+/* Constructors; they borrow their arguments. A NULL string, or NULL with a length, gives an empty
+ * value. */
 WEIR_API weir_value weir_value_string(const char *text);
 WEIR_API weir_value weir_value_string_n(const char *text, size_t n_bytes);
 WEIR_API weir_value weir_value_bool(bool boolean);

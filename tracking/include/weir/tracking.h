@@ -2,11 +2,11 @@
  * Burr's local tracking files: writing them record by record, and reading them back.
  *
  * Usable without OTLP and without the lifecycle API (which is a caller of this). Times are given by
- * the caller in ns since the Unix epoch; the writer makes Burr's naive local and UTC stamps of them.
- * Files and rules: tracking/README.md.
+ * the caller in ns since the Unix epoch; the writer makes Burr's naive local and UTC stamps of
+ * them. Files and rules: tracking/README.md.
  *
- * Threads: a tracker and its apps may be used from any thread; records of one app are written in the
- * order of the calls, each by one write(2), never a partial line.
+ * Threads: a tracker and its apps may be used from any thread; records of one app are written in
+ * the order of the calls, each by one write(2), never a partial line.
  */
 #pragma once
 
@@ -23,23 +23,25 @@ typedef struct weir_tracker_app weir_tracker_app;
 
 typedef struct weir_tracker_options {
     size_t size;
-    const char *directory; /* "~/" is the home directory. NULL: WEIR_TRACKER_DIR, burr_path, ~/.burr */
-    const char *project;   /* required: [A-Za-z0-9_:-]{1,255} */
-    uint32_t file_mode;    /* 0: 0600; folders get the x bits that match */
-    bool burr_exact;       /* children.jsonl without the child's partition key, as the reference */
-    weir_log_fn *log;      /* NULL: warnings to stderr, one line a cause a minute */
+    const char
+        *directory; /* "~/" is the home directory. NULL: WEIR_TRACKER_DIR, burr_path, ~/.burr */
+    const char *project; /* required: [A-Za-z0-9_:-]{1,255} */
+    uint32_t file_mode;  /* 0: 0600; folders get the x bits that match */
+    bool burr_exact;     /* children.jsonl without the child's partition key, as the reference */
+    weir_log_fn *log;    /* NULL: warnings to stderr, one line a cause a minute */
     void *log_data;
     weir_log_level log_level;
 } weir_tracker_options;
-#define WEIR_TRACKER_OPTIONS(...) \
+#define WEIR_TRACKER_OPTIONS(...)                                                                  \
     ((struct weir_tracker_options){.size = sizeof(struct weir_tracker_options), __VA_ARGS__})
 
 /*
  * Checks the options; writes nothing yet. *out is set last; free with weir_tracker_close.
- * WEIR_E_INVALID (a name that breaks its rule, no home directory; detail names it), WEIR_E_NO_MEMORY.
+ * WEIR_E_INVALID (a name that breaks its rule, no home directory; detail names it),
+ * WEIR_E_NO_MEMORY.
  */
-WEIR_API WEIR_WARN_UNUSED int weir_tracker_open(const weir_tracker_options *options, weir_tracker **out,
-                                                weir_error_detail *detail);
+WEIR_API WEIR_WARN_UNUSED int weir_tracker_open(const weir_tracker_options *options,
+                                                weir_tracker **out, weir_error_detail *detail);
 /* Frees. Its apps must be closed before. NULL is fine; returns NULL. */
 WEIR_API weir_tracker *weir_tracker_close(weir_tracker *tracker);
 
@@ -51,7 +53,8 @@ typedef struct weir_tracker_stats {
 /* Fills *out as far as its .size goes. NULL tracker: zeros. */
 WEIR_API void weir_tracker_get_stats(weir_tracker *tracker, weir_tracker_stats *out);
 
-/* Another run that this one came from. sequence_id counts only with has_sequence_id (absent: "latest"). */
+/* Another run that this one came from. sequence_id counts only with has_sequence_id (absent:
+ * "latest"). */
 typedef struct weir_pointer {
     const char *app_id; /* NULL only when a run resumed itself */
     const char *partition_key;
@@ -85,43 +88,51 @@ typedef struct weir_tracker_app_options {
     size_t size;
     const char *app_id; /* required: [A-Za-z0-9_:.-]{1,255}, not "." or ".." */
     const char *partition_key;
-    const weir_graph *graph;             /* NULL: entrypoint "" and empty lists */
-    const weir_pointer *parent;          /* fork */
+    const weir_graph *graph;    /* NULL: entrypoint "" and empty lists */
+    const weir_pointer *parent; /* fork */
     const weir_pointer *spawning_parent;
     uint64_t unix_ns; /* when the app was created: event_time of children.jsonl */
 } weir_tracker_app_options;
-#define WEIR_TRACKER_APP_OPTIONS(...) \
-    ((struct weir_tracker_app_options){.size = sizeof(struct weir_tracker_app_options), __VA_ARGS__})
+#define WEIR_TRACKER_APP_OPTIONS(...)                                                              \
+    ((struct weir_tracker_app_options){.size = sizeof(struct weir_tracker_app_options),            \
+                                       __VA_ARGS__})
 
 /*
  * Creates or reopens the app's folder: log.jsonl first; then, unless graph.json exists already,
  * graph.json, metadata.json and the lines in its parents' children.jsonl (spec/burr.md 3.1, 3.4).
- * A torn last line of an existing log is cut off. *out is set last; free with weir_tracker_app_close.
- * WEIR_E_INVALID (id; detail names it), WEIR_E_IO (detail has the path), WEIR_E_NO_MEMORY.
+ * A torn last line of an existing log is cut off. *out is set last; free with
+ * weir_tracker_app_close. WEIR_E_INVALID (id; detail names it), WEIR_E_IO (detail has the path),
+ * WEIR_E_NO_MEMORY.
  */
-WEIR_API WEIR_WARN_UNUSED int weir_tracker_app_open(weir_tracker *tracker, const weir_tracker_app_options *options,
-                                                    weir_tracker_app **out, weir_error_detail *detail);
+WEIR_API WEIR_WARN_UNUSED int weir_tracker_app_open(weir_tracker *tracker,
+                                                    const weir_tracker_app_options *options,
+                                                    weir_tracker_app **out,
+                                                    weir_error_detail *detail);
 /* Closes the file and frees. NULL is fine; returns NULL. */
 WEIR_API weir_tracker_app *weir_tracker_app_close(weir_tracker_app *app);
 
 /*
- * One record each (fields: spec/burr.md 3.3). Strings are NUL-terminated and copied; NULL where Burr
- * writes null. Invalid UTF-8 becomes U+FFFD. 0; WEIR_E_SYNTAX (a JSON value that does not parse);
- * WEIR_E_TOO_LARGE (64 MiB a record); WEIR_E_IO; WEIR_E_NO_MEMORY. A record that failed is wholly
- * absent and counted. NULL app: WEIR_E_INVALID.
+ * One record each (fields: spec/burr.md 3.3). Strings are NUL-terminated and copied; NULL where
+ * Burr writes null. Invalid UTF-8 becomes U+FFFD. 0; WEIR_E_SYNTAX (a JSON value that does not
+ * parse); WEIR_E_TOO_LARGE (64 MiB a record); WEIR_E_IO; WEIR_E_NO_MEMORY. A record that failed is
+ * wholly absent and counted. NULL app: WEIR_E_INVALID.
  */
 WEIR_API int weir_tracker_begin_entry(weir_tracker_app *app, uint64_t unix_ns, const char *action,
                                       const weir_value *inputs /* NULL: {} */, int64_t sequence_id);
 WEIR_API int weir_tracker_end_entry(weir_tracker_app *app, uint64_t unix_ns, const char *action,
-                                    const weir_value *result /* NULL: null */, const char *exception,
-                                    const weir_value *state /* NULL: {} */, int64_t sequence_id);
-WEIR_API int weir_tracker_begin_span(weir_tracker_app *app, uint64_t unix_ns, int64_t sequence_id,
-                                     const char *span_id, const char *name, const char *parent_span_id,
-                                     const char *const *dependencies /* NULL-terminated; NULL: none */);
-WEIR_API int weir_tracker_end_span(weir_tracker_app *app, uint64_t unix_ns, int64_t sequence_id, const char *span_id);
+                                    const weir_value *result /* NULL: null */,
+                                    const char *exception, const weir_value *state /* NULL: {} */,
+                                    int64_t sequence_id);
+WEIR_API int
+weir_tracker_begin_span(weir_tracker_app *app, uint64_t unix_ns, int64_t sequence_id,
+                        const char *span_id, const char *name, const char *parent_span_id,
+                        const char *const *dependencies /* NULL-terminated; NULL: none */);
+WEIR_API int weir_tracker_end_span(weir_tracker_app *app, uint64_t unix_ns, int64_t sequence_id,
+                                   const char *span_id);
 WEIR_API int weir_tracker_attribute(weir_tracker_app *app, uint64_t unix_ns, int64_t sequence_id,
                                     const char *span_id, const weir_key_value *attribute);
-WEIR_API int weir_tracker_begin_stream(weir_tracker_app *app, uint64_t unix_ns, int64_t sequence_id);
+WEIR_API int weir_tracker_begin_stream(weir_tracker_app *app, uint64_t unix_ns,
+                                       int64_t sequence_id);
 WEIR_API int weir_tracker_first_item(weir_tracker_app *app, uint64_t unix_ns, int64_t sequence_id);
 
 typedef struct weir_stream_times {
@@ -149,7 +160,8 @@ typedef enum weir_record_type {
     WEIR_RECORD_END_STREAM
 } weir_record_type;
 
-/* A raw piece of the line: JSON text as it stands there (strings with their quotes). Absent: text NULL. */
+/* A raw piece of the line: JSON text as it stands there (strings with their quotes). Absent: text
+ * NULL. */
 typedef struct weir_slice {
     const char *text;
     size_t n_bytes;
@@ -160,22 +172,25 @@ typedef struct weir_record {
     weir_record_type type;
     uint64_t line;       /* number from 1 */
     int64_t sequence_id; /* of sequence_id or action_sequence_id; -1: absent or not an integer */
-    weir_slice time;     /* start_time, end_time, time_logged, stream_init_time or first_item_time */
+    weir_slice time; /* start_time, end_time, time_logged, stream_init_time or first_item_time */
     weir_slice action, inputs, result, exception, state;
     weir_slice span_id, span_name, parent_span_id, span_dependencies;
     weir_slice key, value, tags;
     weir_slice items_streamed, generation_time_ms, consumer_time_ms, first_item_time_ms;
     weir_slice whole; /* the line without its line feed */
 } weir_record;
-#define WEIR_RECORD_INIT {.size = sizeof(struct weir_record)}
+#define WEIR_RECORD_INIT                                                                           \
+    { .size = sizeof(struct weir_record) }
 
 /* Opens a log for reading. WEIR_E_NOT_FOUND, WEIR_E_IO (detail has the path), WEIR_E_NO_MEMORY. */
-WEIR_API WEIR_WARN_UNUSED int weir_reader_open(const char *log_path, weir_reader **out, weir_error_detail *detail);
+WEIR_API WEIR_WARN_UNUSED int weir_reader_open(const char *log_path, weir_reader **out,
+                                               weir_error_detail *detail);
 /*
  * The next record; its slices are borrowed until the next call. 1: one record; 0: no whole line yet
- * (a torn last line stays unread; call again when the file has grown); WEIR_E_SYNTAX: a broken line,
- * detail has its number and what is wrong, and reading goes on behind it; WEIR_E_TOO_LARGE: a line
- * over 256 MiB, passed over in the same way; WEIR_E_IO; WEIR_E_NO_MEMORY. Blank lines are passed over.
+ * (a torn last line stays unread; call again when the file has grown); WEIR_E_SYNTAX: a broken
+ * line, detail has its number and what is wrong, and reading goes on behind it; WEIR_E_TOO_LARGE: a
+ * line over 256 MiB, passed over in the same way; WEIR_E_IO; WEIR_E_NO_MEMORY. Blank lines are
+ * passed over.
  */
 WEIR_API int weir_reader_next(weir_reader *reader, weir_record *out, weir_error_detail *detail);
 /* Bytes behind the last line feed, seen when weir_reader_next returned 0: a torn last line. */
@@ -190,10 +205,11 @@ typedef struct weir_loaded {
     char *app_id;
     char *partition_key; /* as given, or NULL */
     int64_t sequence_id;
-    char *position;      /* action name */
-    bool is_completed;   /* false: that step failed */
-    char *state;         /* JSON: internal keys removed, __SEQUENCE_ID added */
-    char *resume_state;  /* the same, and __PRIOR_STEP = position when completed: give it to the next app */
+    char *position;     /* action name */
+    bool is_completed;  /* false: that step failed */
+    char *state;        /* JSON: internal keys removed, __SEQUENCE_ID added */
+    char *resume_state; /* the same, and __PRIOR_STEP = position when completed: give it to the next
+                           app */
     uint64_t created_unix_ns; /* change time of the log */
 } weir_loaded;
 
@@ -206,7 +222,8 @@ typedef struct weir_load_options {
     bool has_sequence_id; /* false: the last end_entry of the log */
     int64_t sequence_id;
 } weir_load_options;
-#define WEIR_LOAD_OPTIONS(...) ((struct weir_load_options){.size = sizeof(struct weir_load_options), __VA_ARGS__})
+#define WEIR_LOAD_OPTIONS(...)                                                                     \
+    ((struct weir_load_options){.size = sizeof(struct weir_load_options), __VA_ARGS__})
 
 /*
  * Reads the state that the last end_entry (of that sequence id) holds (spec/burr.md 4). Values with
@@ -214,7 +231,8 @@ typedef struct weir_load_options {
  * 0; WEIR_E_NOT_FOUND (no such run, or no such sequence id; detail says which); WEIR_E_INVALID (a
  * name); WEIR_E_IO; WEIR_E_NO_MEMORY. *out is set last.
  */
-WEIR_API WEIR_WARN_UNUSED int weir_load(const weir_load_options *options, weir_loaded **out, weir_error_detail *detail);
+WEIR_API WEIR_WARN_UNUSED int weir_load(const weir_load_options *options, weir_loaded **out,
+                                        weir_error_detail *detail);
 /* NULL is fine; returns NULL. */
 WEIR_API weir_loaded *weir_loaded_free(weir_loaded *loaded);
 

@@ -1,0 +1,8 @@
+/*
+ * The table of commands: one line each, in the order of the help text.
+ */
+#include "bridge/cli/command.h"
+
+const struct command *const commands[] = {
+    NULL,
+};

@@ -1,0 +1,60 @@
+#include <time.h>
+
+#include "otlp/common/clock.h"
+#include "tests/support/clock.h"
+#include "tests/support/expect.h"
+
+static uint64_t now_ns(clockid_t id) {
+    struct timespec now;
+    clock_gettime(id, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+Test(clock, system_reads_wall_and_monotonic_time) {
+    weir_clock clock = clock_system();
+    uint64_t before = now_ns(CLOCK_REALTIME);
+    uint64_t unix_ns = clock_unix(&clock);
+    cr_assert(le(u64, before, unix_ns));
+    cr_assert(le(u64, unix_ns, now_ns(CLOCK_REALTIME)));
+    before = now_ns(CLOCK_MONOTONIC);
+    uint64_t monotonic_ns = clock_monotonic(&clock);
+    cr_assert(le(u64, before, monotonic_ns));
+    cr_assert(le(u64, monotonic_ns, now_ns(CLOCK_MONOTONIC)));
+}
+
+Test(clock, a_host_clock_is_taken_and_a_half_filled_one_is_not) {
+    struct fake_clock fake = FAKE_CLOCK_INIT;
+    weir_clock host = fake_clock_public(&fake);
+    weir_clock taken = clock_or_system(&host);
+    cr_assert(eq(u64, clock_unix(&taken), UINT64_C(1704067200000000000)));
+    cr_assert(eq(u64, clock_monotonic(&taken), UINT64_C(5000000000)));
+
+    weir_clock system = clock_system();
+    weir_clock without_monotonic = {.unix_ns = host.unix_ns, .data = &fake};
+    weir_clock without_unix = {.monotonic_ns = host.monotonic_ns, .data = &fake};
+    const weir_clock *const halves[] = {NULL, &without_monotonic, &without_unix};
+    for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) {
+        weir_clock clock = clock_or_system(halves[i]);
+        cr_assert(clock.unix_ns == system.unix_ns, "%zu", i);
+        cr_assert(clock.monotonic_ns == system.monotonic_ns, "%zu", i);
+    }
+}
+
+Test(clock, an_anchor_gives_wall_time_after_and_before_it) {
+    struct fake_clock fake = FAKE_CLOCK_INIT;
+    weir_clock clock = fake_clock_public(&fake);
+    struct clock_anchor anchor = clock_anchor_take(&clock);
+    uint64_t monotonic = clock_monotonic(&clock), unix_ns = clock_unix(&clock);
+    cr_assert(eq(u64, clock_anchor_unix(&anchor, monotonic), unix_ns));
+    cr_assert(eq(u64, clock_anchor_unix(&anchor, monotonic + 7), unix_ns + 7));
+    cr_assert(eq(u64, clock_anchor_unix(&anchor, monotonic - 7), unix_ns - 7));
+}
+
+Test(clock, an_anchor_does_not_see_the_wall_clock_being_set) {
+    struct fake_clock fake = FAKE_CLOCK_INIT;
+    weir_clock clock = fake_clock_public(&fake);
+    struct clock_anchor anchor = clock_anchor_take(&clock);
+    fake.unix_ns -= UINT64_C(3600000000000);
+    fake_clock_advance(&fake, 1000);
+    cr_assert(eq(u64, clock_anchor_unix(&anchor, clock_monotonic(&clock)), anchor.unix_ns + 1000));
+}

@@ -276,6 +276,8 @@ typedef struct weir_step_options {
     bool streams;       /* says that a stream will begin; the graph's action may say so too */
     const char *inputs; /* JSON object; NULL: {} */
     const weir_value *inputs_value; /* instead of text */
+    bool has_sequence_id; /* false: the next one; true: this one, and the app counts on from it */
+    int64_t sequence_id;
 } weir_step_options;
 #define WEIR_STEP_OPTIONS(...)                                                                     \
     ((struct weir_step_options){.size = sizeof(struct weir_step_options), __VA_ARGS__})

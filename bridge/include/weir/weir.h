@@ -21,13 +21,12 @@
 #include <weir/otlp.h>
 #include <weir/tracking.h>
 #include <weir/value.h>
+#include <weir/version.h>
 
 #ifdef __cplusplus
 #include <type_traits>
 extern "C" {
 #endif
-
-#define WEIR_VERSION "0.1.0"
 
 typedef struct weir weir;
 typedef struct weir_app weir_app;

@@ -15,6 +15,7 @@
 #include <weir/error.h>
 #include <weir/host.h>
 #include <weir/value.h>
+#include <weir/version.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -68,17 +69,23 @@ typedef struct weir_transport {
      * `deadline_monotonic_ns` of CLOCK_MONOTONIC, whatever clock the spans use. 0 when an answer
      * came (any status; *response filled); WEIR_E_TIMEOUT, or WEIR_E_IO when there was no answer,
      * both worth a retry; WEIR_E_TOO_LARGE for an answer over its bound, WEIR_E_INVALID for a
-     * request that can never be sent, both not retried. `detail` is filled on failure, for the log.
+     * request that can never be sent, both not retried. `detail` is for the log: filled on failure,
+     * and with an answer when there is more to say of it than its status (where a redirect leads).
      */
     int (*post)(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_monotonic_ns,
                 weir_transport_response *response, weir_error_detail *detail);
     /* Any thread: a post under way must give up soon (WEIR_E_TIMEOUT). NULL: post never waits. */
     void (*cancel)(void *data);
-    void (*destroy)(void *data); /* last call; NULL: nothing to do */
+    /*
+     * The last call; NULL: nothing to do. It comes before weir_otlp_close returns, unless post did
+     * not come back by the deadline of the close: then after post, whenever that is.
+     */
+    void (*destroy)(void *data);
     void *data;
+    bool is_disk; /* it writes a file: failures are not retried, and counted as WEIR_DROP_DISK */
 } weir_transport;
 #define WEIR_TRANSPORT_INIT                                                                        \
-    { sizeof(struct weir_transport), NULL, NULL, NULL, NULL }
+    { sizeof(struct weir_transport), NULL, NULL, NULL, NULL, false }
 
 /* Limits of one span (E44). A limit counts only with its has_ flag; else its default holds. */
 typedef struct weir_otlp_limits {

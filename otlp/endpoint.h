@@ -1,0 +1,37 @@
+/*
+ * Where spans are sent, with which headers, and how long one export may take: the options and
+ * OpenTelemetry's variables put together (conformance B34-B39, D10, D11, D15, D17, D18).
+ *
+ * It parses and decides; it opens nothing, and knows nothing of the library that will.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weir/otlp.h>
+
+#include "otlp/common/log.h"
+
+struct endpoint {
+    char *url;      /* of each request */
+    char *shown;    /* the same without user, password and query, for messages */
+    char **headers; /* "name: value", NULL-terminated; no name twice */
+    size_t n_headers;
+};
+
+/*
+ * Option over environment over default. *out is set last; free it with endpoint_deinit.
+ * WEIR_E_INVALID: a URL or an option's header breaks its rule; detail names the option or variable
+ * and the remedy. WEIR_E_NO_MEMORY. A bad header in the environment is warned of and left out.
+ */
+int endpoint_resolve(const weir_otlp_options *options, struct logger *logger, struct endpoint *out,
+                     weir_error_detail *detail);
+void endpoint_deinit(struct endpoint *endpoint);
+
+/*
+ * The time for one export, retries included, in ns: the option, else
+ * OTEL_EXPORTER_OTLP_TRACES_TIMEOUT, else OTEL_EXPORTER_OTLP_TIMEOUT, else ten seconds. 0: no
+ * limit.
+ */
+uint64_t endpoint_timeout_ns(const weir_otlp_options *options, struct logger *logger);

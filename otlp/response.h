@@ -1,0 +1,32 @@
+/*
+ * What an OTLP server answered: ExportTraceServiceResponse (A2, A3), or google.rpc.Status with an
+ * error (B23). The bytes are the peer's: bounded, without recursion, nothing allocated.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Text inside the body: borrowed, not checked to be UTF-8. */
+struct response_text {
+    const char *bytes; /* NULL: absent */
+    size_t n_bytes;
+};
+
+struct response_partial {
+    int64_t n_rejected;
+    struct response_text message;
+};
+
+/* Reads an ExportTraceServiceResponse; an empty body is full success. 0, or WEIR_E_SYNTAX with *out
+ * untouched. */
+int response_read_partial(const uint8_t *body, size_t n_bytes, struct response_partial *out);
+
+struct response_status {
+    int32_t code;
+    struct response_text message;
+};
+
+/* Reads a google.rpc.Status; its details are passed over. 0, or WEIR_E_SYNTAX with *out untouched.
+ */
+int response_read_status(const uint8_t *body, size_t n_bytes, struct response_status *out);

@@ -1,0 +1,37 @@
+/*
+ * Which transport a pipeline gets: the host's own, a file, or HTTP, by options and environment.
+ *
+ * Each transport is one file behind the two or three calls of weir_transport. None knows what a
+ * span is, retries, or says anything itself after it was opened: what went wrong goes to the
+ * exporter through weir_error_detail.
+ */
+#pragma once
+
+#include <weir/otlp.h>
+
+#include "otlp/common/log.h"
+#include "otlp/endpoint.h"
+
+/*
+ * Chooses and opens: options->transport, else options->output_path, else what
+ * OTEL_TRACES_EXPORTER names (D34): otlp (the default), otlp/stdout, or none. With none, *out is
+ * without a post function: nothing is to be recorded. An unknown name is warned of.
+ *
+ * *out is set last; its destroy is the caller's until an exporter owns it. WEIR_E_INVALID (an
+ * option or variable, named in detail), WEIR_E_UNSUPPORTED (HTTP is not built in), WEIR_E_IO (the
+ * file cannot be opened), WEIR_E_NO_MEMORY. Nothing of `options` is kept; `logger` is for the call.
+ */
+int transport_open(const weir_otlp_options *options, struct logger *logger, weir_transport *out,
+                   weir_error_detail *detail);
+
+/* OTLP/HTTP with protobuf bodies. Of `endpoint` nothing is kept. WEIR_E_UNSUPPORTED in a build
+ * without HTTP; WEIR_E_INVALID, WEIR_E_NO_MEMORY. */
+int transport_http_open(const struct endpoint *endpoint, weir_transport *out,
+                        weir_error_detail *detail);
+
+/*
+ * OTLP JSON Lines (I1-I3): one TracesData object a line, appended to `path`, which is created with
+ * mode 0600; "-" is standard output. A line is written whole or, when the disk is full, not at all.
+ * WEIR_E_IO, WEIR_E_NO_MEMORY.
+ */
+int transport_file_open(const char *path, weir_transport *out, weir_error_detail *detail);

@@ -42,3 +42,9 @@ const uint8_t *segment_body(struct segment *segment, size_t *n_bytes);
 
 /* Gives the segment back to its pool. */
 void segment_release(struct segment_pool *pool, struct segment *segment);
+
+/*
+ * Frees a segment and its memory without touching its pool, which may be gone: for a segment whose
+ * bytes a transport still reads when the exporter had to leave it behind. NULL is fine.
+ */
+void segment_free(struct segment *segment);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "otlp/common/utf8.h"
+
 const char *weir_strerror(int code) {
     switch (code) {
     case 0: return "success";
@@ -17,15 +19,6 @@ const char *weir_strerror(int code) {
     case WEIR_E_UNSUPPORTED: return "not built in";
     case WEIR_E_CLOSED: return "closed before";
     default: return "unknown error";
-    }
-}
-
-/* A peer's or user's text inside a message must not break the promise of one line. */
-static void keep_one_line(char *message) {
-    for (char *c = message; *c != '\0'; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
-            *c = ' ';
-        }
     }
 }
 
@@ -46,7 +39,7 @@ static void fill(weir_error_detail *detail, int code, int os_error, const char *
             strerror_r(os_error, text, sizeof text); /* GNU form: may point elsewhere */
         snprintf(detail->message + n, sizeof detail->message - n, ": %s", said);
     }
-    keep_one_line(detail->message);
+    utf8_make_line(detail->message); /* names and texts of peers and users are in it */
 }
 
 int error_set(weir_error_detail *detail, int code, const char *format, ...) {

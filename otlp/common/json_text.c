@@ -224,7 +224,7 @@ struct brackets {
 };
 
 static int open_bracket(struct json_cursor *c, struct brackets *open, bool object) {
-    if (open->depth == JSON_MAX_DEPTH) {
+    if (open->depth + c->n_around >= JSON_MAX_DEPTH) {
         c->fault = "nested too deep";
         return WEIR_E_TOO_LARGE;
     }
@@ -500,19 +500,25 @@ bool json_to_int64(struct json_slice number, int64_t *out) {
 }
 
 bool json_to_double(struct json_slice number, double *out) {
-    char text[512];
-    if (number.n_bytes == 0 || number.n_bytes >= sizeof text) {
-        return false; /* no double needs so many digits; nobody writes them */
+    char text[64];
+    char *copy = number.n_bytes < sizeof text ? text : mem_alloc(number.n_bytes + 1);
+    if (copy == NULL) {
+        return false;
     }
-    memcpy(text, number.text, number.n_bytes);
-    text[number.n_bytes] = '\0';
-    char *point = strchr(text, '.');
-    if (point != NULL) {
-        *point = *localeconv()->decimal_point; /* strtod follows the host's locale */
-    }
+    memcpy(copy, number.text, number.n_bytes);
+    copy[number.n_bytes] = '\0';
+    /* The host's locale may have another decimal point. glibc's "C" locale is static: never freed.
+     */
     char *end;
-    *out = strtod(text, &end);
-    return end == text + number.n_bytes;
+    double value = strtod_l(copy, &end, newlocale(LC_ALL_MASK, "C", (locale_t)0));
+    bool is_number = number.n_bytes > 0 && end == copy + number.n_bytes;
+    if (copy != text) {
+        mem_free(copy);
+    }
+    if (is_number) {
+        *out = value;
+    }
+    return is_number;
 }
 
 void json_append_compact(struct buf *out, struct json_slice value) {

@@ -33,6 +33,7 @@ struct json_cursor {
     const char *text;
     size_t n_bytes;
     size_t at;         /* next byte to read; after a fault, its place */
+    unsigned n_around; /* brackets around the text already, for the bound on nesting */
     bool allow_nan;    /* takes NaN, Infinity and -Infinity as numbers, as Python's reader does */
     bool is_first;     /* json_enter was called and no member read yet */
     const char *fault; /* what is wrong, for a message; NULL while nothing is */
@@ -78,7 +79,9 @@ char *json_decode_text(struct json_slice string);
 
 /* An integer without fraction or exponent that fits. */
 bool json_to_int64(struct json_slice number, int64_t *out);
-/* Any number, NaN and the infinities included; independent of the locale. */
+/* Any number, NaN and the infinities included; independent of the locale. One beyond the range of
+ * double is an infinity. False when memory is short (numbers of 64 characters and more) or for no
+ * number. */
 bool json_to_double(struct json_slice number, double *out);
 
 /* Appends a value (known to be valid) with the white space outside its strings removed and

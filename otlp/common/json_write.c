@@ -13,6 +13,11 @@
 #include "otlp/common/macro.h"
 #include "otlp/common/utf8.h"
 
+/* The first error sticks. */
+static void set_error(struct buf *out, int error) {
+    out->error = out->error ? out->error : error;
+}
+
 /* ---- strings ---- */
 
 static bool is_plain(uint8_t byte, enum json_form form) {
@@ -79,7 +84,7 @@ void json_write_string(struct buf *out, const char *text, size_t n_bytes, enum j
         buf_init(&repaired, (n_bytes - good) * 3);
         utf8_append_repaired(&repaired, text + good, n_bytes - good);
         if (buf_error(&repaired) != 0) {
-            out->error = out->error ? out->error : buf_error(&repaired);
+            set_error(out, buf_error(&repaired));
         }
         write_valid(out, (const char *)repaired.data, repaired.n_bytes, form);
         buf_deinit(&repaired);
@@ -236,7 +241,7 @@ static void respell_string(struct buf *out, struct json_slice string) {
     buf_init(&decoded, string.n_bytes * 3);
     json_append_decoded(&decoded, string);
     if (buf_error(&decoded) != 0) {
-        out->error = out->error ? out->error : buf_error(&decoded);
+        set_error(out, buf_error(&decoded));
     } else {
         json_write_string(out, (const char *)decoded.data, decoded.n_bytes, JSON_PYTHON);
     }
@@ -265,14 +270,17 @@ static void respell(struct buf *out, struct json_slice value) {
     }
 }
 
-static void write_leaf(struct buf *out, const char *text, size_t n_bytes, enum json_form form) {
-    int error = weir_json_check(text, n_bytes, NULL);
-    if (error != 0) {
-        out->error = out->error ? out->error : error;
-        return;
+static void write_leaf(struct buf *out, const weir_value *value, enum json_form form, int depth) {
+    struct json_cursor c = json_cursor_over(value->as.string.bytes, value->as.string.n_bytes);
+    c.n_around = (unsigned)depth;
+    struct json_slice leaf;
+    int error = json_skip(&c, &leaf);
+    if (error == 0 && !json_at_end(&c)) {
+        error = WEIR_E_SYNTAX;
     }
-    struct json_slice leaf = {text, n_bytes};
-    if (form == JSON_PYTHON) {
+    if (error != 0) {
+        set_error(out, error);
+    } else if (form == JSON_PYTHON) {
         respell(out, leaf);
     } else {
         json_append_compact(out, leaf);
@@ -315,8 +323,9 @@ static void write_map(struct buf *out, const weir_value *value, enum json_form f
 }
 
 static void write_nested(struct buf *out, const weir_value *value, enum json_form form, int depth) {
-    if (depth >= JSON_MAX_DEPTH) {
-        out->error = out->error ? out->error : WEIR_E_TOO_LARGE;
+    bool is_nesting = value->kind == WEIR_VALUE_ARRAY || value->kind == WEIR_VALUE_MAP;
+    if (is_nesting && depth >= JSON_MAX_DEPTH) {
+        set_error(out, WEIR_E_TOO_LARGE);
         return;
     }
     switch (value->kind) {
@@ -333,9 +342,7 @@ static void write_nested(struct buf *out, const weir_value *value, enum json_for
         break;
     case WEIR_VALUE_ARRAY: write_array(out, value, form, depth); break;
     case WEIR_VALUE_MAP: write_map(out, value, form, depth); break;
-    case WEIR_VALUE_JSON:
-        write_leaf(out, value->as.string.bytes, value->as.string.n_bytes, form);
-        break;
+    case WEIR_VALUE_JSON: write_leaf(out, value, form, depth); break;
     case WEIR_VALUE_EMPTY:
     default: buf_append_text(out, "null"); break;
     }

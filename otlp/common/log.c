@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "otlp/common/clock.h"
+#include "otlp/common/utf8.h"
 
 static const uint64_t QUIET_NS = UINT64_C(60000000000);
 
@@ -72,11 +73,7 @@ void logger_say(struct logger *logger, weir_log_level level, enum log_cause caus
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    for (char *c = message; *c != '\0'; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
-            *c = ' '; /* a peer's text must not forge lines */
-        }
-    }
+    utf8_make_line(message); /* a peer's text must not forge lines */
     if (logger->fn != NULL) {
         logger->fn(level, message, logger->data);
     } else if (may_print(logger, cause)) {

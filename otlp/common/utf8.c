@@ -91,6 +91,26 @@ void utf8_append_repaired(struct buf *out, const char *text, size_t n_bytes) {
     }
 }
 
+void utf8_make_line(char *text) {
+    size_t n_bytes = strlen(text), at = 0;
+    uint8_t *bytes = (uint8_t *)text;
+    while (at < n_bytes) {
+        size_t bad = 0;
+        size_t length = sequence(bytes + at, n_bytes - at, &bad);
+        if (length == 0) {
+            bool is_cut_off = bytes[at] >= 0xc2 && bytes[at] <= 0xf4 && at + bad == n_bytes;
+            bytes[at++] = is_cut_off ? '\0' : '?';
+            n_bytes = is_cut_off ? at : n_bytes;
+            continue;
+        }
+        if (bytes[at] < 0x20 || bytes[at] == 0x7f ||
+            (length == 2 && bytes[at] == 0xc2 && bytes[at + 1] < 0xa0)) {
+            memset(bytes + at, ' ', length);
+        }
+        at += length;
+    }
+}
+
 size_t utf8_prefix_of_chars(const char *text, size_t n_bytes, size_t max_chars) {
     size_t at = 0;
     for (size_t chars = 0; at < n_bytes; at++) {

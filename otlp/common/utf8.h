@@ -19,6 +19,12 @@ size_t utf8_valid_prefix(const char *text, size_t n_bytes);
  * Unicode). */
 void utf8_append_repaired(struct buf *out, const char *text, size_t n_bytes);
 
+/*
+ * Makes a C string fit for one line of a message, in place: control characters (C1 too) become
+ * spaces, a character cut off at the end goes, any other ill-formed byte becomes '?'.
+ */
+void utf8_make_line(char *text);
+
 /* How many bytes the first max_chars characters of valid text take (a limit counts characters,
  * E46). */
 size_t utf8_prefix_of_chars(const char *text, size_t n_bytes, size_t max_chars);

@@ -1,0 +1,244 @@
+#include "bridge/server/receiver.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+#include "bridge/server/bounds.h"
+#include "otlp/common/alloc.h"
+#include "otlp/common/error.h"
+#include "otlp/common/json_write.h"
+#include "otlp/common/macro.h"
+#include "otlp/deps/gzip_inflate.h"
+#include "otlp/proto/status.pb-c.h"
+
+#define TYPE_PROTOBUF "application/x-protobuf"
+#define TYPE_JSON "application/json"
+
+/* Of google.rpc.Code; clients must not act on them (B23), people may read them. */
+enum rpc_code {
+    RPC_INVALID_ARGUMENT = 3,
+    RPC_NOT_FOUND = 5,
+    RPC_RESOURCE_EXHAUSTED = 8,
+    RPC_UNIMPLEMENTED = 12,
+    RPC_UNAVAILABLE = 14
+};
+
+struct receiver {
+    struct receiver_options options;
+    struct http_server *server;
+    _Atomic uint64_t n_accepted, n_refused, n_spans;
+};
+
+/* ---- headers ---- */
+
+/* True for "type", "TYPE", "type; charset=utf-8". */
+static bool is_type(const char *header, const char *type) {
+    if (header == NULL) {
+        return false;
+    }
+    size_t n_bytes = strcspn(header, "; \t");
+    return n_bytes == strlen(type) && strncasecmp(header, type, n_bytes) == 0;
+}
+
+static bool is_plain(const char *encoding) {
+    return encoding == NULL || encoding[0] == '\0' || strcasecmp(encoding, "identity") == 0;
+}
+
+/* ---- answers ---- */
+
+static void write_status(struct buf *out, enum rpc_code code, const char *message) {
+    Rpc__Status status = RPC__STATUS__INIT;
+    status.code = code;
+    /* packing only reads */
+    status.message = (ProtobufCBinaryData){strlen(message), (uint8_t *)(uintptr_t)message};
+    uint8_t *room = buf_reserve(out, rpc__status__get_packed_size(&status));
+    if (room != NULL) {
+        rpc__status__pack(&status, room);
+    }
+}
+
+static void write_json_status(struct buf *out, enum rpc_code code, const char *message) {
+    buf_append_text(out, "{\"code\":");
+    json_write_int(out, code);
+    buf_append_text(out, ",\"message\":");
+    json_write_string(out, message, strlen(message), JSON_COMPACT);
+    buf_append_byte(out, '}');
+}
+
+/* A refusal, in the format of the request; protobuf when that is neither of the two. */
+static void refuse(const struct http_request *request, struct http_response *response, int status,
+                   enum rpc_code code, const char *message) {
+    response->status = status;
+    if (is_type(request->content_type, TYPE_JSON)) {
+        response->content_type = TYPE_JSON;
+        write_json_status(&response->body, code, message);
+    } else {
+        response->content_type = TYPE_PROTOBUF;
+        write_status(&response->body, code, message);
+    }
+}
+
+static void refuse_error(const struct http_request *request, struct http_response *response,
+                         int error, const char *message) {
+    switch (error) {
+    case WEIR_E_SYNTAX: refuse(request, response, 400, RPC_INVALID_ARGUMENT, message); return;
+    case WEIR_E_TOO_LARGE: refuse(request, response, 413, RPC_RESOURCE_EXHAUSTED, message); return;
+    default: refuse(request, response, 503, RPC_UNAVAILABLE, message); return;
+    }
+}
+
+/* ---- one request ---- */
+
+/* What can be said without looking at the body; false when an answer was given. */
+static bool check_head(const struct http_request *request, struct http_response *response) {
+    if (strcmp(request->path, "/v1/traces") != 0) {
+        refuse(request, response, 404, RPC_NOT_FOUND, "no such path; traces go to /v1/traces");
+    } else if (strcmp(request->method, "POST") != 0) {
+        http_response_add_header(response, "Allow", "POST");
+        refuse(request, response, 405, RPC_UNIMPLEMENTED, "traces are sent with POST");
+    } else if (!is_type(request->content_type, TYPE_PROTOBUF)) {
+        http_response_add_header(response, "Accept", TYPE_PROTOBUF);
+        refuse(request, response, 415, RPC_INVALID_ARGUMENT,
+               "the content type must be " TYPE_PROTOBUF);
+    } else if (!is_plain(request->content_encoding) &&
+               strcasecmp(request->content_encoding, "gzip") != 0) {
+        http_response_add_header(response, "Accept-Encoding", "gzip");
+        refuse(request, response, 415, RPC_INVALID_ARGUMENT,
+               "the content encoding must be gzip or none");
+    } else if (request->is_too_large) {
+        refuse_error(request, response, WEIR_E_TOO_LARGE, "the request's body is too large");
+    } else if (request->is_refused) {
+        refuse_error(request, response, WEIR_E_NO_MEMORY,
+                     "too many large requests at once; try again");
+    } else {
+        return true;
+    }
+    if (request->is_too_large || request->is_refused) {
+        http_response_add_header(response, "Connection", "close");
+    }
+    return false;
+}
+
+static int explain_gzip(int error, weir_error_detail *detail) {
+    switch (error) {
+    case WEIR_E_SYNTAX: return error_set(detail, error, "the body is damaged or not gzip");
+    case WEIR_E_TOO_LARGE: return error_set(detail, error, "the unpacked body is too large");
+    default: return error_set(detail, error, "no memory to unpack the body");
+    }
+}
+
+static int take(const struct receiver_options *options, const uint8_t *bytes, size_t n_bytes,
+                uint64_t *n_spans, weir_error_detail *detail) {
+    struct decode_counts counts;
+    int error = decode_scan(bytes, n_bytes, &counts, detail);
+    if (error == WEIR_E_TOO_LARGE) {
+        error = WEIR_E_SYNTAX; /* nested too deep: 400, sending less at once would not help */
+    }
+    if (error == 0) {
+        error = options->take(options->data, bytes, n_bytes, &counts, detail);
+    }
+    if (error == 0) {
+        *n_spans = counts.n_spans;
+    }
+    return error;
+}
+
+static int unpack_and_take(const struct receiver_options *options,
+                           const struct http_request *request, uint64_t *n_spans,
+                           weir_error_detail *detail) {
+    if (is_plain(request->content_encoding)) {
+        return take(options, request->body, request->n_bytes, n_spans, detail);
+    }
+    CLEANUP(buf_deinit) struct buf unpacked;
+    buf_init(&unpacked, options->max_body_bytes);
+    int error = gzip_inflate(request->body, request->n_bytes, RECEIVER_MAX_GZIP_RATIO, &unpacked);
+    if (error != 0) {
+        return explain_gzip(error, detail);
+    }
+    return take(options, unpacked.data, unpacked.n_bytes, n_spans, detail);
+}
+
+uint64_t receiver_answer(const struct receiver_options *options, const struct http_request *request,
+                         struct http_response *response) {
+    if (!check_head(request, response)) {
+        return 0;
+    }
+    uint64_t n_spans = 0;
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    int error = unpack_and_take(options, request, &n_spans, &detail);
+    if (error != 0) {
+        refuse_error(request, response, error, detail.message);
+        return 0;
+    }
+    response->status = 200;
+    response->content_type = TYPE_PROTOBUF; /* an empty ExportTraceServiceResponse has no bytes */
+    return n_spans;
+}
+
+/* ---- the server ---- */
+
+static void on_request(void *data, const struct http_request *request,
+                       struct http_response *response) {
+    struct receiver *receiver = data;
+    receiver->n_spans += receiver_answer(&receiver->options, request, response);
+    if (response->status == 200) {
+        receiver->n_accepted++;
+    } else {
+        receiver->n_refused++;
+    }
+}
+
+int receiver_start(const struct receiver_options *options, struct receiver **out,
+                   weir_error_detail *detail) {
+    struct receiver *receiver = mem_zalloc(sizeof(*receiver));
+    if (receiver == NULL) {
+        return error_set(detail, WEIR_E_NO_MEMORY, "no memory for the receiver");
+    }
+    receiver->options = *options;
+    if (receiver->options.max_body_bytes == 0) {
+        receiver->options.max_body_bytes = RECEIVER_MAX_BODY_BYTES;
+    }
+    int error = http_server_start(
+        &(struct http_server_options){
+            .address = options->address,
+            .port = options->port,
+            .max_body_bytes = receiver->options.max_body_bytes,
+            .max_all_bodies_bytes =
+                MAX((size_t)RECEIVER_MAX_ALL_BODIES_BYTES, receiver->options.max_body_bytes * 2),
+            .max_response_bytes = RECEIVER_MAX_RESPONSE_BYTES,
+            .max_connections = RECEIVER_MAX_CONNECTIONS,
+            .idle_timeout_s = RECEIVER_IDLE_TIMEOUT_S,
+            .request_deadline_s = RECEIVER_REQUEST_DEADLINE_S,
+            .handle = on_request,
+            .data = receiver,
+        },
+        &receiver->server, detail);
+    if (error != 0) {
+        mem_free(receiver);
+        return error;
+    }
+    *out = receiver;
+    return 0;
+}
+
+const char *receiver_url(const struct receiver *receiver) {
+    return http_server_url(receiver->server);
+}
+
+void receiver_get_counts(const struct receiver *receiver, struct receiver_counts *out) {
+    *out = (struct receiver_counts){
+        .n_accepted = receiver->n_accepted,
+        .n_refused = receiver->n_refused,
+        .n_spans = receiver->n_spans,
+    };
+}
+
+struct receiver *receiver_stop(struct receiver *receiver) {
+    if (receiver != NULL) {
+        http_server_stop(receiver->server);
+        mem_free(receiver);
+    }
+    return NULL;
+}

@@ -298,7 +298,8 @@ static void write_array(struct buf *out, const weir_value *value, enum json_form
 
 static bool is_repeated_later(const weir_value *map, size_t at) {
     for (size_t i = at + 1; i < map->as.map.n_items; i++) {
-        if (strcmp(map->as.map.items[i].key, map->as.map.items[at].key) == 0) {
+        const char *key = map->as.map.items[i].key;
+        if (key != NULL && strcmp(key, map->as.map.items[at].key) == 0) {
             return true;
         }
     }

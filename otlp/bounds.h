@@ -4,6 +4,8 @@
 #pragma once
 
 enum {
+    DECODE_MAX_NESTED_VALUES = 64,        /* an array in an array is two */
+    DECODE_MAX_FRAMES = 208,              /* messages in messages, in a request from outside */
     JSON_LINES_MAX_DEPTH = 224,           /* messages in messages: a map in a map takes three */
     FILE_MAX_LINE_BYTES = 64 << 20,       /* one line of JSON Lines */
     HTTP_MAX_REQUEST_BYTES = 64 << 20,    /* B7 */

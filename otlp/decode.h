@@ -19,11 +19,6 @@
 
 #include "otlp/proto/trace_service.pb-c.h"
 
-enum {
-    DECODE_MAX_NESTED_VALUES = 64, /* an array in an array is two */
-    DECODE_MAX_FRAMES = 208        /* messages in messages: a map in a map takes three */
-};
-
 struct decode_counts {
     uint64_t n_spans;
     uint64_t n_resources;

@@ -1,0 +1,256 @@
+#include "bridge/adapter_otlp.h"
+
+#include <string.h>
+
+#include "bridge/attribute.h"
+#include "bridge/lifecycle.h"
+
+/* ---- parts ---- */
+
+void otlp_part_begin(struct weir *w, struct otlp_part *part, const char *name,
+                     const weir_otlp_context *parent, uint64_t unix_ns) {
+    const struct span_start start = {.name = name, .parent = parent, .unix_ns = unix_ns};
+    part->span = span_begin(w->tracer, &start);
+    if (part->span != NULL) {
+        part->context = span_context(part->span);
+        part->context.trace_state = parent != NULL ? parent->trace_state : NULL;
+        part->has_context = true;
+    } else if (parent != NULL) { /* not sampled: those below must know it */
+        part->context = *parent;
+        part->has_context = true;
+    }
+}
+
+const char *otlp_error_text(const struct weir *w, const weir_error *error) {
+    if (lifecycle_is_abandonment(error) && core_improves(w, 9)) {
+        return "abandoned";
+    }
+    return error->text != NULL ? error->text : "";
+}
+
+static void set_status(struct weir *w, struct otlp_part *part, const weir_error *error) {
+    if (error != NULL) {
+        span_set_status(part->span, WEIR_OTLP_STATUS_ERROR, otlp_error_text(w, error));
+    } else {
+        span_set_status(part->span, WEIR_OTLP_STATUS_OK, NULL);
+    }
+}
+
+void otlp_part_end(struct weir *w, struct otlp_part *part, const weir_error *error,
+                   uint64_t unix_ns) {
+    if (part->span != NULL) {
+        set_status(w, part, error);
+        otlp_part_cut(part, unix_ns);
+    }
+}
+
+void otlp_part_cut(struct otlp_part *part, uint64_t unix_ns) {
+    if (part->span != NULL) {
+        span_end(part->span, unix_ns);
+        part->span = NULL;
+    }
+}
+
+void otlp_set_text(struct otlp_part *part, const char *key, const char *text) {
+    if (part->span != NULL && text != NULL) {
+        const weir_value value = weir_value_string(text);
+        span_set(part->span, key, &value);
+    }
+}
+
+void otlp_set_int(struct otlp_part *part, const char *key, int64_t number) {
+    if (part->span != NULL) {
+        const weir_value value = weir_value_int(number);
+        span_set(part->span, key, &value);
+    }
+}
+
+/* ---- identity ---- */
+
+static void set_app_identity(struct weir *w, struct app *app, struct otlp_part *part) {
+    otlp_set_text(part, "burr.project", w->project);
+    otlp_set_text(part, "burr.app_id", app->id);
+    if (app->has_partition_key) {
+        otlp_set_text(part, "burr.partition_key", text_get(&app->partition_key));
+    }
+}
+
+/* ---- where things go ---- */
+
+struct otlp_part *otlp_method_part(struct step *step) {
+    return step->call != NULL ? &step->call->otlp : NULL;
+}
+
+const weir_otlp_context *otlp_step_parent(struct step *step) {
+    static const uint8_t zero[16];
+    if (step->call != NULL) {
+        return step->call->otlp.has_context ? &step->call->otlp.context : NULL;
+    }
+    const weir_otlp_context *remote = &object_app(&step->head)->remote_parent;
+    return memcmp(remote->trace_id, zero, sizeof zero) != 0 ? remote : NULL;
+}
+
+bool otlp_mode_has_chunks(const struct weir *w) {
+    return w->mode == WEIR_STREAMING_CHUNK_SPANS ||
+           w->mode == WEIR_STREAMING_SINGLE_AND_CHUNK_SPANS;
+}
+
+bool otlp_mode_has_action(const struct weir *w) {
+    return w->mode == WEIR_STREAMING_SINGLE_SPAN ||
+           w->mode == WEIR_STREAMING_SINGLE_AND_CHUNK_SPANS;
+}
+
+/* The parent of what is opened below the step now; NULL: it would be a root. */
+static const weir_otlp_context *parent_below(struct weir *w, struct step *step) {
+    struct otlp_part *chunk = otlp_chunk_part(w, step);
+    if (chunk != NULL) {
+        step->chunk.has_span_below = true;
+        return chunk->has_context ? &chunk->context : NULL;
+    }
+    return step->otlp.has_context ? &step->otlp.context : otlp_step_parent(step);
+}
+
+/* Where attributes of the step itself go; NULL: nowhere. */
+static struct otlp_part *attribute_part(struct weir *w, struct step *step) {
+    bool action_first = step->otlp.span != NULL && core_improves(w, 5);
+    struct otlp_part *chunk = action_first ? NULL : otlp_chunk_part(w, step);
+    if (chunk != NULL) {
+        step->chunk.has_attribute = true;
+        return chunk;
+    }
+    return step->otlp.has_context ? &step->otlp : otlp_method_part(step);
+}
+
+bool adapter_otlp_context_below(struct step *step, weir_otlp_context *out) {
+    struct weir *w = object_app(&step->head)->weir;
+    const weir_otlp_context *parent = w->otlp != NULL ? parent_below(w, step) : NULL;
+    if (parent != NULL) {
+        *out = *parent;
+    }
+    return parent != NULL;
+}
+
+void adapter_otlp_event(struct weir *w, struct step *step, struct span *span, uint64_t unix_ns,
+                        const char *name, const weir_key_value *attributes, size_t n_attributes) {
+    if (w->otlp == NULL) {
+        return;
+    }
+    struct otlp_part *part = span != NULL ? &span->otlp : attribute_part(w, step);
+    if (part != NULL && part->span != NULL) {
+        span_add_event(part->span, unix_ns, name, attributes,
+                       attributes != NULL ? n_attributes : 0);
+    }
+}
+
+void adapter_otlp_error(struct weir *w, struct step *step, struct span *span,
+                        const weir_error *error) {
+    if (w->otlp == NULL) {
+        return;
+    }
+    struct otlp_part *part = span != NULL ? &span->otlp : attribute_part(w, step);
+    if (part != NULL && part->span != NULL) {
+        set_status(w, part, error);
+    }
+}
+
+/* ---- hooks ---- */
+
+static void on_call_begin(struct weir *w, const struct scene *scene,
+                          const weir_lifecycle_event *event) {
+    struct call *call = scene->call;
+    weir_otlp_context parent = call->otlp.context; /* put there by call_open */
+    bool has_parent = call->otlp.has_context;
+    call->otlp.has_context = false;
+    otlp_part_begin(w, &call->otlp, weir_method_name(event->method), has_parent ? &parent : NULL,
+                    event->unix_ns);
+    if (core_improves(w, 4)) {
+        set_app_identity(w, scene->app, &call->otlp);
+    }
+}
+
+static void on_call_end(struct weir *w, const struct scene *scene,
+                        const weir_lifecycle_event *event) {
+    for (struct step *step = scene->app->steps; step != NULL; step = step->next) {
+        if (step->call == scene->call) {
+            otlp_step_finish(w, step, event->unix_ns, NULL, true);
+        }
+    }
+    otlp_part_end(w, &scene->call->otlp, event->error, event->unix_ns);
+}
+
+void otlp_action_begin(struct weir *w, struct step *step) {
+    otlp_part_begin(w, &step->otlp, text_get(&step->action), otlp_step_parent(step),
+                    step->began_unix_ns);
+    if (core_improves(w, 4)) {
+        set_app_identity(w, object_app(&step->head), &step->otlp);
+        otlp_set_int(&step->otlp, "burr.sequence_id", step->sequence_id);
+    }
+}
+
+static void on_step_begin(struct weir *w, const struct scene *scene,
+                          const weir_lifecycle_event *event) {
+    if (!event->streams || otlp_mode_has_action(w)) {
+        otlp_action_begin(w, scene->step);
+    }
+}
+
+static void on_step_end(struct weir *w, const struct scene *scene,
+                        const weir_lifecycle_event *event) {
+    otlp_step_finish(w, scene->step, event->unix_ns, event->error, false);
+}
+
+static void on_span_begin(struct weir *w, const struct scene *scene,
+                          const weir_lifecycle_event *event) {
+    struct span *parent = scene->span->parent;
+    const weir_otlp_context *context;
+    if (parent != NULL) {
+        context = parent->otlp.has_context ? &parent->otlp.context : NULL;
+    } else {
+        context = parent_below(w, scene->step);
+    }
+    otlp_part_begin(w, &scene->span->otlp, event->span_name, context, event->unix_ns);
+}
+
+static void cut_below(struct step *step, const struct span *parent, uint64_t unix_ns) {
+    for (struct span *span = step->spans; span != NULL; span = span->next) {
+        for (const struct span *up = span->parent; up != NULL; up = up->parent) {
+            if (up == parent) {
+                otlp_part_cut(&span->otlp, unix_ns);
+                break;
+            }
+        }
+    }
+}
+
+static void on_span_end(struct weir *w, const struct scene *scene,
+                        const weir_lifecycle_event *event) {
+    cut_below(scene->step, scene->span, event->unix_ns);
+    otlp_part_end(w, &scene->span->otlp, NULL, event->unix_ns);
+}
+
+static void on_attributes(struct weir *w, const struct scene *scene,
+                          const weir_lifecycle_event *event) {
+    struct otlp_part *part =
+        scene->span != NULL ? &scene->span->otlp : attribute_part(w, scene->step);
+    if (part == NULL || part->span == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < event->n_attributes; i++) {
+        weir_value value = attribute_for_otlp(&event->attributes[i].value, &scene->app->scratch);
+        span_set(part->span, event->attributes[i].key, &value);
+    }
+}
+
+void adapter_otlp_hooks(weir_streaming_mode mode, core_hook_fn *out[N_HOOKS]) {
+    out[WEIR_HOOK_PRE_RUN_EXECUTE_CALL] = on_call_begin;
+    out[WEIR_HOOK_POST_RUN_EXECUTE_CALL] = on_call_end;
+    out[WEIR_HOOK_PRE_RUN_STEP] = on_step_begin;
+    out[WEIR_HOOK_POST_RUN_STEP] = on_step_end;
+    out[WEIR_HOOK_PRE_START_SPAN] = on_span_begin;
+    out[WEIR_HOOK_POST_END_SPAN] = on_span_end;
+    out[WEIR_HOOK_DO_LOG_ATTRIBUTES] = on_attributes;
+    if (mode == WEIR_STREAMING_CHUNK_SPANS || mode == WEIR_STREAMING_SINGLE_AND_CHUNK_SPANS) {
+        out[WEIR_HOOK_PRE_STREAM_GENERATE] = otlp_on_pull;
+        out[WEIR_HOOK_POST_STREAM_GENERATE] = otlp_on_pulled;
+    }
+}

@@ -1,0 +1,209 @@
+/*
+ * What the four streaming modes make of a step that streams (the table in bridge/README.md).
+ */
+#include <string.h>
+
+#include "bridge/adapter_otlp.h"
+#include "bridge/lifecycle.h"
+#include "otlp/common/json_write.h"
+#include "otlp/common/macro.h"
+
+/* ---- chunk spans ---- */
+
+/* "{action}::chunk_{N}", in the app's scratch. */
+static const char *chunk_name(struct step *step) {
+    struct buf *scratch = &object_app(&step->head)->scratch;
+    buf_clear(scratch);
+    buf_append(scratch, text_get(&step->action), step->action.n_bytes);
+    buf_append_text(scratch, "::chunk_");
+    json_write_int(scratch, (int64_t)step->chunk.index);
+    buf_append_byte(scratch, '\0');
+    return buf_error(scratch) == 0 ? (const char *)scratch->data : "chunk";
+}
+
+static void chunk_make(struct weir *w, struct step *step) {
+    struct chunk *chunk = &step->chunk;
+    const weir_otlp_context *parent =
+        step->otlp.has_context ? &step->otlp.context : otlp_step_parent(step);
+    otlp_part_begin(w, &chunk->otlp, chunk_name(step), parent, chunk->began_unix_ns);
+    if (!step->otlp.has_context && core_improves(w, 4)) {
+        otlp_set_int(&chunk->otlp, "burr.sequence_id", step->sequence_id);
+    }
+}
+
+struct otlp_part *otlp_chunk_part(struct weir *w, struct step *step) {
+    if (!step->chunk.is_open) {
+        return NULL;
+    }
+    if (!step->chunk.otlp.has_context && step->chunk.otlp.span == NULL) {
+        chunk_make(w, step);
+    }
+    return &step->chunk.otlp;
+}
+
+void otlp_on_pull(struct weir *w, const struct scene *scene, const weir_lifecycle_event *event) {
+    (void)w;
+    if (!scene->step->is_otlp_finished) {
+        scene->step->chunk = (struct chunk){
+            .is_open = true, .index = event->item_index, .began_unix_ns = event->unix_ns};
+    }
+}
+
+/* True when the limits leave this chunk out. */
+static bool chunk_is_limited(const struct weir *w, const struct step *step, uint64_t unix_ns) {
+    const struct chunk *chunk = &step->chunk;
+    if (w->chunk_span_every > 0 && chunk->index % w->chunk_span_every != 0) {
+        return true;
+    }
+    if (unix_ns - chunk->began_unix_ns < w->chunk_span_min_ns) {
+        return true;
+    }
+    return w->chunk_span_max > 0 && step->n_chunks_made >= w->chunk_span_max;
+}
+
+static bool chunk_is_exported(struct weir *w, struct step *step,
+                              const weir_lifecycle_event *event) {
+    const struct chunk *chunk = &step->chunk;
+    if (chunk->has_span_below || chunk->has_attribute || event->outcome == WEIR_PULL_FAILED) {
+        return true;
+    }
+    if (event->outcome == WEIR_PULL_EXHAUSTED && core_improves(w, 1)) {
+        return false;
+    }
+    if (chunk_is_limited(w, step, event->unix_ns)) {
+        step->n_chunks_dropped++;
+        return false;
+    }
+    return true;
+}
+
+static const weir_error *chunk_error(const weir_lifecycle_event *event) {
+    return event->outcome == WEIR_PULL_FAILED ? event->error : NULL;
+}
+
+void otlp_on_pulled(struct weir *w, const struct scene *scene, const weir_lifecycle_event *event) {
+    struct step *step = scene->step;
+    if (!step->chunk.is_open) {
+        return;
+    }
+    if (chunk_is_exported(w, step, event)) {
+        step->n_chunks_made++;
+        otlp_part_end(w, otlp_chunk_part(w, step), chunk_error(event), event->unix_ns);
+    }
+    step->chunk.is_open = false;
+}
+
+/* ---- the summary ---- */
+
+enum { MAX_SUMMARY = 8 };
+
+struct summary {
+    weir_key_value items[MAX_SUMMARY];
+    size_t n_items;
+};
+
+static void add(struct summary *summary, const char *key, weir_value value) {
+    summary->items[summary->n_items++] = (weir_key_value){key, value};
+}
+
+static weir_value milliseconds(uint64_t ns) {
+    return weir_value_double((double)ns / 1e6);
+}
+
+/* The stream's values in Burr's order; the total only on the event. */
+static struct summary summarise(struct weir *w, const struct step *step, bool with_total) {
+    const struct stream_account *account = &step->account;
+    struct summary summary = {.n_items = 0};
+    add(&summary, "stream.generation_time_ms", milliseconds(account->generation_ns));
+    add(&summary, "stream.consumer_time_ms", milliseconds(account->consumer_ns));
+    if (with_total) {
+        add(&summary, "stream.total_time_ms", milliseconds(account->total_ns));
+    }
+    add(&summary, "stream.iteration_count", weir_value_int((int64_t)account->n_produced));
+    if (account->n_produced > 0 || !core_improves(w, 2)) {
+        add(&summary, "stream.first_item_time_ms", milliseconds(account->first_item_ns));
+    }
+    return summary;
+}
+
+static void put_on_action(struct weir *w, struct step *step) {
+    if (step->otlp.span == NULL) {
+        return;
+    }
+    struct summary summary = summarise(w, step, false);
+    for (size_t i = 0; i < summary.n_items; i++) {
+        span_set(step->otlp.span, summary.items[i].key, &summary.items[i].value);
+    }
+}
+
+static void put_event(struct weir *w, struct step *step, uint64_t unix_ns,
+                      const weir_error *error) {
+    struct otlp_part *method = otlp_method_part(step);
+    if (method == NULL || method->span == NULL) {
+        return;
+    }
+    struct summary summary = summarise(w, step, true);
+    if (error != NULL) {
+        add(&summary, "stream.error", weir_value_string(otlp_error_text(w, error)));
+    }
+    if (!step->otlp.has_context && core_improves(w, 4)) {
+        add(&summary, "burr.sequence_id", weir_value_int(step->sequence_id));
+    }
+    span_add_event(method->span, unix_ns, error != NULL ? "stream_error" : "stream_completed",
+                   summary.items, summary.n_items);
+}
+
+static void put_dropped_chunks(struct step *step) {
+    if (step->n_chunks_dropped > 0) {
+        struct otlp_part *method = otlp_method_part(step);
+        struct otlp_part *part = step->otlp.has_context ? &step->otlp : method;
+        if (part != NULL) {
+            otlp_set_int(part, "stream.chunk_spans_dropped", (int64_t)step->n_chunks_dropped);
+        }
+    }
+}
+
+/* ---- the end of a step ---- */
+
+static void cut_open_parts(struct step *step, uint64_t unix_ns) {
+    for (struct span *span = step->spans; span != NULL; span = span->next) {
+        otlp_part_cut(&span->otlp, unix_ns);
+    }
+    otlp_part_cut(&step->chunk.otlp, unix_ns);
+    step->chunk.is_open = false;
+}
+
+/* The stream's data, for a step that has some; the reference takes the step's word for it. */
+static void put_stream_data(struct weir *w, struct step *step, uint64_t unix_ns,
+                            const weir_error *error) {
+    bool takes_the_word = step->said_streams && !core_improves(w, 7);
+    if (!step->has_streamed && !takes_the_word) {
+        return;
+    }
+    if (otlp_mode_has_action(w)) {
+        put_on_action(w, step);
+    } else if (w->mode == WEIR_STREAMING_EVENT) {
+        put_event(w, step, unix_ns, error);
+    }
+    put_dropped_chunks(step);
+}
+
+void otlp_step_finish(struct weir *w, struct step *step, uint64_t unix_ns, const weir_error *error,
+                      bool is_cut) {
+    if (step->is_otlp_finished) {
+        return;
+    }
+    step->is_otlp_finished = true;
+    cut_open_parts(step, unix_ns);
+    if (step->said_streams && !step->has_streamed && !step->otlp.has_context &&
+        core_improves(w, 7)) {
+        otlp_action_begin(
+            w, step); /* a streaming action that was merely run: a plain step after all */
+    }
+    put_stream_data(w, step, unix_ns, error);
+    if (is_cut) {
+        otlp_part_cut(&step->otlp, unix_ns);
+    } else {
+        otlp_part_end(w, &step->otlp, error, unix_ns);
+    }
+}

@@ -1,0 +1,263 @@
+#include "bridge/attribute.h"
+
+#include <stdio.h>
+
+#include "bridge/adapter_otlp.h"
+#include "bridge/json_input.h"
+#include "bridge/lifecycle.h"
+#include "otlp/common/json_text.h"
+#include "otlp/common/json_write.h"
+
+/* ---- what becomes of a value ---- */
+
+enum kind {
+    KIND_NULL,
+    KIND_STRING,
+    KIND_BOOL,
+    KIND_INT,
+    KIND_DOUBLE,
+    KIND_BYTES,
+    KIND_LIST,
+    KIND_MAP
+};
+
+static bool is_integer_text(struct json_slice number) {
+    for (size_t i = 0; i < number.n_bytes; i++) {
+        if (number.text[i] == '.' || number.text[i] == 'e' || number.text[i] == 'E') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum kind kind_of_json(struct json_slice value) {
+    switch (json_kind_of(value)) {
+    case JSON_STRING: return KIND_STRING;
+    case JSON_BOOL: return KIND_BOOL;
+    case JSON_NUMBER: return is_integer_text(value) ? KIND_INT : KIND_DOUBLE;
+    case JSON_ARRAY: return KIND_LIST;
+    case JSON_OBJECT: return KIND_MAP;
+    case JSON_NULL:
+    case JSON_NONE:
+    default: return KIND_NULL;
+    }
+}
+
+static struct json_slice leaf_of(const weir_value *value) {
+    struct json_cursor c = json_cursor_over(value->as.string.bytes, value->as.string.n_bytes);
+    struct json_slice leaf = {0};
+    (void)json_skip(&c, &leaf); /* only to leave white space out */
+    return leaf;
+}
+
+static enum kind kind_of(const weir_value *value) {
+    switch (value->kind) {
+    case WEIR_VALUE_STRING: return KIND_STRING;
+    case WEIR_VALUE_BOOL: return KIND_BOOL;
+    case WEIR_VALUE_INT: return KIND_INT;
+    case WEIR_VALUE_DOUBLE: return KIND_DOUBLE;
+    case WEIR_VALUE_BYTES: return KIND_BYTES;
+    case WEIR_VALUE_ARRAY: return KIND_LIST;
+    case WEIR_VALUE_MAP: return KIND_MAP;
+    case WEIR_VALUE_JSON: return kind_of_json(leaf_of(value));
+    case WEIR_VALUE_EMPTY:
+    default: return KIND_NULL;
+    }
+}
+
+/* Python's bool is an int, so a list that starts with an int takes bools too. */
+static bool fits(enum kind first, enum kind kind) {
+    return kind == first || (first == KIND_INT && kind == KIND_BOOL);
+}
+
+static bool json_list_is_homogeneous(struct json_slice list) {
+    struct json_cursor c = json_cursor_over(list.text, list.n_bytes);
+    struct json_slice item;
+    enum kind first = KIND_NULL;
+    bool is_first = true;
+    if (json_enter(&c, '[') != 0) {
+        return false;
+    }
+    while (json_next_item(&c, &item) == 1) {
+        enum kind kind = kind_of_json(item);
+        if (!is_first && !fits(first, kind)) {
+            return false;
+        }
+        first = is_first ? kind : first;
+        is_first = false;
+    }
+    return true;
+}
+
+static bool list_is_homogeneous(const weir_value *list) {
+    if (list->kind == WEIR_VALUE_JSON) {
+        return json_list_is_homogeneous(leaf_of(list));
+    }
+    for (size_t i = 1; i < list->as.array.n_items; i++) {
+        if (!fits(kind_of(&list->as.array.items[0]), kind_of(&list->as.array.items[i]))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+weir_value attribute_for_otlp(const weir_value *value, struct buf *scratch) {
+    enum kind kind = kind_of(value);
+    bool becomes_text =
+        kind == KIND_NULL || kind == KIND_MAP || (kind == KIND_LIST && !list_is_homogeneous(value));
+    if (!becomes_text) {
+        return *value;
+    }
+    buf_clear(scratch);
+    json_write_value(scratch, value, JSON_PYTHON);
+    if (buf_error(scratch) != 0) {
+        return (weir_value){0};
+    }
+    return weir_value_string_n((const char *)scratch->data, scratch->n_bytes);
+}
+
+/* ---- the event ---- */
+
+static bool is_welcome(struct weir *w, const weir_key_value *attribute) {
+    if (attribute->key == NULL || *attribute->key == '\0') {
+        core_count(&w->counters.refused_values);
+        return false;
+    }
+    if (!json_value_is_sound(&attribute->value)) {
+        core_count(&w->counters.refused_json);
+        return false;
+    }
+    return true;
+}
+
+static void tell(struct step *step, struct span *span, struct moment when,
+                 const weir_key_value *attributes, size_t n_attributes) {
+    struct scene scene = {object_app(&step->head), step->call, step, span, NULL};
+    weir_lifecycle_event event = core_event(WEIR_HOOK_DO_LOG_ATTRIBUTES, &scene, when);
+    event.attributes = attributes;
+    event.n_attributes = n_attributes;
+    core_tell(scene.app->weir, &scene, &event);
+}
+
+void attributes_set(struct step *step, struct span *span, struct moment when,
+                    const weir_key_value *attributes, size_t n_attributes) {
+    struct weir *w = object_app(&step->head)->weir;
+    size_t start = 0; /* of the run of welcome ones that is not told yet */
+    for (size_t i = 0; i < n_attributes; i++) {
+        if (!is_welcome(w, &attributes[i])) {
+            if (i > start) {
+                tell(step, span, when, attributes + start, i - start);
+            }
+            start = i + 1;
+        }
+    }
+    if (n_attributes > start) {
+        tell(step, span, when, attributes + start, n_attributes - start);
+    }
+}
+
+/* ---- handles ---- */
+
+/* The step and, if the handle is one, the span; the app's lock is taken. false: stale. */
+struct target {
+    struct app *app;
+    struct step *step;
+    struct span *span;
+};
+
+static bool enter(weir_handle *handle, struct target *out) {
+    *out = (struct target){0};
+    if (handle_peek(HANDLE_STEP, handle) != NULL) {
+        out->step = object_enter(HANDLE_STEP, handle);
+    } else {
+        out->span = object_enter(HANDLE_SPAN, handle);
+        out->step = out->span != NULL ? out->span->step : NULL;
+    }
+    if (out->step == NULL) {
+        return false;
+    }
+    out->app = object_app(&out->step->head);
+    return true;
+}
+
+void weir_set_all_(weir_handle *handle, const weir_key_value *attributes, size_t n_attributes) {
+    struct target target;
+    if (!enter(handle, &target)) {
+        return;
+    }
+    struct step *step = target.step;
+    if (attributes != NULL) {
+        step->head.n_refs++;
+        attributes_set(step, target.span, core_now(target.app->weir, &step->anchor), attributes,
+                       n_attributes);
+        step_release(step);
+    }
+    object_leave(target.app);
+}
+
+static void set_one(weir_handle *target, const char *key, weir_value value) {
+    const weir_key_value attribute = {key, value};
+    weir_set_all_(target, &attribute, 1);
+}
+
+void weir_set_string_(weir_handle *target, const char *key, const char *value) {
+    set_one(target, key, weir_value_string(value));
+}
+
+void weir_set_bool_(weir_handle *target, const char *key, bool value) {
+    set_one(target, key, weir_value_bool(value));
+}
+
+void weir_set_int_(weir_handle *target, const char *key, int64_t value) {
+    set_one(target, key, weir_value_int(value));
+}
+
+void weir_set_uint_(weir_handle *target, const char *key, uint64_t value) {
+    if (value <= INT64_MAX) {
+        set_one(target, key, weir_value_int((int64_t)value));
+        return;
+    }
+    char digits[24];
+    snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
+    set_one(target, key,
+            weir_value_json(digits)); /* beyond int64: raw digits in files, text in OTLP */
+}
+
+void weir_set_double_(weir_handle *target, const char *key, double value) {
+    set_one(target, key, weir_value_double(value));
+}
+
+void weir_set_value_(weir_handle *target, const char *key, weir_value value) {
+    set_one(target, key, value);
+}
+
+void weir_set_json_(weir_handle *target, const char *key, const char *json) {
+    set_one(target, key, json != NULL ? weir_value_json(json) : (weir_value){0});
+}
+
+void weir_event_(weir_handle *handle, const char *name, const weir_key_value *attributes,
+                 size_t n_attributes) {
+    struct target target;
+    if (!enter(handle, &target)) {
+        return;
+    }
+    struct weir *w = target.app->weir;
+    if (name == NULL) {
+        core_count(&w->counters.refused_values);
+    } else {
+        uint64_t unix_ns = core_now(w, &target.step->anchor).unix_ns;
+        adapter_otlp_event(w, target.step, target.span, unix_ns, name, attributes, n_attributes);
+    }
+    object_leave(target.app);
+}
+
+void weir_set_error_(weir_handle *handle, const weir_error *error) {
+    struct target target;
+    if (!enter(handle, &target)) {
+        return;
+    }
+    if (error != NULL) {
+        adapter_otlp_error(target.app->weir, target.step, target.span, error);
+    }
+    object_leave(target.app);
+}

@@ -1,0 +1,14 @@
+/*
+ * The limits of this folder, in one place.
+ */
+#pragma once
+
+enum {
+    WEIR_MAX_ADAPTERS = 62,          /* of the host's own, in one weir */
+    WEIR_MAX_NAME_BYTES = 64 * 1024, /* names of actions and spans; longer ones are cut */
+    WEIR_MAX_UID_BYTES = 512,        /* "12:0.3.1": about 200 spans deep; a deeper one is refused */
+    WEIR_MAX_STATE_BYTES = 64 << 20, /* JSON of inputs, result, state; larger is refused */
+    WEIR_MAX_LAST_STATE = 16 << 20, /* a state kept for steps that give none; a larger one is not */
+    WEIR_APP_BUCKETS = 1024,        /* open apps are found by id through so many lists */
+    WEIR_MAX_OPEN_APPS = 1 << 20,
+};

@@ -1,0 +1,238 @@
+#include "bridge/core.h"
+
+#include <string.h>
+
+#include "otlp/common/alloc.h"
+#include "otlp/common/macro.h"
+
+void core_pin(struct weir *w) {
+    atomic_fetch_add_explicit(&w->n_owners, 1, memory_order_relaxed);
+}
+
+void core_release(struct weir *w) {
+    if (w == NULL || atomic_fetch_sub_explicit(&w->n_owners, 1, memory_order_acq_rel) > 1) {
+        return;
+    }
+    for (size_t i = 0; i < w->n_guests; i++) {
+        if (w->guests[i].table.destroy != NULL) {
+            w->guests[i].table.destroy(w->guests[i].table.data);
+        }
+    }
+    mem_free(w->guests);
+    mem_free(w->project);
+    mem_free(w);
+}
+
+#ifdef WEIR_TEST_IMPROVEMENTS
+/* Bit n: leave improvement n out. Only in the build that proves the golden run sees each of them.
+ */
+unsigned core_improvements_off;
+#else
+static const unsigned core_improvements_off = 0;
+#endif
+
+bool core_improves(const struct weir *w, unsigned improvement) {
+    return !w->burr_exact && !(core_improvements_off >> improvement & 1);
+}
+
+struct moment core_now(const struct weir *w, const struct clock_anchor *anchor) {
+    uint64_t monotonic_ns = clock_monotonic(&w->clock);
+    return (struct moment){clock_anchor_unix(anchor, monotonic_ns), monotonic_ns};
+}
+
+/* ---- messages ---- */
+
+static void keep_message(struct weir *w, weir_log_level level, const char *message) {
+    lock_take(&w->message_lock);
+    uint32_t n = atomic_load_explicit(&w->n_messages, memory_order_relaxed);
+    if (n < CORE_MAX_MESSAGES) {
+        w->messages[n].level = level;
+        size_t length = strnlen(message, CORE_MESSAGE_BYTES - 1);
+        memcpy(w->messages[n].text, message, length);
+        w->messages[n].text[length] = '\0';
+        atomic_store_explicit(&w->n_messages, n + 1, memory_order_relaxed);
+    }
+    lock_give(&w->message_lock);
+}
+
+void core_pass_message(weir_log_level level, const char *message, void *data) {
+    struct weir *w = data;
+    if (object_is_inside()) {
+        keep_message(w, level, message);
+    } else {
+        w->logger.fn(level, message, w->logger.data);
+    }
+}
+
+void core_say(struct weir *w, weir_log_level level, enum log_cause cause, const char *message) {
+    if (w->logger.fn != NULL && level <= w->logger.level) {
+        core_pass_message(level, message, w);
+    } else {
+        logger_say(&w->logger, level, cause, "%s", message); /* to stderr: not foreign code */
+    }
+}
+
+void core_say_messages(struct weir *w) {
+    if (!core_has_messages(w)) {
+        return;
+    }
+    struct message messages[CORE_MAX_MESSAGES];
+    lock_take(&w->message_lock);
+    uint32_t n = atomic_load_explicit(&w->n_messages, memory_order_relaxed);
+    memcpy(messages, w->messages, n * sizeof messages[0]);
+    atomic_store_explicit(&w->n_messages, 0, memory_order_relaxed);
+    lock_give(&w->message_lock);
+    for (uint32_t i = 0; i < n; i++) {
+        w->logger.fn(messages[i].level, messages[i].text, w->logger.data);
+    }
+}
+
+/* ---- open apps ---- */
+
+static size_t bucket_of(const char *app_id) {
+    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+    for (const char *c = app_id; *c != '\0'; c++) {
+        hash = (hash ^ (uint8_t)*c) * UINT64_C(1099511628211);
+    }
+    return hash % WEIR_APP_BUCKETS;
+}
+
+struct app *core_find_app(struct weir *w, const char *app_id) {
+    lock_take(&w->lock);
+    struct app *app = w->buckets[bucket_of(app_id)];
+    while (app != NULL && strcmp(app->id, app_id) != 0) {
+        app = app->next;
+    }
+    if (app != NULL) {
+        app_pin(app);
+    }
+    lock_give(&w->lock);
+    return app;
+}
+
+bool core_add_app(struct weir *w, struct app *app) {
+    lock_take(&w->lock);
+    bool is_welcome = !w->is_closing && w->n_apps < WEIR_MAX_OPEN_APPS;
+    if (is_welcome) {
+        struct app **bucket = &w->buckets[bucket_of(app->id)];
+        app->next = *bucket;
+        *bucket = app;
+        w->n_apps++;
+    }
+    lock_give(&w->lock);
+    return is_welcome;
+}
+
+void core_remove_app(struct weir *w, struct app *app) {
+    lock_take(&w->lock);
+    for (struct app **at = &w->buckets[bucket_of(app->id)]; *at != NULL; at = &(*at)->next) {
+        if (*at == app) {
+            *at = app->next;
+            w->n_apps--;
+            break;
+        }
+    }
+    lock_give(&w->lock);
+}
+
+/* ---- dispatch ---- */
+
+/*
+ * Which guests of which weir are running on this thread, so that what they tell weir does not come
+ * back to them.
+ */
+struct running {
+    const struct weir *weir;
+    uint64_t guests;
+};
+static _Thread_local struct running running;
+
+_Static_assert(WEIR_MAX_ADAPTERS < 64, "a guest is a bit of a word");
+
+static const char *key_or_null(const struct app *app) {
+    return app->has_partition_key ? text_get(&app->partition_key) : NULL;
+}
+
+weir_lifecycle_event core_event(weir_hook hook, const struct scene *scene, struct moment when) {
+    weir_lifecycle_event event = {
+        .size = sizeof event,
+        .hook = hook,
+        .unix_ns = when.unix_ns,
+        .monotonic_ns = when.monotonic_ns,
+        .app_id = scene->app->id,
+        .partition_key = key_or_null(scene->app),
+    };
+    if (scene->call != NULL) {
+        event.method = scene->call->method;
+    }
+    if (scene->step != NULL) {
+        event.action = text_get(&scene->step->action);
+        event.sequence_id = scene->step->sequence_id;
+    }
+    if (scene->span != NULL) {
+        event.span_uid = scene->span->uid;
+        event.span_name = text_get(&scene->span->name);
+        event.parent_span_uid = scene->span->parent != NULL ? scene->span->parent->uid : NULL;
+        event.span_dependencies = (const char *const *)scene->span->dependencies;
+    }
+    return event;
+}
+
+static void scene_pin(const struct scene *scene) {
+    app_pin(scene->app);
+    struct object *objects[] = {(struct object *)scene->call, (struct object *)scene->step,
+                                (struct object *)scene->span, (struct object *)scene->stream};
+    for (size_t i = 0; i < ARRAY_LENGTH(objects); i++) {
+        if (objects[i] != NULL) {
+            objects[i]->n_refs++;
+        }
+    }
+}
+
+static void scene_unpin(const struct scene *scene) {
+    stream_release(scene->stream);
+    span_release(scene->span);
+    step_release(scene->step);
+    call_release(scene->call);
+    scene->app->n_unpins_due++; /* the last unpin needs the lock given back: object_leave */
+}
+
+static void tell_guest(struct weir *w, size_t nth, const weir_lifecycle_event *event) {
+    struct guest *guest = &w->guests[nth];
+    weir_hook_fn *hook = guest->hooks[event->hook];
+    if (hook == NULL || hook(guest->table.data, event) >= 0) {
+        return;
+    }
+    core_count(&w->counters.adapter_faults);
+    if (!atomic_exchange(&guest->has_failed, true)) {
+        logger_say(&w->logger, WEIR_LOG_WARN, LOG_CAUSE_ADAPTER,
+                   "adapter %zu reported a fault in hook %d; later ones are only counted", nth,
+                   (int)event->hook);
+    }
+}
+
+static void tell_guests(struct weir *w, const weir_lifecycle_event *event) {
+    struct running before = running;
+    uint64_t busy = before.weir == w ? before.guests : 0;
+    for (size_t i = 0; i < w->n_guests; i++) {
+        if (!(busy >> i & 1)) {
+            running = (struct running){w, busy | UINT64_C(1) << i};
+            tell_guest(w, i, event);
+        }
+    }
+    running = before;
+}
+
+void core_tell(struct weir *w, const struct scene *scene, const weir_lifecycle_event *event) {
+    for (uint32_t i = 0; i < w->n_own_hooks[event->hook]; i++) {
+        w->own_hooks[event->hook][i](w, scene, event);
+    }
+    if (!w->has_guest[event->hook]) {
+        return;
+    }
+    scene_pin(scene);
+    app_unlock(scene->app);
+    tell_guests(w, event);
+    app_lock(scene->app);
+    scene_unpin(scene);
+}

@@ -1,0 +1,52 @@
+/* The names of methods and streaming modes, as Burr spells them. */
+#include <string.h>
+
+#include <weir/weir.h>
+
+#include "otlp/common/macro.h"
+
+static const char *const METHODS[] = {
+    [WEIR_METHOD_STEP] = "step",
+    [WEIR_METHOD_ASTEP] = "astep",
+    [WEIR_METHOD_ITERATE] = "iterate",
+    [WEIR_METHOD_AITERATE] = "aiterate",
+    [WEIR_METHOD_RUN] = "run",
+    [WEIR_METHOD_ARUN] = "arun",
+    [WEIR_METHOD_STREAM_RESULT] = "stream_result",
+    [WEIR_METHOD_ASTREAM_RESULT] = "stream_result", /* Burr reports the async form by this name */
+    [WEIR_METHOD_STREAM_ITERATE] = "stream_iterate",
+    [WEIR_METHOD_ASTREAM_ITERATE] = "astream_iterate",
+};
+
+static const char *const MODES[] = {
+    [WEIR_STREAMING_DEFAULT] = "default",
+    [WEIR_STREAMING_SINGLE_SPAN] = "single_span",
+    [WEIR_STREAMING_EVENT] = "event",
+    [WEIR_STREAMING_CHUNK_SPANS] = "chunk_spans",
+    [WEIR_STREAMING_SINGLE_AND_CHUNK_SPANS] = "single_and_chunk_spans",
+};
+
+const char *weir_method_name(weir_method method) {
+    return (size_t)method < ARRAY_LENGTH(METHODS) ? METHODS[method] : NULL;
+}
+
+const char *weir_streaming_mode_name(weir_streaming_mode mode) {
+    return (size_t)mode < ARRAY_LENGTH(MODES) ? MODES[mode] : NULL;
+}
+
+int weir_streaming_mode_parse(const char *name, weir_streaming_mode *out) {
+    if (name == NULL || out == NULL) {
+        return WEIR_E_INVALID;
+    }
+    if (strcmp(name, "both") == 0) {
+        *out = WEIR_STREAMING_SINGLE_AND_CHUNK_SPANS;
+        return 0;
+    }
+    for (size_t i = WEIR_STREAMING_SINGLE_SPAN; i < ARRAY_LENGTH(MODES); i++) {
+        if (strcmp(name, MODES[i]) == 0) {
+            *out = (weir_streaming_mode)i;
+            return 0;
+        }
+    }
+    return WEIR_E_INVALID;
+}

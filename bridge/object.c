@@ -1,0 +1,257 @@
+#include "bridge/object.h"
+
+#include <string.h>
+
+#include "bridge/core.h"
+#include "otlp/common/alloc.h"
+
+/* Objects of one kind that wait to be used again. */
+struct pool {
+    struct lock lock; /* guards first */
+    struct object *first;
+};
+
+/* Locks of apps that this thread holds. Initial-exec: read for every event, and a few bytes only.
+ */
+static _Thread_local unsigned n_inside __attribute__((tls_model("initial-exec")));
+
+static struct pool apps, calls, steps, spans, streams;
+
+static struct object *pool_pop(struct pool *pool) {
+    lock_take(&pool->lock);
+    struct object *object = pool->first;
+    if (object != NULL) {
+        pool->first = object->next_free;
+    }
+    lock_give(&pool->lock);
+    return object;
+}
+
+static void pool_push(struct pool *pool, struct object *object) {
+    lock_take(&pool->lock);
+    object->next_free = pool->first;
+    pool->first = object;
+    lock_give(&pool->lock);
+}
+
+static void *pool_take(struct pool *pool, enum handle_kind kind, size_t n_bytes) {
+    struct object *object = pool_pop(pool);
+    if (object != NULL) {
+        return object;
+    }
+    object = mem_zalloc(n_bytes);
+    if (object == NULL) {
+        return NULL;
+    }
+    object->slot = handle_slot_new(kind, object);
+    if (object->slot == NULL) {
+        mem_free(object);
+        return NULL;
+    }
+    return object;
+}
+
+/* What survives from one life of an object to the next. The app pointer is read by whoever holds a
+ * stale handle. */
+static void head_renew(struct object *head, struct app *app) {
+    head->n_refs = 1;
+    atomic_store_explicit(&head->app, app, memory_order_relaxed);
+}
+
+/* Clears everything behind the head. */
+#define CLEAR_BEHIND_HEAD(object)                                                                  \
+    memset((char *)(object) + sizeof(struct object), 0, sizeof *(object) - sizeof(struct object))
+
+struct app *app_take(void) {
+    struct app *app = pool_take(&apps, HANDLE_APP, sizeof *app);
+    if (app == NULL) {
+        return NULL;
+    }
+    head_renew(&app->head, app);
+    app->weir = NULL;
+    app->next = NULL;
+    app->is_closing = false;
+    app->n_unpins_due = 0;
+    app->state = NULL;
+    app->next_sequence_id = 0;
+    app->streaming_actions = NULL;
+    app->calls = NULL;
+    app->steps = NULL;
+    app->spawning_step = NULL;
+    app->remote_parent = (weir_otlp_context){0};
+    app->tracker = NULL;
+    if (app->scratch.max_bytes == 0) {
+        buf_init(&app->scratch, WEIR_MAX_STATE_BYTES);
+    }
+    atomic_store_explicit(&app->n_owners, 1, memory_order_relaxed);
+    return app;
+}
+
+struct call *call_take(struct app *app) {
+    struct call *call = pool_take(&calls, HANDLE_CALL, sizeof *call);
+    if (call != NULL) {
+        struct text trace_state = call->trace_state;
+        CLEAR_BEHIND_HEAD(call);
+        call->trace_state = trace_state;
+        head_renew(&call->head, app);
+    }
+    return call;
+}
+
+struct step *step_take(struct app *app) {
+    struct step *step = pool_take(&steps, HANDLE_STEP, sizeof *step);
+    if (step != NULL) {
+        struct text action = step->action;
+        CLEAR_BEHIND_HEAD(step);
+        step->action = action;
+        head_renew(&step->head, app);
+    }
+    return step;
+}
+
+struct span *span_take(struct app *app) {
+    struct span *span = pool_take(&spans, HANDLE_SPAN, sizeof *span);
+    if (span != NULL) {
+        struct text name = span->name;
+        CLEAR_BEHIND_HEAD(span);
+        span->name = name;
+        head_renew(&span->head, app);
+    }
+    return span;
+}
+
+struct stream *stream_take(struct app *app) {
+    struct stream *stream = pool_take(&streams, HANDLE_STREAM, sizeof *stream);
+    if (stream != NULL) {
+        CLEAR_BEHIND_HEAD(stream);
+        head_renew(&stream->head, app);
+    }
+    return stream;
+}
+
+void call_release(struct call *call) {
+    if (call == NULL || --call->head.n_refs > 0) {
+        return;
+    }
+    call_release(call->outer); /* one level: an outer call is never silent itself */
+    pool_push(&calls, &call->head);
+}
+
+void step_release(struct step *step) {
+    if (step == NULL || --step->head.n_refs > 0) {
+        return;
+    }
+    call_release(step->call);
+    pool_push(&steps, &step->head);
+}
+
+void span_release(struct span *span) {
+    while (span != NULL && --span->head.n_refs == 0) {
+        struct span *parent = span->parent;
+        step_release(span->step);
+        mem_free(span->dependencies);
+        pool_push(&spans, &span->head);
+        span = parent; /* a loop, not a recursion: nesting is the user's */
+    }
+}
+
+void stream_release(struct stream *stream) {
+    if (stream == NULL || --stream->head.n_refs > 0) {
+        return;
+    }
+    step_release(stream->step);
+    pool_push(&streams, &stream->head);
+}
+
+void app_lock(struct app *app) {
+    lock_take(&app->lock);
+    n_inside++;
+}
+
+void app_unlock(struct app *app) {
+    n_inside--;
+    lock_give(&app->lock);
+}
+
+bool object_is_inside(void) {
+    return n_inside > 0;
+}
+
+void app_pin(struct app *app) {
+    atomic_fetch_add_explicit(&app->n_owners, 1, memory_order_relaxed);
+}
+
+static void release_spawning_step(struct step *step) {
+    struct app *parent = object_app(&step->head);
+    app_lock(parent);
+    step_release(step);
+    app_unlock(parent);
+    app_unpin(parent);
+}
+
+void app_unpin(struct app *app) {
+    if (atomic_fetch_sub_explicit(&app->n_owners, 1, memory_order_acq_rel) > 1) {
+        return;
+    }
+    blob_release(app->state);
+    mem_free(app->streaming_actions);
+    struct step *spawning_step = app->spawning_step;
+    struct weir *w = app->weir;
+    pool_push(&apps, &app->head);
+    if (spawning_step != NULL) {
+        release_spawning_step(
+            spawning_step); /* as deep as apps are nested, which is the host's call depth */
+    }
+    core_release(w);
+}
+
+void *object_begin(struct object *object) {
+    void *handle = handle_begin(object->slot);
+    atomic_store_explicit(&object->handle, handle, memory_order_relaxed);
+    return handle;
+}
+
+void *object_handle(const struct object *object) {
+    return atomic_load_explicit(&object->handle, memory_order_relaxed);
+}
+
+void object_end(struct object *object) {
+    handle_end(object->slot);
+}
+
+bool object_is_live(const struct object *object) {
+    return atomic_load_explicit(&object->slot->generation, memory_order_relaxed) & 1;
+}
+
+void *object_enter(enum handle_kind kind, const void *handle) {
+    struct object *object = handle_resolve(kind, handle);
+    if (object == NULL) {
+        return NULL;
+    }
+    struct app *app = object_app(object);
+    app_lock(app);
+    if (handle_peek(kind, handle) != object || object_app(object) != app) {
+        app_unlock(app); /* ended by another thread meanwhile */
+        handle_count_stale();
+        return NULL;
+    }
+    return object;
+}
+
+void object_leave(struct app *app) {
+    struct weir *w = app->weir;
+    uint32_t n_unpins = app->n_unpins_due;
+    app->n_unpins_due = 0;
+    bool has_messages = core_has_messages(w);
+    if (has_messages) {
+        core_pin(w);
+    }
+    app_unlock(app);
+    while (n_unpins-- > 0) {
+        app_unpin(app);
+    }
+    if (has_messages) {
+        core_say_messages(w);
+        core_release(w);
+    }
+}

@@ -1,0 +1,143 @@
+/* Spans: named parts of a step that the application opens; they nest. */
+#include <stdio.h>
+#include <string.h>
+
+#include "bridge/lifecycle.h"
+#include "bridge/step.h"
+
+/* "{sequence_id}:{i}" at the top level, "{parent}.{i}" below; false when it gets too long. */
+static bool make_uid(struct step *step, struct span *parent, struct span *span) {
+    int n;
+    if (parent != NULL) {
+        n = snprintf(span->uid, sizeof span->uid, "%s.%u", parent->uid, parent->n_children);
+    } else {
+        n = snprintf(span->uid, sizeof span->uid, "%lld:%u", (long long)step->sequence_id,
+                     step->n_spans);
+    }
+    return n > 0 && (size_t)n < sizeof span->uid;
+}
+
+static bool take_uid(const char *uid, struct span *span) {
+    size_t length = strnlen(uid, sizeof span->uid);
+    if (length == sizeof span->uid) {
+        return false;
+    }
+    memcpy(span->uid, uid, length + 1);
+    return true;
+}
+
+static bool fill(struct step *step, struct span *parent, struct span *span,
+                 const struct span_begin_at *start) {
+    bool has_uid = start->uid != NULL ? take_uid(start->uid, span) : make_uid(step, parent, span);
+    if (!has_uid || !text_set(&span->name, start->name, WEIR_MAX_NAME_BYTES)) {
+        return false;
+    }
+    span->dependencies = list_copy(start->dependencies);
+    return start->dependencies == NULL || span->dependencies != NULL;
+}
+
+static void link_span(struct step *step, struct span *parent, struct span *span) {
+    span->step = step;
+    span->parent = parent;
+    span->next = step->spans;
+    step->spans = span;
+    step->head.n_refs++;
+    if (parent != NULL) {
+        parent->head.n_refs++;
+        parent->n_children++;
+    } else {
+        step->n_spans++;
+    }
+}
+
+struct span *span_open(struct step *step, struct span *parent, struct moment when,
+                       const struct span_begin_at *start) {
+    struct app *app = object_app(&step->head);
+    struct weir *w = app->weir;
+    struct span *span = app->is_closing ? NULL : span_take(app);
+    if (span == NULL || !fill(step, parent, span, start)) {
+        core_count(&w->counters.no_memory);
+        span_release(span);
+        return NULL;
+    }
+    link_span(step, parent, span);
+    span->head.n_refs++; /* for the caller, while guests run */
+    (void)object_begin(&span->head);
+    struct scene scene = {.app = app, .call = step->call, .step = step, .span = span};
+    weir_lifecycle_event event = core_event(WEIR_HOOK_PRE_START_SPAN, &scene, when);
+    core_tell(w, &scene, &event);
+    span_release(span);
+    return span;
+}
+
+static void unlink_span(struct span *span) {
+    for (struct span **at = &span->step->spans; *at != NULL; at = &(*at)->next) {
+        if (*at == span) {
+            *at = span->next;
+            return;
+        }
+    }
+}
+
+void span_close(struct span *span, struct moment when) {
+    struct step *step = span->step;
+    struct app *app = object_app(&span->head);
+    object_end(&span->head);
+    unlink_span(span);
+    struct scene scene = {.app = app, .call = step->call, .step = step, .span = span};
+    weir_lifecycle_event event = core_event(WEIR_HOOK_POST_END_SPAN, &scene, when);
+    core_tell(app->weir, &scene, &event);
+    step->head.n_refs++;
+    span_release(span);
+    step_unlink_if_done(step);
+    step_release(step);
+}
+
+/* ---- handles ---- */
+
+static weir_span *begin(struct step *step, struct span *parent, const char *name,
+                        const char *const *dependencies) {
+    struct app *app = object_app(&step->head);
+    struct weir *w = app->weir;
+    if (name == NULL) {
+        core_count(&w->counters.refused_values);
+        return NULL;
+    }
+    struct span_begin_at start = {.name = name, .dependencies = dependencies};
+    struct span *span = span_open(step, parent, core_now(w, &step->anchor), &start);
+    return span != NULL ? object_handle(&span->head) : NULL;
+}
+
+weir_span *weir_step_span_begin(weir_step *handle, const char *name,
+                                const char *const *dependencies) {
+    struct step *step = object_enter(HANDLE_STEP, handle);
+    if (step == NULL) {
+        return NULL;
+    }
+    struct app *app = object_app(&step->head);
+    weir_span *result = begin(step, NULL, name, dependencies);
+    object_leave(app);
+    return result;
+}
+
+weir_span *weir_span_span_begin(weir_span *handle, const char *name,
+                                const char *const *dependencies) {
+    struct span *parent = object_enter(HANDLE_SPAN, handle);
+    if (parent == NULL) {
+        return NULL;
+    }
+    struct app *app = object_app(&parent->head);
+    weir_span *result = begin(parent->step, parent, name, dependencies);
+    object_leave(app);
+    return result;
+}
+
+void weir_span_end(weir_span *handle) {
+    struct span *span = object_enter(HANDLE_SPAN, handle);
+    if (span == NULL) {
+        return;
+    }
+    struct app *app = object_app(&span->head);
+    span_close(span, core_now(app->weir, &span->step->anchor));
+    object_leave(app);
+}

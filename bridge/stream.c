@@ -1,0 +1,288 @@
+/*
+ * Streams: what a streaming step yields, pull by pull.
+ *
+ * Generation time runs from a pull's begin to its end, consumer time from one pull's end to the
+ * next one's begin. The sums belong to the step: a second stream of the same step goes on with
+ * them.
+ */
+#include "bridge/lifecycle.h"
+#include "bridge/step.h"
+
+static struct weir *weir_of(const struct stream *stream) {
+    return object_app(&stream->head)->weir;
+}
+
+static void tell(struct stream *stream, weir_lifecycle_event *event) {
+    struct step *step = stream->step;
+    struct scene scene = {object_app(&stream->head), step->call, step, NULL, stream};
+    core_tell(scene.app->weir, &scene, event);
+}
+
+static weir_lifecycle_event event_of(struct stream *stream, weir_hook hook, struct moment when) {
+    struct step *step = stream->step;
+    struct scene scene = {object_app(&stream->head), step->call, step, NULL, stream};
+    weir_lifecycle_event event = core_event(hook, &scene, when);
+    event.stream_initialize_unix_ns = step->account.initialize_unix_ns;
+    event.first_item_unix_ns = step->account.first_item_unix_ns;
+    return event;
+}
+
+struct stream *stream_open(struct step *step, struct moment when) {
+    struct app *app = object_app(&step->head);
+    struct weir *w = app->weir;
+    if (step->stream != NULL && object_is_live(&step->stream->head)) {
+        core_count(&w->counters.out_of_order);
+        return NULL;
+    }
+    stream_tell_end(step, when);
+    struct stream *stream = app->is_closing ? NULL : stream_take(app);
+    if (stream == NULL) {
+        core_count(&w->counters.no_memory);
+        return NULL;
+    }
+    stream->step = step;
+    step->head.n_refs++;
+    step->stream = stream;
+    step->has_streamed = true;
+    step->is_exhausted = false;
+    stream->head.n_refs++; /* for the caller, while guests run */
+    (void)object_begin(&stream->head);
+    weir_lifecycle_event event = event_of(stream, WEIR_HOOK_PRE_START_STREAM, when);
+    tell(stream, &event);
+    stream_release(stream);
+    return stream;
+}
+
+/* ---- pulls ---- */
+
+static void account_begin(struct stream_account *account, struct moment when) {
+    if (account->n_pulls == 0) {
+        account->first_pull_ns = when.monotonic_ns;
+        account->initialize_unix_ns = when.unix_ns;
+    } else {
+        account->consumer_ns += when.monotonic_ns - account->pull_ended_ns;
+    }
+    account->pull_began_ns = when.monotonic_ns;
+    account->n_pulls++;
+}
+
+static void account_end(struct stream_account *account, struct moment when,
+                        weir_pull_outcome outcome) {
+    account->generation_ns += when.monotonic_ns - account->pull_began_ns;
+    account->pull_ended_ns = when.monotonic_ns;
+    account->total_ns = when.monotonic_ns - account->first_pull_ns;
+    if (outcome == WEIR_PULL_PRODUCED && account->n_produced++ == 0) {
+        account->first_item_ns = account->total_ns;
+    }
+}
+
+void stream_pull_begin(struct stream *stream, struct moment when) {
+    struct step *step = stream->step;
+    struct weir *w = weir_of(stream);
+    if (step->is_exhausted || step->is_abandoned) {
+        core_count(&w->counters.out_of_order);
+        return;
+    }
+    if (step->is_pulling) {
+        stream_pull_end(stream, when, WEIR_PULL_PRODUCED, NULL, NULL);
+    }
+    account_begin(&step->account, when);
+    step->is_pulling = true;
+    if (core_listens(w, WEIR_HOOK_PRE_STREAM_GENERATE)) {
+        weir_lifecycle_event event = event_of(stream, WEIR_HOOK_PRE_STREAM_GENERATE, when);
+        event.item_index = step->account.n_pulls - 1;
+        tell(stream, &event);
+    }
+}
+
+void stream_pull_end(struct stream *stream, struct moment when, weir_pull_outcome outcome,
+                     const weir_error *error, const weir_value *item) {
+    struct step *step = stream->step;
+    struct weir *w = weir_of(stream);
+    if (!step->is_pulling) {
+        core_count(&w->counters.out_of_order);
+        return;
+    }
+    step->is_pulling = false;
+    step->is_exhausted = outcome != WEIR_PULL_PRODUCED;
+    account_end(&step->account, when, outcome);
+    if (core_listens(w, WEIR_HOOK_POST_STREAM_GENERATE)) {
+        weir_lifecycle_event event = event_of(stream, WEIR_HOOK_POST_STREAM_GENERATE, when);
+        event.item_index = step->account.n_pulls - 1;
+        event.outcome = outcome;
+        event.error = error;
+        event.item = item;
+        tell(stream, &event);
+    }
+}
+
+void stream_item(struct stream *stream, struct moment when, const weir_value *item) {
+    struct step *step = stream->step;
+    struct stream_account *account = &step->account;
+    struct weir *w = weir_of(stream);
+    if (account->n_items == account->n_produced) {
+        core_count(&w->counters.out_of_order);
+        return;
+    }
+    if (account->n_items++ == 0) {
+        account->first_item_unix_ns = when.unix_ns;
+    }
+    if (core_listens(w, WEIR_HOOK_POST_STREAM_ITEM)) {
+        weir_lifecycle_event event = event_of(stream, WEIR_HOOK_POST_STREAM_ITEM, when);
+        event.item_index = account->n_items - 1;
+        event.item = item;
+        tell(stream, &event);
+    }
+}
+
+/* ---- ends ---- */
+
+void stream_abandon(struct stream *stream) {
+    struct step *step = stream->step;
+    if (!step->is_exhausted && object_is_live(&step->head)) {
+        step->is_abandoned = true;
+    }
+}
+
+/* An open pull ends with its step or stream: by its error, or because the consumer went away. */
+static void end_open_pull(struct stream *stream, struct moment when, const weir_error *error) {
+    stream->step->is_abandoned = stream->step->is_abandoned || error == NULL;
+    stream_pull_end(stream, when, WEIR_PULL_FAILED, error != NULL ? error : &lifecycle_abandoned,
+                    NULL);
+}
+
+void stream_settle(struct step *step, struct moment when, const weir_error *error) {
+    struct stream *stream = step->stream;
+    if (stream == NULL) {
+        return;
+    }
+    if (step->is_pulling) {
+        end_open_pull(stream, when, error);
+    }
+    step->is_exhausted = true;
+}
+
+void stream_tell_end(struct step *step, struct moment when) {
+    struct stream *stream = step->stream;
+    if (stream == NULL || object_is_live(&stream->head)) {
+        return;
+    }
+    step->stream = NULL;
+    weir_lifecycle_event event = event_of(stream, WEIR_HOOK_POST_END_STREAM, when);
+    tell(stream, &event);
+    stream_release(stream);
+}
+
+void stream_close(struct stream *stream, struct moment when) {
+    struct step *step = stream->step;
+    if (step->is_pulling) {
+        end_open_pull(stream, when, NULL);
+    }
+    step->is_exhausted = true;
+    object_end(&stream->head);
+    if (object_is_live(&step->head)) {
+        return; /* told right after the step's end, as Burr does */
+    }
+    step->head.n_refs++;
+    stream_tell_end(step, when);
+    step_unlink_if_done(step);
+    step_release(step);
+}
+
+/* ---- handles ---- */
+
+weir_stream *weir_stream_begin(weir_step *handle) {
+    struct step *step = object_enter(HANDLE_STEP, handle);
+    if (step == NULL) {
+        return NULL;
+    }
+    struct app *app = object_app(&step->head);
+    struct stream *stream = stream_open(step, core_now(app->weir, &step->anchor));
+    weir_stream *result = stream != NULL ? object_handle(&stream->head) : NULL;
+    object_leave(app);
+    return result;
+}
+
+static struct stream *enter(weir_stream *handle, struct moment *when) {
+    struct stream *stream = object_enter(HANDLE_STREAM, handle);
+    if (stream != NULL) {
+        *when = core_now(weir_of(stream), &stream->step->anchor);
+    }
+    return stream;
+}
+
+void weir_stream_pull(weir_stream *handle) {
+    struct moment when;
+    struct stream *stream = enter(handle, &when);
+    if (stream != NULL) {
+        struct app *app = object_app(&stream->head);
+        stream_pull_begin(stream, when);
+        object_leave(app);
+    }
+}
+
+static void end_pull(weir_stream *handle, weir_pull_outcome outcome, const weir_error *error) {
+    struct moment when;
+    struct stream *stream = enter(handle, &when);
+    if (stream != NULL) {
+        struct app *app = object_app(&stream->head);
+        stream_pull_end(stream, when, outcome, error, NULL);
+        object_leave(app);
+    }
+}
+
+void weir_stream_produced(weir_stream *stream) {
+    end_pull(stream, WEIR_PULL_PRODUCED, NULL);
+}
+
+void weir_stream_exhausted(weir_stream *stream) {
+    end_pull(stream, WEIR_PULL_EXHAUSTED, NULL);
+}
+
+void weir_stream_failed(weir_stream *stream, const weir_error *error) {
+    static const weir_error unknown = {"Error", ""};
+    end_pull(stream, WEIR_PULL_FAILED, error != NULL ? error : &unknown);
+}
+
+void weir_stream_item(weir_stream *handle) {
+    struct moment when;
+    struct stream *stream = enter(handle, &when);
+    if (stream != NULL) {
+        struct app *app = object_app(&stream->head);
+        stream_item(stream, when, NULL);
+        object_leave(app);
+    }
+}
+
+void weir_stream_yield(weir_stream *handle) {
+    struct moment when;
+    struct stream *stream = enter(handle, &when);
+    if (stream == NULL) {
+        return;
+    }
+    struct app *app = object_app(&stream->head);
+    stream->head.n_refs++;
+    stream_pull_end(stream, when, WEIR_PULL_PRODUCED, NULL, NULL);
+    stream_item(stream, when, NULL);
+    stream_release(stream);
+    object_leave(app);
+}
+
+void weir_stream_abandon(weir_stream *handle) {
+    struct stream *stream = object_enter(HANDLE_STREAM, handle);
+    if (stream != NULL) {
+        struct app *app = object_app(&stream->head);
+        stream_abandon(stream);
+        object_leave(app);
+    }
+}
+
+void weir_stream_end(weir_stream *handle) {
+    struct moment when;
+    struct stream *stream = enter(handle, &when);
+    if (stream != NULL) {
+        struct app *app = object_app(&stream->head);
+        stream_close(stream, when);
+        object_leave(app);
+    }
+}

@@ -1,0 +1,167 @@
+/* weir_open, weir_flush, weir_close, weir_get_stats: the life of the whole. */
+#include <string.h>
+
+#include <weir/weir.h>
+
+#include "bridge/app.h"
+#include "bridge/core.h"
+#include "bridge/options.h"
+#include "otlp/common/alloc.h"
+#include "otlp/common/error.h"
+#include "otlp/common/sized.h"
+
+static const char DEFAULT_SCOPE[] = "weir.bridge";
+static const char REFERENCE_SCOPE[] = "burr.integrations.opentelemetry";
+
+static int open_otlp(const weir_options *options, struct weir *w, weir_error_detail *detail) {
+    if (options->otlp_off) {
+        return 0;
+    }
+    weir_otlp_options otlp;
+    sized_read(&otlp, sizeof otlp, options->otlp);
+    otlp.service_name = options->service_name != NULL ? options->service_name : otlp.service_name;
+    otlp.clock = &w->clock;
+    otlp.log = w->logger.fn != NULL ? core_pass_message : NULL;
+    otlp.log_data = w;
+    otlp.log_level = w->logger.level;
+    int error = weir_otlp_open(&otlp, &w->otlp, detail);
+    if (error != 0) {
+        return error;
+    }
+    const char *scope = w->burr_exact ? REFERENCE_SCOPE : DEFAULT_SCOPE;
+    scope = options->tracer_name != NULL ? options->tracer_name : scope;
+    const char *version = w->burr_exact && options->tracer_name == NULL ? NULL : WEIR_VERSION;
+    w->tracer = weir_otlp_tracer_get(w->otlp, scope, version, NULL);
+    return w->tracer != NULL ? 0 : error_set(detail, WEIR_E_NO_MEMORY, "no memory for a tracer");
+}
+
+static int open_tracker(const weir_options *options, struct weir *w, weir_error_detail *detail) {
+    const char *directory = options_tracker_dir(options);
+    if (directory == NULL) {
+        return 0;
+    }
+    weir_log_fn *log = w->logger.fn != NULL ? core_pass_message : NULL;
+    return weir_tracker_open(&WEIR_TRACKER_OPTIONS(.directory = directory, .project = w->project,
+                                                   .file_mode = options->file_mode,
+                                                   .burr_exact = !core_improves(w, 8), .log = log,
+                                                   .log_data = w, .log_level = w->logger.level),
+                             &w->tracker, detail);
+}
+
+static void add_own_hooks(struct weir *w, core_hook_fn *const hooks[N_HOOKS]) {
+    for (int hook = 0; hook < N_HOOKS; hook++) {
+        if (hooks[hook] != NULL) {
+            w->own_hooks[hook][w->n_own_hooks[hook]++] = hooks[hook];
+        }
+    }
+}
+
+static void connect_own_adapters(struct weir *w) {
+    if (w->tracker != NULL) {
+        add_own_hooks(w, adapter_tracker_hooks);
+    }
+    if (w->otlp != NULL) {
+        core_hook_fn *hooks[N_HOOKS] = {0};
+        adapter_otlp_hooks(w->mode, hooks);
+        add_own_hooks(w, hooks);
+    }
+}
+
+/* Forgets a weir that did not come to life: the host keeps its adapters. */
+static int give_up(struct weir *w, int error) {
+    w->n_guests = 0;
+    (void)weir_otlp_close(w->otlp, 0);
+    weir_tracker_close(w->tracker);
+    core_release(w);
+    return error;
+}
+
+int weir_open(const weir_options *options, weir **out, weir_error_detail *detail) {
+    weir_options full;
+    sized_read(&full, sizeof full, options);
+    if (out == NULL) {
+        return error_set(detail, WEIR_E_INVALID, "out is NULL");
+    }
+    struct weir *w = mem_zalloc(sizeof *w);
+    if (w == NULL) {
+        return error_set(detail, WEIR_E_NO_MEMORY, "no memory for a weir");
+    }
+    atomic_init(&w->n_owners, 1);
+    int error = options_apply(&full, w, detail);
+    if (error == 0) {
+        error = open_tracker(&full, w, detail);
+    }
+    if (error == 0) {
+        error = open_otlp(&full, w, detail);
+    }
+    if (error != 0) {
+        return give_up(w, error);
+    }
+    connect_own_adapters(w);
+    core_say_messages(w);
+    *out = w;
+    return 0;
+}
+
+int weir_flush(weir *w, uint32_t timeout_ms) {
+    return w != NULL ? weir_otlp_flush(w->otlp, timeout_ms) : 0;
+}
+
+/* Any app that is still open, pinned; none is added any more. */
+static struct app *next_open_app(struct weir *w) {
+    struct app *app = NULL;
+    lock_take(&w->lock);
+    w->is_closing = true;
+    for (size_t i = 0; i < WEIR_APP_BUCKETS && app == NULL; i++) {
+        app = w->buckets[i];
+    }
+    if (app != NULL) {
+        app_pin(app);
+    }
+    lock_give(&w->lock);
+    return app;
+}
+
+int weir_close(weir *w, uint32_t timeout_ms) {
+    if (w == NULL) {
+        return 0;
+    }
+    for (struct app *app = next_open_app(w); app != NULL; app = next_open_app(w)) {
+        app_shut(app);
+        app_unpin(app);
+    }
+    int error = weir_otlp_close(w->otlp, timeout_ms);
+    w->otlp = NULL;
+    w->tracker = weir_tracker_close(w->tracker);
+    core_say_messages(w);
+    core_release(w);
+    return error;
+}
+
+static uint64_t counted(const _Atomic uint64_t *counter) {
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void weir_get_stats(weir *w, weir_stats *out) {
+    weir_stats stats = {.size = sizeof stats, .stale_handles = handle_n_stale()};
+    stats.otlp.size = sizeof stats.otlp;
+    if (w != NULL) {
+        const struct counters *c = &w->counters;
+        weir_tracker_stats tracker = {.size = sizeof tracker};
+        weir_otlp_get_stats(w->otlp, &stats.otlp);
+        weir_tracker_get_stats(w->tracker, &tracker);
+        stats.out_of_order = counted(&c->out_of_order);
+        stats.refused_json = counted(&c->refused_json);
+        stats.refused_values = counted(&c->refused_values);
+        stats.left_open = counted(&c->left_open);
+        stats.no_memory = counted(&c->no_memory);
+        stats.adapter_faults = counted(&c->adapter_faults);
+        stats.tracker_written = tracker.records_written;
+        stats.tracker_lost = tracker.records_lost + counted(&c->records_lost);
+    }
+    sized_write(out, &stats, sizeof stats);
+}
+
+weir_otlp_tracer *weir_tracer(weir *w, const char *name, const char *version) {
+    return w != NULL ? weir_otlp_tracer_get(w->otlp, name, version, NULL) : NULL;
+}

@@ -6,18 +6,17 @@
  */
 #pragma once
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include <weir/otlp.h>
 
 #include "otlp/common/log.h"
+#include "otlp/headers.h"
 
 struct endpoint {
-    char *url;      /* of each request */
-    char *shown;    /* the same without user, password and query, for messages */
-    char **headers; /* "name: value", NULL-terminated; no name twice */
-    size_t n_headers;
+    char *url;   /* of each request */
+    char *shown; /* the same without user, password and query, for messages */
+    struct headers headers;
 };
 
 /*

@@ -1,0 +1,270 @@
+#include "otlp/endpoint.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include <weir/error.h>
+
+#include "otlp/bounds.h"
+#include "otlp/common/alloc.h"
+#include "otlp/common/env.h"
+#include "otlp/common/error.h"
+#include "otlp/common/macro.h"
+
+static const char DEFAULT_ENDPOINT[] = "http://localhost:4318";
+static const uint64_t DEFAULT_TIMEOUT_MS = 10000;
+
+/* ---- which URL ---- */
+
+struct choice {
+    const char *url;
+    const char *source; /* the option or variable, for messages */
+    bool is_base;       /* v1/traces is to be added (B37); else the URL is used as it is (B36) */
+};
+
+static struct choice choose(const weir_otlp_options *options) {
+    static const char *const traces_variable = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+    static const char *const base_variable = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    if (options->traces_endpoint != NULL) {
+        return (struct choice){options->traces_endpoint, "traces_endpoint", false};
+    }
+    if (options->endpoint != NULL) {
+        return (struct choice){options->endpoint, "endpoint", true};
+    }
+    if (env_text(traces_variable) != NULL) {
+        return (struct choice){env_text(traces_variable), traces_variable, false};
+    }
+    if (env_text(base_variable) != NULL) {
+        return (struct choice){env_text(base_variable), base_variable, true};
+    }
+    return (struct choice){DEFAULT_ENDPOINT, "the default endpoint", true};
+}
+
+/* ---- its parts ---- */
+
+/* Offsets into the URL: scheme "://" [user "@"] host [":" port] path ["?" query] ["#" fragment] */
+struct parts {
+    size_t authority;
+    size_t host; /* behind the user */
+    size_t path;
+    size_t query; /* with its "?" */
+    size_t end;   /* the fragment is not sent */
+};
+
+static size_t find(const char *url, size_t from, size_t end, const char *any_of) {
+    size_t at = from;
+    while (at < end && strchr(any_of, url[at]) == NULL) {
+        at++;
+    }
+    return at;
+}
+
+/* Says where things would be, in good URLs and bad ones alike. */
+static struct parts split(const char *url) {
+    struct parts parts = {.end = find(url, 0, strlen(url), "#")};
+    const char *slashes = strstr(url, "://");
+    parts.authority = slashes != NULL ? MIN((size_t)(slashes - url) + 3, parts.end) : 0;
+    parts.path = find(url, parts.authority, parts.end, "/?");
+    parts.query = find(url, parts.path, parts.end, "?");
+    parts.host = parts.authority;
+    for (size_t at = parts.authority; at < parts.path; at++) {
+        if (url[at] == '@') {
+            parts.host = at + 1;
+        }
+    }
+    return parts;
+}
+
+/* Without what may be secret: "http://host:4318/v1/traces". NULL when memory is short. */
+static char *without_secrets(const char *url) {
+    struct parts parts = split(url);
+    size_t n_rest = parts.query - parts.host;
+    char *shown = mem_alloc(parts.authority + n_rest + 1);
+    if (shown != NULL) {
+        memcpy(shown, url, parts.authority);
+        memcpy(shown + parts.authority, url + parts.host, n_rest);
+        shown[parts.authority + n_rest] = '\0';
+    }
+    return shown;
+}
+
+/* ---- its rules (B34) ---- */
+
+static bool has_http_scheme(const char *url) {
+    return strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0;
+}
+
+static bool is_port(const char *digits, size_t n) {
+    unsigned port = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (digits[i] < '0' || digits[i] > '9' ||
+            (port = port * 10 + (unsigned)(digits[i] - '0')) > 65535) {
+            return false;
+        }
+    }
+    return port > 0;
+}
+
+/* A name or IPv4 address, or an IPv6 address in brackets; *end gets where the host ends. */
+static bool is_host(const char *url, const struct parts *parts, size_t *end) {
+    if (url[parts->host] == '[') {
+        size_t bracket = find(url, parts->host, parts->path, "]");
+        size_t n_good = strspn(url + parts->host + 1, "0123456789abcdefABCDEF:.%");
+        *end = bracket + 1;
+        return bracket < parts->path && n_good > 1 && parts->host + 1 + n_good == bracket;
+    }
+    *end = find(url, parts->host, parts->path, ":");
+    return *end > parts->host && find(url, parts->host, *end, "[]@<>\"\\^`{|}") == *end;
+}
+
+/* What is wrong with the URL and what to write instead, or NULL. */
+static const char *fault_of(const char *url) {
+    if (*url == '\0') {
+        return "is empty: write a URL such as http://localhost:4318";
+    }
+    if (strlen(url) > ENDPOINT_MAX_URL) {
+        return "is too long";
+    }
+    for (const char *c = url; *c != '\0'; c++) {
+        if ((unsigned char)*c <= 0x20 || *c == 0x7f) {
+            return "has a space or control character: remove it, or write it as %XX";
+        }
+    }
+    if (!has_http_scheme(url)) {
+        return "must begin with http:// or https://, as in http://localhost:4318";
+    }
+    struct parts parts = split(url);
+    size_t host_end;
+    if (!is_host(url, &parts, &host_end)) {
+        return "has no valid host: write a name or address, as in http://localhost:4318 or "
+               "http://[::1]:4318";
+    }
+    if (host_end < parts.path &&
+        (url[host_end] != ':' || !is_port(url + host_end + 1, parts.path - host_end - 1))) {
+        return "has no valid port: write a number from 1 to 65535 behind the colon";
+    }
+    return NULL;
+}
+
+static int refuse(const struct choice *choice, const char *fault, weir_error_detail *detail) {
+    char *shown CLEANUP(mem_cleanup) = without_secrets(choice->url);
+    return error_set(detail, WEIR_E_INVALID, "%s \"%.80s\" %s", choice->source,
+                     shown != NULL ? shown : "", fault);
+}
+
+/* ---- the URL of the requests ---- */
+
+/* A base gets v1/traces behind its path; a URL for traces only a missing "/" (B36-B38). */
+static char *request_url(const struct choice *choice) {
+    const char *url = choice->url;
+    struct parts parts = split(url);
+    bool has_slash = parts.query > parts.path && url[parts.query - 1] == '/';
+    bool has_path = parts.query > parts.path;
+    const char *added = choice->is_base ? (has_slash ? "v1/traces" : "/v1/traces")
+                        : has_path      ? ""
+                                        : "/";
+    size_t n_added = strlen(added), n_query = parts.end - parts.query;
+    char *out = mem_alloc(parts.query + n_added + n_query + 1);
+    if (out != NULL) {
+        memcpy(out, url, parts.query);
+        memcpy(out + parts.query, added, n_added);
+        memcpy(out + parts.query + n_added, url + parts.query, n_query);
+        out[parts.query + n_added + n_query] = '\0';
+    }
+    return out;
+}
+
+static int resolve_url(const weir_otlp_options *options, struct endpoint *endpoint,
+                       weir_error_detail *detail) {
+    struct choice choice = choose(options);
+    const char *fault = fault_of(choice.url);
+    if (fault != NULL) {
+        return refuse(&choice, fault, detail);
+    }
+    endpoint->url = request_url(&choice);
+    endpoint->shown = endpoint->url != NULL ? without_secrets(endpoint->url) : NULL;
+    return endpoint->shown != NULL ? 0 : error_set(detail, WEIR_E_NO_MEMORY, "out of memory");
+}
+
+/* ---- headers, and what is not done ---- */
+
+static int resolve_headers(const weir_otlp_options *options, struct logger *logger,
+                           struct headers *headers, weir_error_detail *detail) {
+    const char *variable = "OTEL_EXPORTER_OTLP_TRACES_HEADERS"; /* beats the other one (D10) */
+    if (env_text(variable) == NULL) {
+        variable = "OTEL_EXPORTER_OTLP_HEADERS";
+    }
+    int error = headers_add_list(headers, variable, env_text(variable), logger);
+    if (error != 0) {
+        return error_set(detail, error, "%s: %s", variable, weir_strerror(error));
+    }
+    return headers_add_lines(headers, options->headers, detail);
+}
+
+/* The variable for traces, else the one for all signals; NULL when neither is set. */
+static const char *either(const char *traces_variable, const char *variable, const char **name) {
+    *name = env_text(traces_variable) != NULL ? traces_variable : variable;
+    return env_text(*name);
+}
+
+/* Silence about a setting that has no effect would look like a fault elsewhere. */
+static void warn_of_unsupported(struct logger *logger) {
+    static const struct {
+        const char *traces_variable, *variable, *supported, *instead;
+    } rows[] = {
+        {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf",
+         "sending http/protobuf"},
+        {"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION", "none",
+         "sending without compression"},
+        {"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE", "",
+         "trusting the system's certificates"},
+        {"OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+         "", "connecting without a client certificate"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        const char *name;
+        const char *value = either(rows[i].traces_variable, rows[i].variable, &name);
+        if (value != NULL && strcasecmp(value, rows[i].supported) != 0) {
+            logger_say(logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG, "%s=%.100s is not supported: %s",
+                       name, value, rows[i].instead);
+        }
+    }
+}
+
+int endpoint_resolve(const weir_otlp_options *options, struct logger *logger, struct endpoint *out,
+                     weir_error_detail *detail) {
+    struct endpoint endpoint CLEANUP(endpoint_deinit) = {0};
+    int error = resolve_url(options, &endpoint, detail);
+    if (error == 0) {
+        error = resolve_headers(options, logger, &endpoint.headers, detail);
+    }
+    if (error != 0) {
+        return error;
+    }
+    warn_of_unsupported(logger);
+    *out = endpoint;
+    endpoint = (struct endpoint){0};
+    return 0;
+}
+
+void endpoint_deinit(struct endpoint *endpoint) {
+    mem_free(endpoint->url);
+    mem_free(endpoint->shown);
+    headers_deinit(&endpoint->headers);
+    *endpoint = (struct endpoint){0};
+}
+
+/* ---- the timeout ---- */
+
+uint64_t endpoint_timeout_ns(const weir_otlp_options *options, struct logger *logger) {
+    uint64_t ms = DEFAULT_TIMEOUT_MS;
+    if (options->has_timeout_ms) {
+        ms = options->timeout_ms;
+    } else if (!env_number("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", 0, &ms, logger)) {
+        (void)env_number("OTEL_EXPORTER_OTLP_TIMEOUT", 0, &ms, logger);
+    }
+    return MIN(ms, UINT32_MAX) * UINT64_C(1000000);
+}

@@ -1,0 +1,235 @@
+#include "otlp/headers.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+#include "otlp/bounds.h"
+#include "otlp/common/alloc.h"
+#include "otlp/common/buf.h"
+#include "otlp/common/error.h"
+#include "otlp/common/macro.h"
+
+/* A piece of the user's text. */
+struct piece {
+    const char *at;
+    size_t n_bytes;
+};
+
+static struct piece trimmed(const char *at, const char *end) {
+    while (at < end && (*at == ' ' || *at == '\t')) {
+        at++;
+    }
+    while (at < end && (end[-1] == ' ' || end[-1] == '\t')) {
+        end--;
+    }
+    return (struct piece){at, (size_t)(end - at)};
+}
+
+/* tchar of RFC 9110 5.6.2 */
+static bool is_token(struct piece name) {
+    for (size_t i = 0; i < name.n_bytes; i++) {
+        char c = name.at[i];
+        bool is_alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!is_alnum && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL)) {
+            return false;
+        }
+    }
+    return name.n_bytes > 0;
+}
+
+static bool is_value(struct piece value) {
+    for (size_t i = 0; i < value.n_bytes; i++) {
+        unsigned char c = (unsigned char)value.at[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f) {
+            return false; /* a line feed here would begin another header */
+        }
+    }
+    return true;
+}
+
+static bool is_name(struct piece name, const char *wanted) {
+    return strlen(wanted) == name.n_bytes && strncasecmp(wanted, name.at, name.n_bytes) == 0;
+}
+
+/* What the request itself decides. */
+static bool is_ours(struct piece name) {
+    static const char *const ours[] = {"content-type", "content-length", "content-encoding",
+                                       "transfer-encoding", "expect"};
+    for (size_t i = 0; i < ARRAY_LENGTH(ours); i++) {
+        if (is_name(name, ours[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Why a header cannot be sent, or NULL. */
+static const char *fault_of(struct piece name, struct piece value) {
+    if (!is_token(name)) {
+        return "its name is empty or has a character that header names cannot have";
+    }
+    if (is_ours(name)) {
+        return "weir sets this header itself";
+    }
+    return is_value(value) ? NULL : "its value has a control character";
+}
+
+static char *line_of(struct piece name, struct piece value) {
+    char *line = mem_alloc(name.n_bytes + 2 + value.n_bytes + 1);
+    if (line != NULL) {
+        memcpy(line, name.at, name.n_bytes);
+        memcpy(line + name.n_bytes, ": ", 2);
+        if (value.n_bytes > 0) {
+            memcpy(line + name.n_bytes + 2, value.at, value.n_bytes);
+        }
+        line[name.n_bytes + 2 + value.n_bytes] = '\0';
+    }
+    return line;
+}
+
+/* Where the header of this name stands, or else the place behind the last one. */
+static size_t place_of(const struct headers *headers, struct piece name) {
+    size_t i = 0;
+    for (; i < headers->n; i++) {
+        const char *line = headers->lines[i];
+        if (strncasecmp(line, name.at, name.n_bytes) == 0 && line[name.n_bytes] == ':') {
+            break;
+        }
+    }
+    return i;
+}
+
+static int put(struct headers *headers, struct piece name, struct piece value) {
+    size_t place = place_of(headers, name);
+    if (place == ENDPOINT_MAX_HEADERS) {
+        return WEIR_E_TOO_LARGE;
+    }
+    if (headers->lines == NULL) {
+        headers->lines = mem_zalloc((ENDPOINT_MAX_HEADERS + 1) * sizeof *headers->lines);
+    }
+    char *line = headers->lines != NULL ? line_of(name, value) : NULL;
+    if (line == NULL) {
+        return WEIR_E_NO_MEMORY;
+    }
+    mem_free(headers->lines[place]);
+    headers->lines[place] = line;
+    headers->n = MAX(headers->n, place + 1);
+    return 0;
+}
+
+void headers_deinit(struct headers *headers) {
+    for (size_t i = 0; i < headers->n; i++) {
+        mem_free(headers->lines[i]);
+    }
+    mem_free(headers->lines);
+    *headers = (struct headers){0};
+}
+
+/* ---- the option ---- */
+
+static int add_line(struct headers *headers, const char *line, size_t nth,
+                    weir_error_detail *detail) {
+    const char *colon = strchr(line, ':');
+    if (colon == NULL) {
+        return error_set(detail, WEIR_E_INVALID, "headers[%zu]: write it as \"name: value\"", nth);
+    }
+    struct piece name = {line, (size_t)(colon - line)};
+    struct piece value = trimmed(colon + 1, colon + strlen(colon));
+    const char *fault = fault_of(name, value);
+    if (fault != NULL) {
+        return error_set(detail, WEIR_E_INVALID, "headers[%zu] (%.*s): %s", nth,
+                         (int)MIN(name.n_bytes, 64), name.at, fault);
+    }
+    int error = put(headers, name, value);
+    return error != 0 ? error_set(detail, error, "headers[%zu]: %s", nth, weir_strerror(error)) : 0;
+}
+
+int headers_add_lines(struct headers *headers, const char *const *lines,
+                      weir_error_detail *detail) {
+    for (size_t i = 0; lines != NULL && lines[i] != NULL; i++) {
+        int error = add_line(headers, lines[i], i, detail);
+        if (error != 0) {
+            return error;
+        }
+    }
+    return 0;
+}
+
+/* ---- the variable ---- */
+
+static int hex_digit(char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* Appends the value with %XX decoded; false for a % without two digits. */
+static bool percent_decode(struct buf *out, struct piece value) {
+    for (size_t i = 0; i < value.n_bytes; i++) {
+        if (value.at[i] != '%') {
+            buf_append_byte(out, (uint8_t)value.at[i]);
+            continue;
+        }
+        int high = i + 2 < value.n_bytes ? hex_digit(value.at[i + 1]) : -1;
+        int low = i + 2 < value.n_bytes ? hex_digit(value.at[i + 2]) : -1;
+        if (high < 0 || low < 0) {
+            return false;
+        }
+        buf_append_byte(out, (uint8_t)(high << 4 | low));
+        i += 2;
+    }
+    return true;
+}
+
+/* *fault says why the header cannot be sent; it is untouched when the header was added. */
+static int put_encoded(struct headers *headers, struct piece name, struct piece encoded,
+                       const char **fault) {
+    struct buf decoded;
+    buf_init(&decoded, encoded.n_bytes);
+    bool is_decoded = percent_decode(&decoded, encoded);
+    struct piece value = {(const char *)decoded.data, decoded.n_bytes};
+    int error = buf_error(&decoded);
+    if (error == 0) {
+        const char *found = is_decoded ? fault_of(name, value)
+                                       : "a % in its value is not followed by two hex digits";
+        error = found == NULL ? put(headers, name, value) : 0;
+        *fault = error == WEIR_E_TOO_LARGE ? "there are too many headers" : found;
+    }
+    buf_deinit(&decoded);
+    return error == WEIR_E_TOO_LARGE ? 0 : error;
+}
+
+static int add_member(struct headers *headers, const char *variable, struct piece member,
+                      struct logger *logger) {
+    const char *equals = memchr(member.at, '=', member.n_bytes);
+    if (equals == NULL) { /* not shown: what has no name may well be the secret */
+        logger_say(logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG,
+                   "%s: a header without '=' is left out: write name=value,name=value", variable);
+        return 0;
+    }
+    struct piece name = trimmed(member.at, equals);
+    const char *fault = NULL;
+    int error = put_encoded(headers, name, trimmed(equals + 1, member.at + member.n_bytes), &fault);
+    if (fault != NULL) {
+        logger_say(logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG, "%s: header %.*s is left out: %s",
+                   variable, (int)MIN(name.n_bytes, 64), name.at, fault);
+    }
+    return error;
+}
+
+int headers_add_list(struct headers *headers, const char *variable, const char *text,
+                     struct logger *logger) {
+    for (const char *at = text; at != NULL;) {
+        const char *comma = strchr(at, ',');
+        struct piece member = trimmed(at, comma != NULL ? comma : at + strlen(at));
+        int error = member.n_bytes > 0 ? add_member(headers, variable, member, logger) : 0;
+        if (error != 0) {
+            return error;
+        }
+        at = comma != NULL ? comma + 1 : NULL;
+    }
+    return 0;
+}

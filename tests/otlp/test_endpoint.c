@@ -1,0 +1,202 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "otlp/common/macro.h"
+#include "otlp/endpoint.h"
+#include "tests/support/expect.h"
+#include "tests/support/fault.h"
+#include "tests/support/log.h"
+
+static struct kept_log said = KEPT_LOG_INIT;
+static struct logger logger;
+
+static void begin(void) {
+    static const char *const names[] = {"ENDPOINT", "HEADERS",     "TIMEOUT",
+                                        "PROTOCOL", "COMPRESSION", "CERTIFICATE"};
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        char name[80];
+        snprintf(name, sizeof name, "OTEL_EXPORTER_OTLP_%s", names[i]);
+        unsetenv(name);
+        snprintf(name, sizeof name, "OTEL_EXPORTER_OTLP_TRACES_%s", names[i]);
+        unsetenv(name);
+    }
+    kept_log_logger(&said, &logger);
+}
+TestSuite(endpoint, .init = begin);
+
+static void expect_url(const weir_otlp_options *options, const char *wanted) {
+    struct endpoint endpoint;
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    cr_assert(eq(int, endpoint_resolve(options, &logger, &endpoint, &detail), 0), "%s",
+              detail.message);
+    expect_text(endpoint.url, wanted);
+    endpoint_deinit(&endpoint);
+}
+
+static void expect_refused(const weir_otlp_options *options, const char *in_message) {
+    struct endpoint endpoint;
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    cr_expect(eq(int, endpoint_resolve(options, &logger, &endpoint, &detail), WEIR_E_INVALID));
+    cr_expect(strstr(detail.message, in_message) != NULL, "\"%s\" is not in \"%s\"", in_message,
+              detail.message);
+}
+
+#define OPTIONS(...) &WEIR_OTLP_OPTIONS(__VA_ARGS__)
+
+Test(endpoint, a_base_gets_the_path_of_traces) {
+    static const struct {
+        const char *base, *url;
+    } rows[] = {
+        {"http://h:4318", "http://h:4318/v1/traces"},
+        {"http://h:4318/", "http://h:4318/v1/traces"},
+        {"http://h:4318/my", "http://h:4318/my/v1/traces"},
+        {"http://h:4318/my/", "http://h:4318/my/v1/traces"},
+        {"http://h", "http://h/v1/traces"}, /* 80, never 4318 (B38) */
+        {"HTTPS://h.example", "HTTPS://h.example/v1/traces"},
+        {"http://[::1]:4318", "http://[::1]:4318/v1/traces"},
+        {"http://127.0.0.1:1", "http://127.0.0.1:1/v1/traces"},
+        {"http://h:65535/a?token=x#part", "http://h:65535/a/v1/traces?token=x"},
+        {"http://h?token=x", "http://h/v1/traces?token=x"},
+        {"http://u:p%40@h:1/a/", "http://u:p%40@h:1/a/v1/traces"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        expect_url(OPTIONS(.endpoint = rows[i].base), rows[i].url);
+        setenv("OTEL_EXPORTER_OTLP_ENDPOINT", rows[i].base, 1);
+        expect_url(OPTIONS(.service_name = "s"), rows[i].url);
+    }
+}
+
+Test(endpoint, a_url_for_traces_is_used_as_it_is) {
+    static const struct {
+        const char *given, *url;
+    } rows[] = {
+        {"http://h:4318", "http://h:4318/"}, /* never /v1/traces (B36) */
+        {"http://h:4318/", "http://h:4318/"},     {"http://h:4318/in/", "http://h:4318/in/"},
+        {"http://h:4318/in", "http://h:4318/in"}, {"http://h:4318?x=1", "http://h:4318/?x=1"},
+        {"https://h/in?x=1", "https://h/in?x=1"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        expect_url(OPTIONS(.traces_endpoint = rows[i].given), rows[i].url);
+        setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", rows[i].given, 1);
+        expect_url(OPTIONS(.service_name = "s"), rows[i].url);
+    }
+}
+
+Test(endpoint, option_beats_environment_beats_default) {
+    expect_url(OPTIONS(.service_name = "s"), "http://localhost:4318/v1/traces");
+    setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "", 1); /* empty is unset (D2) */
+    expect_url(OPTIONS(.service_name = "s"), "http://localhost:4318/v1/traces");
+    setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://env", 1);
+    expect_url(OPTIONS(.service_name = "s"), "http://env/v1/traces");
+    setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://env-traces", 1);
+    expect_url(OPTIONS(.service_name = "s"), "http://env-traces/");
+    expect_url(OPTIONS(.endpoint = "http://option"), "http://option/v1/traces");
+    expect_url(OPTIONS(.endpoint = "http://option", .traces_endpoint = "http://traces/x"),
+               "http://traces/x");
+}
+
+Test(endpoint, a_bad_url_is_refused_by_name_and_with_the_remedy) {
+    expect_refused(OPTIONS(.endpoint = ""), "endpoint \"\" is empty");
+    expect_refused(OPTIONS(.endpoint = "localhost:4318"), "must begin with http://");
+    expect_refused(OPTIONS(.endpoint = "grpc://h:4317"), "must begin with http://");
+    expect_refused(OPTIONS(.endpoint = "file:///etc/passwd"), "must begin with http://");
+    expect_refused(OPTIONS(.endpoint = " http://h"), "space");
+    expect_refused(OPTIONS(.endpoint = "http://h/a b"), "space");
+    expect_refused(OPTIONS(.endpoint = "http://h/\n"), "control");
+    expect_refused(OPTIONS(.endpoint = "http://"), "no valid host");
+    expect_refused(OPTIONS(.endpoint = "http:///path"), "no valid host");
+    expect_refused(OPTIONS(.endpoint = "http://:4318"), "no valid host");
+    expect_refused(OPTIONS(.endpoint = "http://[::1"), "no valid host");
+    expect_refused(OPTIONS(.endpoint = "http://[]:1"), "no valid host");
+    expect_refused(OPTIONS(.endpoint = "http://[host]:1"), "no valid host");
+    expect_refused(OPTIONS(.endpoint = "http://a<b"), "no valid host");
+    expect_refused(OPTIONS(.endpoint = "http://h:"), "no valid port");
+    expect_refused(OPTIONS(.endpoint = "http://h:0"), "no valid port");
+    expect_refused(OPTIONS(.endpoint = "http://h:65536"), "no valid port");
+    expect_refused(OPTIONS(.endpoint = "http://h:4318x"), "no valid port");
+    expect_refused(OPTIONS(.endpoint = "http://h:99999999999999999999"), "no valid port");
+    expect_refused(OPTIONS(.endpoint = "http://[::1]4318"), "no valid port");
+    expect_refused(OPTIONS(.traces_endpoint = "nonsense"), "traces_endpoint \"nonsense\"");
+    setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "nonsense", 1);
+    expect_refused(OPTIONS(.service_name = "s"), "OTEL_EXPORTER_OTLP_ENDPOINT \"nonsense\"");
+}
+
+Test(endpoint, a_url_over_the_bound_is_refused) {
+    char *url = malloc(20000);
+    memset(url, 'a', 19999);
+    memcpy(url, "http://h/", 9);
+    url[19999] = '\0';
+    expect_refused(OPTIONS(.endpoint = url), "too long");
+    free(url);
+}
+
+Test(endpoint, messages_show_no_secret) {
+    struct endpoint endpoint;
+    cr_assert(eq(
+        int,
+        endpoint_resolve(OPTIONS(.endpoint = "http://u:pw@h:1/a?key=pw"), &logger, &endpoint, NULL),
+        0));
+    expect_text(endpoint.shown, "http://h:1/a/v1/traces");
+    endpoint_deinit(&endpoint);
+    expect_refused(OPTIONS(.endpoint = "http://u:pw@h:x/?key=pw"), "\"http://h:x/\"");
+    expect_refused(OPTIONS(.endpoint = "u:pw@h:1"), "\"h:1\"");
+}
+
+Test(endpoint, headers_of_options_beat_those_of_the_environment_by_name) {
+    setenv("OTEL_EXPORTER_OTLP_HEADERS", "a=general,z=general", 1);
+    setenv("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "a=traces,b=traces", 1);
+    const char *const lines[] = {"B: option", NULL};
+    struct endpoint endpoint;
+    cr_assert(eq(int, endpoint_resolve(OPTIONS(.headers = lines), &logger, &endpoint, NULL), 0));
+    cr_assert(eq(sz, endpoint.headers.n, 2)); /* z: the variable for traces replaces the other */
+    expect_text(endpoint.headers.lines[0], "a: traces");
+    expect_text(endpoint.headers.lines[1], "B: option");
+    endpoint_deinit(&endpoint);
+}
+
+Test(endpoint, a_bad_header_option_is_refused) {
+    const char *const lines[] = {"no colon", NULL};
+    expect_refused(OPTIONS(.headers = lines), "headers[0]");
+}
+
+Test(endpoint, says_what_it_does_not_support) {
+    setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "HTTP/protobuf", 1);
+    setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none", 1);
+    expect_url(OPTIONS(.service_name = "s"), "http://localhost:4318/v1/traces");
+    cr_expect(eq(uint, said.n, 0), "%s", said.text);
+    setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc", 1);
+    setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip", 1);
+    setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem", 1);
+    expect_url(OPTIONS(.service_name = "s"), "http://localhost:4318/v1/traces");
+    cr_expect(eq(uint, said.n, 3), "%s", said.text);
+    cr_expect(strstr(said.text, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=grpc") != NULL);
+}
+
+Test(endpoint, the_timeout_follows_the_same_order) {
+    cr_expect(eq(u64, endpoint_timeout_ns(OPTIONS(.service_name = "s"), &logger), 10000000000));
+    setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "7", 1);
+    cr_expect(eq(u64, endpoint_timeout_ns(OPTIONS(.service_name = "s"), &logger), 7000000));
+    setenv("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "0", 1); /* no limit (D7) */
+    cr_expect(eq(u64, endpoint_timeout_ns(OPTIONS(.service_name = "s"), &logger), 0));
+    cr_expect(eq(u64,
+                 endpoint_timeout_ns(OPTIONS(.has_timeout_ms = true, .timeout_ms = 3), &logger),
+                 3000000));
+    cr_expect(eq(u64, endpoint_timeout_ns(OPTIONS(.has_timeout_ms = true), &logger), 0));
+    cr_expect(eq(uint, said.n, 0));
+    setenv("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "-1", 1);
+    cr_expect(eq(u64, endpoint_timeout_ns(OPTIONS(.service_name = "s"), &logger), 7000000));
+    cr_expect(eq(uint, said.n, 1));
+}
+
+Test(endpoint, survives_failing_allocation_at_every_step) {
+    const char *const lines[] = {"a: 1", NULL};
+    setenv("OTEL_EXPORTER_OTLP_HEADERS", "b=2", 1);
+    FAULT_FOR_EACH_ALLOCATION(n) {
+        struct endpoint endpoint;
+        int error = endpoint_resolve(OPTIONS(.headers = lines), &logger, &endpoint, NULL);
+        cr_assert(eq(int, error, fault_has_struck() ? WEIR_E_NO_MEMORY : 0));
+        if (error == 0) {
+            endpoint_deinit(&endpoint);
+        }
+    }
+}

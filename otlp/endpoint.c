@@ -1,8 +1,6 @@
 #include "otlp/endpoint.h"
 
-#include <inttypes.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -15,7 +13,6 @@
 #include "otlp/common/macro.h"
 
 static const char DEFAULT_ENDPOINT[] = "http://localhost:4318";
-static const uint64_t DEFAULT_TIMEOUT_MS = 10000;
 
 /* ---- which URL ---- */
 
@@ -255,16 +252,4 @@ void endpoint_deinit(struct endpoint *endpoint) {
     mem_free(endpoint->shown);
     headers_deinit(&endpoint->headers);
     *endpoint = (struct endpoint){0};
-}
-
-/* ---- the timeout ---- */
-
-uint64_t endpoint_timeout_ns(const weir_otlp_options *options, struct logger *logger) {
-    uint64_t ms = DEFAULT_TIMEOUT_MS;
-    if (options->has_timeout_ms) {
-        ms = options->timeout_ms;
-    } else if (!env_number("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", 0, &ms, logger)) {
-        (void)env_number("OTEL_EXPORTER_OTLP_TIMEOUT", 0, &ms, logger);
-    }
-    return MIN(ms, UINT32_MAX) * UINT64_C(1000000);
 }

@@ -1,12 +1,10 @@
 /*
- * Where spans are sent, with which headers, and how long one export may take: the options and
- * OpenTelemetry's variables put together (conformance B34-B39, D10, D11, D15, D17, D18).
+ * Where spans are sent, and with which headers: the options and OpenTelemetry's variables put
+ * together (conformance B34-B39, D10, D11, D15, D18).
  *
  * It parses and decides; it opens nothing, and knows nothing of the library that will.
  */
 #pragma once
-
-#include <stdint.h>
 
 #include <weir/otlp.h>
 
@@ -27,10 +25,3 @@ struct endpoint {
 int endpoint_resolve(const weir_otlp_options *options, struct logger *logger, struct endpoint *out,
                      weir_error_detail *detail);
 void endpoint_deinit(struct endpoint *endpoint);
-
-/*
- * The time for one export, retries included, in ns: the option, else
- * OTEL_EXPORTER_OTLP_TRACES_TIMEOUT, else OTEL_EXPORTER_OTLP_TIMEOUT, else ten seconds. 0: no
- * limit.
- */
-uint64_t endpoint_timeout_ns(const weir_otlp_options *options, struct logger *logger);

@@ -11,8 +11,8 @@ static struct kept_log said = KEPT_LOG_INIT;
 static struct logger logger;
 
 static void begin(void) {
-    static const char *const names[] = {"ENDPOINT", "HEADERS",     "TIMEOUT",
-                                        "PROTOCOL", "COMPRESSION", "CERTIFICATE"};
+    static const char *const names[] = {"ENDPOINT", "HEADERS", "PROTOCOL", "COMPRESSION",
+                                        "CERTIFICATE"};
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
         char name[80];
         snprintf(name, sizeof name, "OTEL_EXPORTER_OTLP_%s", names[i]);
@@ -170,22 +170,6 @@ Test(endpoint, says_what_it_does_not_support) {
     expect_url(OPTIONS(.service_name = "s"), "http://localhost:4318/v1/traces");
     cr_expect(eq(uint, said.n, 3), "%s", said.text);
     cr_expect(strstr(said.text, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=grpc") != NULL);
-}
-
-Test(endpoint, the_timeout_follows_the_same_order) {
-    cr_expect(eq(u64, endpoint_timeout_ns(OPTIONS(.service_name = "s"), &logger), 10000000000));
-    setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "7", 1);
-    cr_expect(eq(u64, endpoint_timeout_ns(OPTIONS(.service_name = "s"), &logger), 7000000));
-    setenv("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "0", 1); /* no limit (D7) */
-    cr_expect(eq(u64, endpoint_timeout_ns(OPTIONS(.service_name = "s"), &logger), 0));
-    cr_expect(eq(u64,
-                 endpoint_timeout_ns(OPTIONS(.has_timeout_ms = true, .timeout_ms = 3), &logger),
-                 3000000));
-    cr_expect(eq(u64, endpoint_timeout_ns(OPTIONS(.has_timeout_ms = true), &logger), 0));
-    cr_expect(eq(uint, said.n, 0));
-    setenv("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "-1", 1);
-    cr_expect(eq(u64, endpoint_timeout_ns(OPTIONS(.service_name = "s"), &logger), 7000000));
-    cr_expect(eq(uint, said.n, 1));
 }
 
 Test(endpoint, survives_failing_allocation_at_every_step) {

@@ -11,5 +11,14 @@ enum {
     RECEIVER_MAX_RESPONSE_BYTES = 4 << 10,
     RECEIVER_MAX_CONNECTIONS = 256,
     RECEIVER_IDLE_TIMEOUT_S = 75,
-    RECEIVER_REQUEST_DEADLINE_S = 60, /* from a request's head to the end of its body */
+    RECEIVER_REQUEST_DEADLINE_S = 60,   /* from a request's head to the end of its body */
+    TREE_MAX_TRACES = 4096,             /* that wait for more spans; the oldest is printed then */
+    TREE_MAX_BYTES = 64 << 20,          /* of the spans that wait */
+    TREE_MAX_PRINTED_TRACES = 4096,     /* remembered, to say so when a late span arrives */
+    TREE_MAX_SPAN_BYTES = 1 << 20,      /* text of one span */
+    TREE_MAX_VALUE_BYTES = 64 << 10,    /* text of one value */
+    TREE_MAX_KEY_COLUMNS = 40,          /* longer keys push their value to the right */
+    TREE_MAX_CUT_KEY_COLUMNS = 120,     /* and still longer ones are cut */
+    TREE_MAX_INDENT = 48,               /* levels; deeper spans are not indented further */
+    TREE_MAX_DECODED_BYTES = 256 << 20, /* memory of one unpacked request */
 };

@@ -1,0 +1,18 @@
+/*
+ * Appending whole lines to a log: one write(2) a line, never a part of one that stays.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Appends the n_bytes at `line`, which end in a line feed. `line[-1]` must be a line feed as well:
+ * it is written too when *needs_newline says that the file ends in a torn line. After a short write
+ * the torn part is cut off again, or, if another writer has appended meanwhile, *needs_newline is
+ * set. 0, or the errno. A file-size limit gives EFBIG, never the signal.
+ */
+int append_line(int fd, const char *line, size_t n_bytes, bool *needs_newline);
+
+/* Cuts a torn last line (of a writer that died) off. False: it could not be cut. */
+bool append_cut_torn_tail(int fd);

@@ -1,0 +1,451 @@
+/* The tracker: apps' logs, appended to record by record. */
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <weir/tracking.h>
+
+#include "otlp/common/alloc.h"
+#include "otlp/common/clock.h"
+#include "otlp/common/error.h"
+#include "otlp/common/lock.h"
+#include "otlp/common/log.h"
+#include "otlp/common/sized.h"
+#include "tracking/append.h"
+#include "tracking/bounds.h"
+#include "tracking/children.h"
+#include "tracking/folder.h"
+#include "tracking/graph.h"
+#include "tracking/names.h"
+#include "tracking/record.h"
+
+static const uint64_t CHECK_EVERY_NS = UINT64_C(1000000000);
+static const mode_t DEFAULT_MODE = 0600;
+
+struct weir_tracker {
+    char *root;
+    char *project;
+    mode_t mode;
+    bool burr_exact;
+    struct logger logger;
+    _Atomic uint64_t n_written, n_lost;
+    _Atomic uint64_t n_lost_before; /* n_lost when the present loss began */
+    atomic_bool is_losing;
+    _Atomic uint32_t n_open_files;
+};
+
+struct weir_tracker_app {
+    weir_tracker *tracker;
+    char id[256];
+    struct lock lock; /* guards all below */
+    int fd;           /* -1: not open at the moment */
+    dev_t device;     /* of the log that fd was opened on */
+    ino_t inode;
+    uint64_t checked_ns; /* monotonic: when fd was last seen to be that log */
+    bool needs_newline;
+    struct buf line; /* begins with a line feed of reserve: append_line */
+    struct record_writer writer;
+};
+
+/* ---- the tracker ---- */
+
+int weir_tracker_open(const weir_tracker_options *options, weir_tracker **out,
+                      weir_error_detail *detail) {
+    weir_tracker_options full;
+    sized_read(&full, sizeof full, options);
+    if (out == NULL) {
+        return error_set(detail, WEIR_E_INVALID, "out is NULL");
+    }
+    if (!names_project_is_valid(full.project)) {
+        return error_set(detail, WEIR_E_INVALID,
+                         "project \"%.64s\" is refused: use 1 to 255 of A-Z a-z 0-9 _ - :",
+                         full.project != NULL ? full.project : "");
+    }
+    weir_tracker *tracker = mem_zalloc(sizeof *tracker);
+    if (tracker == NULL) {
+        return error_set(detail, WEIR_E_NO_MEMORY, "no memory for a tracker");
+    }
+    tracker->root = folder_root(full.directory);
+    tracker->project = mem_strdup(full.project);
+    tracker->mode = full.file_mode != 0 ? (mode_t)(full.file_mode & 0666) : DEFAULT_MODE;
+    tracker->burr_exact = full.burr_exact;
+    logger_init(&tracker->logger, full.log, full.log_data, full.log_level);
+    if (tracker->root == NULL || tracker->project == NULL) {
+        weir_tracker_close(tracker);
+        return error_set(detail, WEIR_E_INVALID,
+                         "no storage directory: set tracker_dir, or HOME for ~/.burr");
+    }
+    tzset(); /* localtime_r need not do it */
+    *out = tracker;
+    return 0;
+}
+
+weir_tracker *weir_tracker_close(weir_tracker *tracker) {
+    if (tracker != NULL) {
+        mem_free(tracker->root);
+        mem_free(tracker->project);
+        mem_free(tracker);
+    }
+    return NULL;
+}
+
+void weir_tracker_get_stats(weir_tracker *tracker, weir_tracker_stats *out) {
+    weir_tracker_stats stats = {.size = sizeof stats};
+    if (tracker != NULL) {
+        stats.records_written = atomic_load_explicit(&tracker->n_written, memory_order_relaxed);
+        stats.records_lost = atomic_load_explicit(&tracker->n_lost, memory_order_relaxed);
+    }
+    sized_write(out, &stats, sizeof stats);
+}
+
+/* ---- loss: counted always, said when it begins and when it ends; no lock is held here ---- */
+
+static void count_lost(weir_tracker *tracker, const char *why) {
+    uint64_t before = atomic_fetch_add(&tracker->n_lost, 1);
+    if (!atomic_exchange(&tracker->is_losing, true)) {
+        atomic_store(&tracker->n_lost_before, before);
+        logger_say(&tracker->logger, WEIR_LOG_WARN, LOG_CAUSE_TRACKER,
+                   "tracker: records are being lost: %s", why);
+    }
+}
+
+static void count_written(weir_tracker *tracker) {
+    atomic_fetch_add_explicit(&tracker->n_written, 1, memory_order_relaxed);
+    if (atomic_load_explicit(&tracker->is_losing, memory_order_relaxed) &&
+        atomic_exchange(&tracker->is_losing, false)) {
+        uint64_t n = atomic_load(&tracker->n_lost) - atomic_load(&tracker->n_lost_before);
+        logger_say(&tracker->logger, WEIR_LOG_WARN, LOG_CAUSE_TRACKER,
+                   "tracker: records are written again; %llu were lost", (unsigned long long)n);
+    }
+}
+
+static int count(weir_tracker *tracker, int error, const weir_error_detail *detail) {
+    if (error == 0) {
+        count_written(tracker);
+    } else {
+        count_lost(tracker, detail->message[0] != '\0' ? detail->message : weir_strerror(error));
+    }
+    return error;
+}
+
+/* ---- an app's log file ---- */
+
+static struct folder_path path_of(const weir_tracker_app *app) {
+    return (struct folder_path){app->tracker->root, app->tracker->project, app->id};
+}
+
+static uint64_t now_ns(void) {
+    weir_clock clock = clock_system();
+    return clock_monotonic(&clock);
+}
+
+static void forget_fd(weir_tracker_app *app) {
+    if (app->fd >= 0) {
+        app->fd = -1;
+        atomic_fetch_sub_explicit(&app->tracker->n_open_files, 1, memory_order_relaxed);
+    }
+}
+
+static void close_log(weir_tracker_app *app) {
+    if (app->fd >= 0) {
+        (void)close(app->fd);
+        forget_fd(app);
+    }
+}
+
+static int keep_fd(weir_tracker_app *app, int fd, weir_error_detail *detail) {
+    struct stat status;
+    if (fstat(fd, &status) != 0) {
+        int saved = errno;
+        (void)close(fd);
+        return error_set_os(detail, WEIR_E_IO, saved, "cannot look at the log of %s", app->id);
+    }
+    app->fd = fd;
+    app->device = status.st_dev;
+    app->inode = status.st_ino;
+    app->checked_ns = now_ns();
+    atomic_fetch_add_explicit(&app->tracker->n_open_files, 1, memory_order_relaxed);
+    return 0;
+}
+
+static int reopen_log(weir_tracker_app *app, weir_error_detail *detail) {
+    struct folder_path path = path_of(app);
+    int folder_fd = folder_open(&path, app->tracker->mode, detail);
+    if (folder_fd < 0) {
+        return WEIR_E_IO;
+    }
+    int fd = folder_open_log(folder_fd, &path, "log.jsonl", app->tracker->mode, detail);
+    (void)close(folder_fd);
+    return fd >= 0 ? keep_fd(app, fd, detail) : WEIR_E_IO;
+}
+
+/*
+ * A host that closes descriptors it does not know gives our number to a file of its own: our lines
+ * must not go there. So once a second the descriptor is compared with what it was opened on; one
+ * that is another file now is not ours to close.
+ */
+static void check_log(weir_tracker_app *app) {
+    uint64_t now = now_ns();
+    if (app->fd < 0 || now - app->checked_ns < CHECK_EVERY_NS) {
+        return;
+    }
+    struct stat status;
+    if (fstat(app->fd, &status) != 0 || status.st_dev != app->device ||
+        status.st_ino != app->inode) {
+        forget_fd(app);
+    } else if (status.st_nlink == 0) {
+        close_log(app); /* the file was deleted: go on in a new one */
+    }
+    app->checked_ns = now;
+}
+
+static int write_line(weir_tracker_app *app, weir_error_detail *detail) {
+    check_log(app);
+    if (app->fd < 0) {
+        int error = reopen_log(app, detail);
+        if (error != 0) {
+            return error;
+        }
+    }
+    const char *line = (const char *)app->line.data + 1;
+    int os_error = append_line(app->fd, line, app->line.n_bytes - 1, &app->needs_newline);
+    if (os_error == EBADF) {
+        forget_fd(app);
+    }
+    if (atomic_load_explicit(&app->tracker->n_open_files, memory_order_relaxed) >
+        TRACKER_MAX_OPEN_FILES) {
+        close_log(app);
+    }
+    if (os_error != 0) {
+        return error_set_os(detail, WEIR_E_IO, os_error, "cannot write the log of %s below %s/%s",
+                            app->id, app->tracker->root, app->tracker->project);
+    }
+    return 0;
+}
+
+/* ---- records ---- */
+
+static struct record_writer *begin_record(weir_tracker_app *app) {
+    lock_take(&app->lock);
+    buf_clear(&app->line);
+    buf_append_byte(&app->line, '\n');
+    return &app->writer;
+}
+
+static int finish_record(weir_tracker_app *app) {
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    int error = buf_error(&app->line);
+    if (error != 0) {
+        (void)error_set(&detail, error, "a record of %s: %s", app->id, weir_strerror(error));
+    } else {
+        error = write_line(app, &detail);
+    }
+    if (app->line.capacity > TRACKER_KEPT_BUFFER_BYTES) {
+        size_t max_bytes = app->line.max_bytes;
+        buf_deinit(&app->line);
+        buf_init(&app->line, max_bytes);
+    }
+    lock_give(&app->lock);
+    return count(app->tracker, error, &detail);
+}
+
+int weir_tracker_begin_entry(weir_tracker_app *app, uint64_t unix_ns, const char *action,
+                             const weir_value *inputs, int64_t sequence_id) {
+    if (app == NULL) {
+        return WEIR_E_INVALID;
+    }
+    record_begin_entry(begin_record(app), unix_ns, action, inputs, sequence_id);
+    return finish_record(app);
+}
+
+int weir_tracker_end_entry(weir_tracker_app *app, uint64_t unix_ns, const char *action,
+                           const weir_value *result, const char *exception, const weir_value *state,
+                           int64_t sequence_id) {
+    if (app == NULL) {
+        return WEIR_E_INVALID;
+    }
+    record_end_entry(begin_record(app), unix_ns, action, result, exception, state, sequence_id);
+    return finish_record(app);
+}
+
+int weir_tracker_begin_span(weir_tracker_app *app, uint64_t unix_ns, int64_t sequence_id,
+                            const char *span_id, const char *name, const char *parent_span_id,
+                            const char *const *dependencies) {
+    if (app == NULL) {
+        return WEIR_E_INVALID;
+    }
+    record_begin_span(begin_record(app), unix_ns, sequence_id, span_id, name, parent_span_id,
+                      dependencies);
+    return finish_record(app);
+}
+
+int weir_tracker_end_span(weir_tracker_app *app, uint64_t unix_ns, int64_t sequence_id,
+                          const char *span_id) {
+    if (app == NULL) {
+        return WEIR_E_INVALID;
+    }
+    record_end_span(begin_record(app), unix_ns, sequence_id, span_id);
+    return finish_record(app);
+}
+
+int weir_tracker_attribute(weir_tracker_app *app, uint64_t unix_ns, int64_t sequence_id,
+                           const char *span_id, const weir_key_value *attribute) {
+    if (app == NULL || attribute == NULL || attribute->key == NULL) {
+        return WEIR_E_INVALID;
+    }
+    record_attribute(begin_record(app), unix_ns, sequence_id, span_id, attribute);
+    return finish_record(app);
+}
+
+int weir_tracker_begin_stream(weir_tracker_app *app, uint64_t unix_ns, int64_t sequence_id) {
+    if (app == NULL) {
+        return WEIR_E_INVALID;
+    }
+    record_begin_stream(begin_record(app), unix_ns, sequence_id);
+    return finish_record(app);
+}
+
+int weir_tracker_first_item(weir_tracker_app *app, uint64_t unix_ns, int64_t sequence_id) {
+    if (app == NULL) {
+        return WEIR_E_INVALID;
+    }
+    record_first_item(begin_record(app), unix_ns, sequence_id);
+    return finish_record(app);
+}
+
+int weir_tracker_end_stream(weir_tracker_app *app, uint64_t unix_ns, int64_t sequence_id,
+                            const weir_stream_times *times) {
+    static const weir_stream_times none = {0};
+    if (app == NULL) {
+        return WEIR_E_INVALID;
+    }
+    record_end_stream(begin_record(app), unix_ns, sequence_id, times != NULL ? times : &none);
+    return finish_record(app);
+}
+
+/* ---- making an app's folder ---- */
+
+/* One file of the creation: its loss is counted like a record's, and the run goes on. */
+static void write_file(weir_tracker_app *app, int folder_fd, const char *name,
+                       const struct buf *text) {
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    struct folder_path path = path_of(app);
+    int error = buf_error(text);
+    if (error == 0) {
+        error = folder_write_file(folder_fd, &path, name, app->tracker->mode, text->data,
+                                  text->n_bytes, &detail);
+    }
+    (void)count(app->tracker, error, &detail);
+}
+
+static void write_graph(weir_tracker_app *app, int folder_fd, const weir_graph *graph) {
+    struct buf CLEANUP(buf_deinit) text;
+    buf_init(&text, TRACKER_MAX_RECORD_BYTES);
+    graph_write(&text, graph);
+    write_file(app, folder_fd, "graph.json", &text);
+}
+
+static void write_metadata(weir_tracker_app *app, int folder_fd,
+                           const weir_tracker_app_options *options) {
+    struct buf CLEANUP(buf_deinit) text;
+    buf_init(&text, TRACKER_MAX_RECORD_BYTES);
+    graph_write_metadata(&text, options->partition_key, options->parent, options->spawning_parent);
+    write_file(app, folder_fd, "metadata.json", &text);
+}
+
+static void tell_parent(weir_tracker_app *app, const weir_tracker_app_options *options,
+                        const char *event_type, const weir_pointer *parent) {
+    if (parent == NULL || parent->app_id == NULL) {
+        return;
+    }
+    weir_tracker *tracker = app->tracker;
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    struct buf CLEANUP(buf_deinit) line;
+    buf_init(&line, TRACKER_MAX_RECORD_BYTES);
+    struct record_writer writer = {.out = &line};
+    record_child(&writer, options->unix_ns, app->id,
+                 tracker->burr_exact ? NULL : options->partition_key, event_type, parent);
+    int error = buf_error(&line);
+    if (error == 0) {
+        error = children_add(tracker->root, tracker->project, tracker->mode, parent,
+                             (const char *)line.data, line.n_bytes, &detail);
+    }
+    (void)count(tracker, error, &detail);
+}
+
+/* Burr's order: the log first, then each file unless an earlier life of the app has left it. */
+static void write_creation(weir_tracker_app *app, int folder_fd,
+                           const weir_tracker_app_options *options) {
+    if (folder_has(folder_fd, "graph.json")) {
+        return;
+    }
+    write_graph(app, folder_fd, options->graph);
+    if (folder_has(folder_fd, "metadata.json")) {
+        return;
+    }
+    write_metadata(app, folder_fd, options);
+    tell_parent(app, options, "fork", options->parent);
+    tell_parent(app, options, "spawn_start", options->spawning_parent);
+}
+
+static int create(weir_tracker_app *app, const weir_tracker_app_options *options,
+                  weir_error_detail *detail) {
+    struct folder_path path = path_of(app);
+    int folder_fd = folder_open(&path, app->tracker->mode, detail);
+    if (folder_fd < 0) {
+        return WEIR_E_IO;
+    }
+    int fd = folder_open_log(folder_fd, &path, "log.jsonl", app->tracker->mode, detail);
+    int error = fd >= 0 ? keep_fd(app, fd, detail) : WEIR_E_IO;
+    if (error == 0) {
+        app->needs_newline = !append_cut_torn_tail(fd);
+        write_creation(app, folder_fd, options);
+    }
+    (void)close(folder_fd);
+    return error;
+}
+
+int weir_tracker_app_open(weir_tracker *tracker, const weir_tracker_app_options *options,
+                          weir_tracker_app **out, weir_error_detail *detail) {
+    weir_tracker_app_options full;
+    sized_read(&full, sizeof full, options);
+    if (tracker == NULL || out == NULL) {
+        return error_set(detail, WEIR_E_INVALID, "tracker or out is NULL");
+    }
+    if (!names_app_id_is_valid(full.app_id)) {
+        return error_set(detail, WEIR_E_INVALID,
+                         "app_id \"%.64s\" is refused: use 1 to 255 of A-Z a-z 0-9 _ - : . and "
+                         "neither \".\" nor \"..\"",
+                         full.app_id != NULL ? full.app_id : "");
+    }
+    weir_tracker_app *app = mem_zalloc(sizeof *app);
+    if (app == NULL) {
+        return error_set(detail, WEIR_E_NO_MEMORY, "no memory for the app's log");
+    }
+    app->tracker = tracker;
+    app->fd = -1;
+    memcpy(app->id, full.app_id, strlen(full.app_id) + 1);
+    buf_init(&app->line, TRACKER_MAX_RECORD_BYTES);
+    app->writer.out = &app->line;
+    int error = create(app, &full, detail);
+    if (error != 0) {
+        weir_tracker_app_close(app);
+        return error;
+    }
+    *out = app;
+    return 0;
+}
+
+weir_tracker_app *weir_tracker_app_close(weir_tracker_app *app) {
+    if (app != NULL) {
+        app->checked_ns = 0; /* look again: the number may be another file's by now */
+        check_log(app);
+        close_log(app);
+        buf_deinit(&app->line);
+        mem_free(app);
+    }
+    return NULL;
+}

@@ -4,10 +4,11 @@
 #pragma once
 
 enum {
-    DECODE_MAX_NESTED_VALUES = 64,        /* an array in an array is two */
-    DECODE_MAX_FRAMES = 208,              /* messages in messages, in a request from outside */
-    JSON_LINES_MAX_DEPTH = 224,           /* messages in messages: a map in a map takes three */
-    FILE_MAX_LINE_BYTES = 64 << 20,       /* one line of JSON Lines */
+    DECODE_MAX_NESTED_VALUES = 64, /* an array in an array is two */
+    DECODE_MAX_FRAMES = 208,       /* messages in messages, in a request from outside */
+    JSON_LINES_MAX_DEPTH = 224,    /* messages in messages: a map in a map takes three */
+    FILE_MAX_LINE_BYTES =
+        256 << 20, /* one line of JSON Lines; a request is shorter than its JSON */
     HTTP_MAX_REQUEST_BYTES = 64 << 20,    /* B7 */
     HTTP_MAX_RESPONSE_BYTES = 4 << 20,    /* B8 */
     HTTP_MAX_RESPONSE_HEADERS = 64 << 10, /* bytes, all of one response */

@@ -47,6 +47,9 @@ struct command {
     int (*run)(int argc, char **argv);
 };
 
+/* One a file: cmd_<name>.c. */
+extern const struct command cmd_collect;
+
 /* All commands, in the order of the help text; NULL-terminated. */
 extern const struct command *const commands[];
 

@@ -4,5 +4,6 @@
 #include "bridge/cli/command.h"
 
 const struct command *const commands[] = {
+    &cmd_collect,
     NULL,
 };

@@ -16,7 +16,7 @@ enum {
     TREE_MAX_BYTES = 64 << 20,          /* of the spans that wait */
     TREE_MAX_PRINTED_TRACES = 4096,     /* remembered, to say so when a late span arrives */
     TREE_MAX_SPAN_BYTES = 1 << 20,      /* text of one span */
-    TREE_MAX_VALUE_BYTES = 64 << 10,    /* text of one value */
+    TREE_MAX_VALUE_BYTES = 8 << 10,     /* text of one value */
     TREE_MAX_KEY_COLUMNS = 40,          /* longer keys push their value to the right */
     TREE_MAX_CUT_KEY_COLUMNS = 120,     /* and still longer ones are cut */
     TREE_MAX_INDENT = 48,               /* levels; deeper spans are not indented further */

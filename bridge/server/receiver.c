@@ -235,9 +235,12 @@ void receiver_get_counts(const struct receiver *receiver, struct receiver_counts
     };
 }
 
-struct receiver *receiver_stop(struct receiver *receiver) {
+struct receiver *receiver_stop(struct receiver *receiver, struct receiver_counts *counts) {
     if (receiver != NULL) {
         http_server_stop(receiver->server);
+        if (counts != NULL) {
+            receiver_get_counts(receiver, counts);
+        }
         mem_free(receiver);
     }
     return NULL;

@@ -51,9 +51,11 @@ const char *receiver_url(const struct receiver *receiver);
 /* Any thread. */
 void receiver_get_counts(const struct receiver *receiver, struct receiver_counts *out);
 
-/* Answers what it is about to answer, closes the rest, frees. The sink is not called afterwards.
- * NULL is fine; returns NULL. */
-struct receiver *receiver_stop(struct receiver *receiver);
+/*
+ * Answers what it is about to answer, closes the rest, frees. The sink is not called afterwards;
+ * *counts (optional) gets the final counters. NULL is fine; returns NULL.
+ */
+struct receiver *receiver_stop(struct receiver *receiver, struct receiver_counts *counts);
 
 /*
  * The answer to one request, without a network: what the receiver's thread calls. `take`, `data`

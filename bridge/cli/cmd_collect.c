@@ -1,0 +1,345 @@
+/*
+ * weir collect: receives OTLP over HTTP and shows it: as trees for people, as JSON Lines for
+ * programs.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <weir/otlp.h>
+
+#include "bridge/cli/command.h"
+#include "bridge/cli/listen.h"
+#include "bridge/cli/options.h"
+#include "bridge/cli/report.h"
+#include "bridge/cli/stop_signal.h"
+#include "bridge/cli/terminal.h"
+#include "bridge/server/bounds.h"
+#include "bridge/server/receiver.h"
+#include "bridge/server/tree.h"
+#include "otlp/common/clock.h"
+#include "otlp/common/error.h"
+#include "otlp/common/macro.h"
+#include "otlp/transport.h"
+
+enum {
+    TICK_MS = 250,
+    MAX_PRINTED_BYTES = 1 << 30, /* trees that become ready at once */
+    MAX_SECONDS = 366 * 24 * 3600,
+    MAX_COLUMNS = 10000
+};
+static const uint64_t IDLE_NS = UINT64_C(3000000000); /* a trace that is not whole waits so long */
+
+struct settings {
+    struct listen_address listen;
+    const char *output;
+    bool tree, brief, ascii;
+    uint64_t width;
+    uint64_t exit_after;
+    uint64_t timeout;
+    uint64_t max_body;
+};
+
+static const struct option_row options[] = {
+    {"listen", "ADDRESS:PORT",
+     "where to listen; port 0 takes a free one (default: 127.0.0.1:4318, this machine alone)",
+     OPTION_WORD, offsetof(struct settings, listen), .parse = listen_address_parse,
+     .expected = LISTEN_ADDRESS_EXPECTED},
+    {"output", "FILE",
+     "appends each request to FILE as one line of OTLP JSON; - is standard output", OPTION_TEXT,
+     offsetof(struct settings, output)},
+    {"tree", NULL, "prints trees of spans (default without --output)", OPTION_FLAG,
+     offsetof(struct settings, tree)},
+    {"brief", NULL, "trees without attributes and events", OPTION_FLAG,
+     offsetof(struct settings, brief)},
+    {"ascii", NULL, "trees without characters beyond ASCII", OPTION_FLAG,
+     offsetof(struct settings, ascii)},
+    {"width", "COLUMNS", "cuts lines of trees (default: the terminal's width; else uncut)",
+     OPTION_NUMBER, offsetof(struct settings, width), .least = 20, .most = MAX_COLUMNS},
+    {"exit-after", "N", "ends when N spans have come", OPTION_NUMBER,
+     offsetof(struct settings, exit_after), .least = 1, .most = UINT64_MAX},
+    {"timeout", "SECONDS", "ends after so long; a failure if --exit-after has not come true",
+     OPTION_NUMBER, offsetof(struct settings, timeout), .least = 1, .most = MAX_SECONDS},
+    {"max-body", "BYTES", "refuses larger requests, packed or unpacked (default: 64 MiB)",
+     OPTION_NUMBER, offsetof(struct settings, max_body), .least = 1, .most = UINT32_MAX},
+};
+
+static const char *const examples[] = {
+    "weir collect",
+    "weir collect --listen 127.0.0.1:0 --output spans.jsonl --exit-after 100",
+    NULL,
+};
+
+static int run(int argc, char **argv);
+
+const struct command cmd_collect = {
+    .name = "collect",
+    .summary = "receives OTLP and prints trees of spans, or writes JSON Lines",
+    .about =
+        "Receives OTLP traces over HTTP (POST /v1/traces, protobuf, plain or gzip), and prints "
+        "each trace as a tree once it is whole, or appends each request to a file as a line "
+        "of OTLP JSON. The first line of output says where it listens. SIGINT (Ctrl-C) or "
+        "SIGTERM ends it; what is still incomplete is printed then.",
+    .options = options,
+    .n_options = ARRAY_LENGTH(options),
+    .examples = examples,
+    .run = run,
+};
+
+/* What the receiver's thread and the main thread share. */
+struct collector {
+    const struct settings *settings;
+    struct stop_signal stop;
+    pthread_mutex_t mutex; /* guards all below */
+    weir_transport lines;  /* --output; post is NULL without */
+    struct tree *tree;     /* --tree; NULL without */
+    struct buf text;       /* of trees, before it is printed */
+    uint64_t n_spans;
+    bool has_failed; /* the output cannot be written: `failure` says why */
+    weir_error_detail failure;
+};
+
+static uint64_t now_ns(void) {
+    weir_clock clock = clock_system();
+    return clock_monotonic(&clock);
+}
+
+/* ---- output ---- */
+
+/* Remembers the first failure and ends the command; what comes meanwhile is refused. */
+static int fail(struct collector *collector, int error) {
+    collector->has_failed = true;
+    stop_signal_ask(&collector->stop);
+    return error;
+}
+
+/* Prints the trees that are ready. */
+static int print_text(struct collector *collector, weir_error_detail *detail) {
+    struct buf *text = &collector->text;
+    int error = buf_error(text);
+    if (error != 0) {
+        error_set(detail, error, "no memory to print a trace");
+    } else if (fwrite(text->data, 1, text->n_bytes, stdout) != text->n_bytes ||
+               fflush(stdout) != 0) {
+        error = error_set_os(detail, WEIR_E_IO, errno, "cannot write to standard output");
+        clearerr(stdout);
+    }
+    buf_clear(text);
+    return error;
+}
+
+static int write_line(struct collector *collector, const uint8_t *request, size_t n_bytes,
+                      weir_error_detail *detail) {
+    weir_transport_response response;
+    return collector->lines.post(collector->lines.data, request, n_bytes, UINT64_MAX, &response,
+                                 detail);
+}
+
+static int add_to_tree(struct collector *collector, const uint8_t *request, size_t n_bytes,
+                       weir_error_detail *detail) {
+    struct decoded *decoded = NULL;
+    int error = decode_request(request, n_bytes, TREE_MAX_DECODED_BYTES, &decoded, detail);
+    if (error != 0) {
+        return error;
+    }
+    error = tree_add(collector->tree, decoded_request(decoded), now_ns(), &collector->text);
+    decoded_free(decoded);
+    return error != 0 ? error_set(detail, error, "no memory for the trees") : 0;
+}
+
+/* The trees come first: a request that is too large for them must not be in the file either. */
+static int output(struct collector *collector, const uint8_t *request, size_t n_bytes,
+                  weir_error_detail *detail) {
+    int error;
+    if (collector->tree != NULL) {
+        error = add_to_tree(collector, request, n_bytes, detail);
+        if (error != 0) {
+            return error;
+        }
+    }
+    error = collector->lines.post != NULL ? write_line(collector, request, n_bytes, detail) : 0;
+    if (error == WEIR_E_INVALID) {
+        return WEIR_E_TOO_LARGE; /* this request, not the file */
+    }
+    if (error != 0) {
+        collector->failure = *detail;
+        return fail(collector, WEIR_E_IO);
+    }
+    if (collector->tree != NULL && print_text(collector, detail) != 0) {
+        collector->failure = *detail;
+        return fail(collector, WEIR_E_IO);
+    }
+    return 0;
+}
+
+static int take(void *data, const uint8_t *request, size_t n_bytes,
+                const struct decode_counts *counts, weir_error_detail *detail) {
+    struct collector *collector = data;
+    pthread_mutex_lock(&collector->mutex);
+    int error = collector->has_failed
+                    ? error_set(detail, WEIR_E_CLOSED, "the output cannot be written")
+                    : output(collector, request, n_bytes, detail);
+    if (error == 0) {
+        collector->n_spans += counts->n_spans;
+    }
+    uint64_t wanted = collector->settings->exit_after;
+    if (wanted != 0 && collector->n_spans >= wanted) {
+        stop_signal_ask(&collector->stop);
+    }
+    pthread_mutex_unlock(&collector->mutex);
+    return error;
+}
+
+/* ---- beginning ---- */
+
+static int open_tree(struct collector *collector) {
+    const struct settings *settings = collector->settings;
+    bool is_wanted = settings->tree || settings->output == NULL;
+    if (!is_wanted) {
+        return COMMAND_OK;
+    }
+    collector->tree = tree_new(&(struct tree_options){
+        .columns = settings->width != 0 ? settings->width : terminal_columns(STDOUT_FILENO),
+        .is_ascii = settings->ascii,
+        .has_colour = terminal_has_colour(STDOUT_FILENO),
+        .has_attributes = !settings->brief,
+        .idle_ns = IDLE_NS,
+    });
+    return collector->tree != NULL ? COMMAND_OK : report_failure("no memory for the trees");
+}
+
+static int open_outputs(struct collector *collector) {
+    const struct settings *settings = collector->settings;
+    if (settings->tree && settings->output != NULL && strcmp(settings->output, "-") == 0) {
+        return report_usage("--tree and --output - would both write to standard output");
+    }
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    if (settings->output != NULL &&
+        transport_file_open(settings->output, &collector->lines, &detail) != 0) {
+        return report_failure("%s", detail.message);
+    }
+    return open_tree(collector);
+}
+
+static void close_outputs(struct collector *collector) {
+    if (collector->lines.destroy != NULL) {
+        collector->lines.destroy(collector->lines.data);
+    }
+    tree_free(collector->tree);
+    buf_deinit(&collector->text);
+}
+
+static void warn_if_public(const char *url) {
+    if (strncmp(url, "http://127.", 11) != 0 && strncmp(url, "http://[::1]", 12) != 0) {
+        report_note("whoever reaches %s can send spans here", url);
+    }
+}
+
+/* ---- running and ending ---- */
+
+static void tick(struct collector *collector) {
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    pthread_mutex_lock(&collector->mutex);
+    if (collector->tree != NULL && !collector->has_failed) {
+        tree_tick(collector->tree, now_ns(), &collector->text);
+        if (print_text(collector, &detail) != 0) {
+            collector->failure = detail;
+            fail(collector, WEIR_E_IO);
+        }
+    }
+    pthread_mutex_unlock(&collector->mutex);
+}
+
+/* Returns true when --timeout ended it. */
+static bool wait_for_end(struct collector *collector) {
+    uint64_t timeout_ns = collector->settings->timeout * UINT64_C(1000000000);
+    uint64_t start_ns = now_ns();
+    while (stop_signal_wait(&collector->stop, TICK_MS) == STOP_NOT_YET) {
+        tick(collector);
+        if (timeout_ns != 0 && now_ns() - start_ns >= timeout_ns) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Prints what waited for more spans. The receiver has stopped: nobody else is here. */
+static void print_rest(struct collector *collector) {
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    if (collector->tree == NULL || collector->has_failed) {
+        return;
+    }
+    tree_flush(collector->tree, &collector->text);
+    if (print_text(collector, &detail) != 0) {
+        collector->failure = detail;
+        collector->has_failed = true;
+    }
+}
+
+static int conclude(const struct collector *collector, const struct receiver_counts *counts,
+                    bool is_timeout) {
+    uint64_t wanted = collector->settings->exit_after;
+    report_note("%" PRIu64 " request%s, %" PRIu64 " span%s; %" PRIu64 " refused",
+                counts->n_accepted, counts->n_accepted == 1 ? "" : "s", counts->n_spans,
+                counts->n_spans == 1 ? "" : "s", counts->n_refused);
+    if (collector->has_failed) {
+        return report_failure("%s", collector->failure.message);
+    }
+    if (is_timeout && counts->n_spans < wanted) {
+        return report_failure("%" PRIu64 " of %" PRIu64 " spans came within %" PRIu64 " s",
+                              counts->n_spans, wanted, collector->settings->timeout);
+    }
+    return COMMAND_OK;
+}
+
+static int collect(struct collector *collector) {
+    const struct settings *settings = collector->settings;
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    struct receiver *receiver = NULL;
+    int error = receiver_start(
+        &(struct receiver_options){
+            .address = settings->listen.host,
+            .port = settings->listen.port,
+            .max_body_bytes = settings->max_body,
+            .take = take,
+            .data = collector,
+        },
+        &receiver, &detail);
+    if (error != 0) {
+        return report_failure("%s", detail.message);
+    }
+    printf("listening on %s\n", receiver_url(receiver));
+    fflush(stdout);
+    warn_if_public(receiver_url(receiver));
+    bool is_timeout = wait_for_end(collector);
+    struct receiver_counts counts;
+    receiver_stop(receiver, &counts);
+    print_rest(collector);
+    return conclude(collector, &counts, is_timeout);
+}
+
+static int run(int argc, char **argv) {
+    struct settings settings = {.listen = {"127.0.0.1", 4318}};
+    int exit_code;
+    if (!options_parse(&cmd_collect, argc, argv, &settings, NULL, &exit_code)) {
+        return exit_code;
+    }
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    struct collector collector = {.settings = &settings};
+    buf_init(&collector.text, MAX_PRINTED_BYTES);
+    pthread_mutex_init(&collector.mutex, NULL);
+    if (stop_signal_init(&collector.stop, &detail) != 0) {
+        return report_failure("%s", detail.message);
+    }
+    exit_code = open_outputs(&collector);
+    if (exit_code == COMMAND_OK) {
+        exit_code = collect(&collector);
+    }
+    close_outputs(&collector);
+    stop_signal_deinit(&collector.stop);
+    pthread_mutex_destroy(&collector.mutex);
+    return exit_code;
+}

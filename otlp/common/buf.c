@@ -46,6 +46,7 @@ _Bool buf_grow(struct buf *buf, size_t n_bytes) {
         return 0;
     }
     buf->data = data;
+    buf->n_allocated = capacity;
     buf->capacity = capacity;
     return 1;
 }

@@ -14,7 +14,8 @@
 struct buf {
     uint8_t *data;   /* owned; NULL until the first write */
     size_t n_bytes;  /* written so far */
-    size_t capacity; /* allocated */
+    size_t capacity; /* usable: what is allocated, as far as max_bytes allows */
+    size_t n_allocated;
     size_t max_bytes;
     int error; /* 0, or the first WEIR_E_... */
 };
@@ -24,6 +25,15 @@ void buf_init(struct buf *buf, size_t max_bytes);
 
 /* Frees the bytes. The buffer may be initialised again. NULL is fine. */
 void buf_deinit(struct buf *buf);
+
+/*
+ * Changes the maximum, which must not be below n_bytes: several buffers can so share one bound.
+ * What is allocated already stays, and is used again when the maximum allows.
+ */
+static inline void buf_set_max(struct buf *buf, size_t max_bytes) {
+    buf->max_bytes = max_bytes;
+    buf->capacity = buf->n_allocated < max_bytes ? buf->n_allocated : max_bytes;
+}
 
 /* Forgets the bytes and the error but keeps the memory. */
 static inline void buf_clear(struct buf *buf) {

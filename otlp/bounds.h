@@ -3,6 +3,31 @@
  */
 #pragma once
 
+/* Spans and segments; what the options can change has its default here. */
+enum {
+    VALUE_MAX_DEPTH = 64,         /* arrays and maps nested deeper become empty values (E48) */
+    SPAN_DEFAULT_MAX_ITEMS = 128, /* attributes, events, links; attributes of each (E44) */
+    SPAN_DEFAULT_MAX_BYTES = 1 << 20,
+    SPAN_MIN_MAX_BYTES = 1 << 10,  /* room for ids, times and a name */
+    SPAN_KEEP_BYTES = 16 << 10,    /* a pooled span keeps no more memory than this */
+    LIVE_MAX_BYTES = 256 << 20,    /* all live spans of a provider together */
+    TRACE_STATE_MAX_MEMBERS = 32,  /* G14 */
+    RESOURCE_MAX_BYTES = 64 << 10, /* encoded */
+    SCOPE_MAX_BYTES = 16 << 10,    /* encoded; name and attributes of one tracer */
+    OTLP_MAX_TRACERS = 1024,       /* of one provider */
+
+    /* segments and threads */
+    SEGMENT_FIRST_BYTES = 4 << 10,
+    SEGMENT_MAX_BYTES = 128 << 10,  /* of spans; one larger span has a segment of its own */
+    SEGMENT_KEEP_BYTES = 192 << 10, /* free segments keep this much memory, and more under load */
+    QUEUE_MIN_BYTES = 64 << 10,
+    QUEUE_DEFAULT_BYTES = 4 << 20,
+    PRODUCER_KEEP_SPANS = 32, /* ended span objects that one thread keeps */
+    PROVIDER_KEEP_SPANS = 64, /* and those that all threads share */
+    EXPORT_DEFAULT_MAX_SPANS = 512,
+};
+
+/* Receiving and sending. */
 enum {
     DECODE_MAX_NESTED_VALUES = 64, /* an array in an array is two */
     DECODE_MAX_FRAMES = 208,       /* messages in messages, in a request from outside */

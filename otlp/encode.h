@@ -1,0 +1,49 @@
+/*
+ * Values and attributes as OTLP's AnyValue and KeyValue (conformance A35-A51).
+ *
+ * One pass, no intermediate objects: a scalar's size is known beforehand; an array or map is
+ * written first and its length put in front afterwards. What proto3 cannot say is changed here and
+ * nowhere else: strings that are not UTF-8 become bytes, keys are repaired, JSON text becomes the
+ * value it means, equal keys of a map become one. Spans, limits of count and what is lost are the
+ * business of attributes.h and span.c.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include <weir/value.h>
+
+#include "otlp/common/buf.h"
+
+/* No limit of characters. */
+#define ENCODE_ALL_CHARS SIZE_MAX
+
+/*
+ * Appends a KeyValue as a field with this tag. Strings keep at most max_chars characters, byte
+ * arrays as many bytes, at any depth (E46); arrays and maps below VALUE_MAX_DEPTH become empty
+ * values (E48). 0; WEIR_E_INVALID (a NULL where there must be something, an unknown kind);
+ * WEIR_E_SYNTAX, WEIR_E_TOO_LARGE (a JSON leaf that is none, or nested too deep); the buffer's own
+ * errors. On failure the buffer is as before, without an error. An empty key is left out, as proto3
+ * does: the caller refuses it where it must not be.
+ */
+int encode_key_value(struct buf *out, uint8_t tag, const char *key, size_t n_key,
+                     const weir_value *value, size_t max_chars);
+
+/* Appends a string field; ill-formed UTF-8 is repaired (A50), an empty text left out. */
+void encode_text(struct buf *out, uint8_t tag, const char *text, size_t n_bytes);
+
+/* Finding the keys of records written by encode_key_value. */
+struct encoded_key {
+    const uint8_t *bytes;
+    size_t n_bytes;
+};
+/* The key of the record at `record`; *end (optional) gets the first byte behind the record. */
+struct encoded_key encoded_key_at(const uint8_t *record, const uint8_t **end);
+uint64_t encoded_key_hash(struct encoded_key key, uint64_t seed);
+bool encoded_key_equals(struct encoded_key a, struct encoded_key b);
+
+/*
+ * Of records with equal keys, keeps only the last (A44). The records lie in `out` from `start` to
+ * its end. 0 or WEIR_E_NO_MEMORY.
+ */
+int encode_remove_duplicates(struct buf *out, size_t start, size_t n_records);

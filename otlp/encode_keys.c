@@ -1,0 +1,155 @@
+#include "otlp/encode.h"
+
+#include <string.h>
+
+#include "otlp/common/alloc.h"
+#include "otlp/common/id.h"
+#include "otlp/common/macro.h"
+#include "otlp/tags.h"
+#include "otlp/wire.h"
+
+__extension__ typedef unsigned __int128 uint128;
+
+struct encoded_key encoded_key_at(const uint8_t *record, const uint8_t **end) {
+    const uint8_t *at = record + 1;
+    uint64_t n_record = wire_take_varint(&at);
+    if (end != NULL) {
+        *end = at + n_record;
+    }
+    if (n_record == 0 || *at != TAG_KEY_VALUE_KEY) {
+        return (struct encoded_key){at, 0}; /* proto3 leaves out an empty key */
+    }
+    at++;
+    size_t n_key = (size_t)wire_take_varint(&at);
+    return (struct encoded_key){at, n_key};
+}
+
+bool encoded_key_equals(struct encoded_key a, struct encoded_key b) {
+    return a.n_bytes == b.n_bytes && memcmp(a.bytes, b.bytes, a.n_bytes) == 0;
+}
+
+/* Both halves of the product: with an unknown seed nobody can prepare keys that collide. */
+static uint64_t fold(uint64_t a, uint64_t b) {
+    uint128 product = (uint128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+uint64_t encoded_key_hash(struct encoded_key key, uint64_t seed) {
+    const uint64_t k = UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t hash = seed ^ key.n_bytes, word = 0;
+    const uint8_t *at = key.bytes;
+    size_t left = key.n_bytes;
+    for (; left >= 8; at += 8, left -= 8) {
+        memcpy(&word, at, 8);
+        hash = fold(hash ^ word, k);
+    }
+    word = 0;
+    for (size_t i = 0; i < left; i++) {
+        word = word << 8 | at[i];
+    }
+    return fold(hash ^ word, k ^ seed);
+}
+
+/* ---- the keys of one map ---- */
+
+enum {
+    SMALL_TABLE = 64, /* slots that fit on the stack: up to 32 records */
+    NOWHERE = 0,      /* no record starts there: offsets are counted from 1 */
+    TAG_DEAD = 0      /* instead of the tag of a record that a later one replaces */
+};
+
+/* Open addressing; each slot is the offset of a record + 1. At most half full. */
+struct key_table {
+    uint32_t *slots;
+    size_t mask;
+    uint8_t *records;
+    uint64_t seed;
+};
+
+/* Puts the record at `offset` in; one with an equal key that was there is dead from now on. */
+static bool enter_key(struct key_table *table, struct encoded_key key, uint32_t offset) {
+    size_t i = (size_t)encoded_key_hash(key, table->seed) & table->mask;
+    for (; table->slots[i] != NOWHERE; i = (i + 1) & table->mask) {
+        uint8_t *other = table->records + table->slots[i] - 1;
+        if (encoded_key_equals(encoded_key_at(other, NULL), key)) {
+            *other = TAG_DEAD;
+            table->slots[i] = offset + 1;
+            return true;
+        }
+    }
+    table->slots[i] = offset + 1;
+    return false;
+}
+
+static bool mark_replaced(struct key_table *table, const uint8_t *end) {
+    bool any = false;
+    for (const uint8_t *record = table->records; record < end;) {
+        const uint8_t *next;
+        struct encoded_key key = encoded_key_at(record, &next);
+        any |= enter_key(table, key, (uint32_t)(record - table->records));
+        record = next;
+    }
+    return any;
+}
+
+/* Closes the gaps of dead records; returns the new end. */
+static uint8_t *close_gaps(uint8_t *records, const uint8_t *end) {
+    uint8_t *to = records;
+    for (const uint8_t *record = records; record < end;) {
+        const uint8_t *next;
+        (void)encoded_key_at(record, &next);
+        size_t n_bytes = (size_t)(next - record);
+        if (*record != TAG_DEAD) {
+            memmove(to, record, n_bytes);
+            to += n_bytes;
+        }
+        record = next;
+    }
+    return to;
+}
+
+/* A filter of 64 bits tells most small maps apart without a table. */
+static bool may_have_equal_keys(const uint8_t *record, const uint8_t *end) {
+    uint64_t seen = 0;
+    while (record < end) {
+        struct encoded_key key = encoded_key_at(record, &record);
+        uint64_t bit = UINT64_C(1) << (encoded_key_hash(key, 0) >> 58);
+        if (seen & bit) {
+            return true;
+        }
+        seen |= bit;
+    }
+    return false;
+}
+
+int encode_remove_duplicates(struct buf *out, size_t start, size_t n_records) {
+    if (out->error != 0 || n_records < 2) {
+        return 0;
+    }
+    uint8_t *records = out->data + start;
+    const uint8_t *end = out->data + out->n_bytes;
+    if (!may_have_equal_keys(records, end)) {
+        return 0;
+    }
+    uint32_t small[SMALL_TABLE];
+    CLEANUP(mem_cleanup) uint32_t *large = NULL;
+    size_t n_slots = SMALL_TABLE;
+    while (n_slots < n_records * 2) {
+        n_slots *= 2;
+    }
+    if (n_slots > SMALL_TABLE) {
+        large = mem_array(n_slots, sizeof *large);
+        if (large == NULL) {
+            return WEIR_E_NO_MEMORY;
+        }
+    }
+    struct key_table table = {.slots = large ? large : small,
+                              .mask = n_slots - 1,
+                              .records = records,
+                              .seed = id_random()};
+    memset(table.slots, 0, n_slots * sizeof *table.slots);
+    if (mark_replaced(&table, end)) {
+        buf_truncate(out, (size_t)(close_gaps(records, end) - out->data));
+    }
+    return 0;
+}

@@ -2,8 +2,8 @@
  * A segment: ended spans of one scope, already encoded, that will be the body of one request.
  *
  * Its bytes are a run of `spans` fields (ScopeSpans.spans, tag 12) with room reserved in front for
- * the head: the ResourceSpans and ScopeSpans that hold them, written when the segment is sealed. So
- * a request is sent from the memory the spans were written to. Segments come from a pool with a
+ * the head, the ResourceSpans and ScopeSpans that hold them, and behind for their schema URLs. So a
+ * request is sent from the memory the spans were written to. Segments come from a pool with a
  * bound in bytes; each grows from a few kB to SEGMENT_MAX_BYTES, and keeps its memory when reused.
  */
 #pragma once
@@ -13,8 +13,7 @@
 #include <stdint.h>
 
 #include "otlp/common/lock.h"
-
-struct scope; /* otlp/tracer.h: resource and scope, encoded once */
+#include "otlp/scope.h"
 
 struct segment {
     struct segment *next; /* for whoever owns the segment at the moment */
@@ -23,20 +22,59 @@ struct segment {
     size_t capacity;
     size_t start;   /* of the spans; the head ends here */
     size_t n_bytes; /* of the spans */
+    size_t limit;   /* n_bytes may grow to this in the memory there is */
     uint32_t n_spans;
 };
 
-/* The bound in bytes, and the segments that wait to be used again. */
+/* The bound in bytes, and the segments that wait to be used again. Any thread. */
 struct segment_pool {
     size_t max_bytes;
-    _Atomic size_t used_bytes; /* capacity of all segments and of the blocks of live spans */
-    struct lock lock;          /* guards free */
+    size_t segment_max_bytes;  /* of a segment, unless a single span is larger */
+    uint64_t max_spans;        /* in all segments; 0: bytes alone count */
+    _Atomic size_t used_bytes; /* capacity of all segments, free ones included */
+    _Atomic uint64_t n_spans;  /* only when max_spans is set */
+    struct lock lock;          /* guards free and free_bytes */
     struct segment *free;
+    size_t free_bytes;
 };
 
+void segment_pool_init(struct segment_pool *pool, size_t max_bytes, uint64_t max_spans);
+/* Frees the free segments. Those in use are their owners'. */
+void segment_pool_deinit(struct segment_pool *pool);
+
+/* Memory of the segments that hold spans. */
+size_t segment_pool_held_bytes(struct segment_pool *pool);
+
 /*
- * Writes the head in front of the spans (once; later calls return the same) and returns the request
- * body: a whole ExportTraceServiceRequest. Borrowed from the segment.
+ * An empty segment for spans of `scope` (borrowed) with room for at least n_bytes of them;
+ * expected_bytes says how full it will probably get. NULL when the bound is reached, or memory is
+ * short (*is_no_memory).
+ */
+struct segment *segment_take(struct segment_pool *pool, const struct scope *scope, size_t n_bytes,
+                             size_t expected_bytes, bool *is_no_memory);
+
+/*
+ * Makes room for n_bytes more. False when the segment is full, the pool's bound is reached, or
+ * memory is short: then it is to be sent as it is.
+ */
+bool segment_grow(struct segment_pool *pool, struct segment *segment, size_t n_bytes);
+
+/* Where the next span of n_bytes (tag and length included) is written, or NULL: see segment_grow.
+ * It counts once segment_commit is called. */
+static inline uint8_t *segment_room(const struct segment *segment, size_t n_bytes) {
+    if (n_bytes > segment->limit - segment->n_bytes) {
+        return NULL;
+    }
+    return segment->data + segment->start + segment->n_bytes;
+}
+static inline void segment_commit(struct segment *segment, size_t n_bytes) {
+    segment->n_bytes += n_bytes;
+    segment->n_spans++;
+}
+
+/*
+ * Writes the head in front of the spans and the schema URLs behind, and returns the request body: a
+ * whole ExportTraceServiceRequest, borrowed from the segment. Later calls return the same.
  */
 const uint8_t *segment_body(struct segment *segment, size_t *n_bytes);
 

@@ -1,12 +1,11 @@
 /*
  * Spans for the layers above, by plain pointer: the caller (the lifecycle bridge) knows that its
- * span is live, so nothing is checked. weir_otlp_span_… in <weir/otlp.h> is the checked door to the
- * same functions.
+ * span is live, so that is not checked; bad arguments are. weir_otlp_span_… in <weir/otlp.h> is the
+ * checked door to the same functions.
  *
- * A span is encoded while it is built: attributes, events and links each go into their region of
- * one pooled block on set; the end adds the fixed fields and copies the whole into the thread's
- * open segment. One thread at a time for a span. No function here fails: what does not fit is
- * counted.
+ * A span is encoded while it is built: attributes, events and links each go into their part of its
+ * pooled block on set; the end adds the fixed fields and copies the whole into the thread's open
+ * segment. One thread at a time for a span. No function here fails: what does not fit is counted.
  */
 #pragma once
 
@@ -23,10 +22,15 @@ struct span_start {
     weir_otlp_kind kind;
     const weir_otlp_context *parent;  /* NULL or invalid: root */
     const weir_otlp_context *context; /* ids to use instead of new ones; NULL: new */
+    bool starts_now;                  /* by the provider's clock, instead of at unix_ns */
     uint64_t unix_ns;                 /* start */
 };
 
-/* NULL when the parent was not sampled, or memory is short (counted). */
+/*
+ * NULL when memory is short (counted). Below a parent that is not sampled, and where there is
+ * nothing to send to, the span records nothing but has a context like any other, with the sampled
+ * flag clear, and is ended like any other (E18, E32).
+ */
 struct otlp_span *span_begin(weir_otlp_tracer *tracer, const struct span_start *start);
 
 /* A key set before is replaced and comes last. `value` may hold WEIR_VALUE_JSON leaves. */
@@ -36,6 +40,11 @@ void span_add_event(struct otlp_span *span, uint64_t unix_ns, const char *name,
 void span_add_link(struct otlp_span *span, const weir_otlp_link *link);
 void span_set_status(struct otlp_span *span, weir_otlp_status status, const char *description);
 void span_set_name(struct otlp_span *span, const char *name);
+
+bool span_is_recording(const struct otlp_span *span);
+
+/* Wall time by the clock that the span began with: one reading of the monotonic clock. */
+uint64_t span_now(struct otlp_span *span);
 
 /* Its own context, as a parent for others. trace_state is borrowed until the span's end. */
 weir_otlp_context span_context(const struct otlp_span *span);

@@ -1,0 +1,38 @@
+/*
+ * Options and environment, resolved once at open: what a pipeline works with.
+ *
+ * Code beats the environment, the environment beats the default; a bad variable is warned of and
+ * taken as unset (D2-D8). Where to send is the business of transport.h, what the resource is of
+ * resource.h.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weir/otlp.h>
+
+#include "otlp/attributes.h"
+#include "otlp/common/log.h"
+
+struct span_limits {
+    struct attribute_limits attributes;
+    struct attribute_limits event_attributes;
+    struct attribute_limits link_attributes;
+    uint32_t max_events;
+    uint32_t max_links;
+};
+
+struct otlp_config {
+    uint64_t timeout_ns; /* 0: no limit */
+    uint64_t schedule_delay_ns;
+    uint32_t max_export_spans;
+    size_t max_queue_bytes;
+    size_t max_span_bytes;
+    uint64_t max_queue_spans; /* 0: no limit of count */
+    struct span_limits limits;
+};
+
+/* 0, or WEIR_E_INVALID with the option named in detail; *out is untouched then. */
+int config_resolve(const weir_otlp_options *options, struct logger *logger, struct otlp_config *out,
+                   weir_error_detail *detail);

@@ -1,0 +1,191 @@
+/*
+ * Opening, flushing and closing a pipeline.
+ */
+#include <weir/otlp.h>
+
+#include <string.h>
+
+#include "otlp/bounds.h"
+#include "otlp/common/alloc.h"
+#include "otlp/common/clock.h"
+#include "otlp/common/error.h"
+#include "otlp/common/handle.h"
+#include "otlp/common/macro.h"
+#include "otlp/encode.h"
+#include "otlp/options.h"
+#include "otlp/provider.h"
+#include "otlp/resource.h"
+#include "otlp/span_pool.h"
+#include "otlp/tags.h"
+#include "otlp/transport.h"
+
+static _Atomic uint64_t n_opened; /* ids of providers, from 1 */
+
+/* The exporter's deadlines are times of the system's monotonic clock. */
+static uint64_t deadline_in(uint32_t timeout_ms) {
+    weir_clock clock = clock_system();
+    return clock_monotonic(&clock) + timeout_ms * UINT64_C(1000000);
+}
+
+/* ---- open ---- */
+
+/* Frees all but the exporter, which has been stopped or was never started. */
+static void provider_free(weir_otlp *otlp) {
+    if (otlp == NULL) {
+        return;
+    }
+    span_pool_free_all(otlp);
+    tracer_free_all(otlp);
+    segment_pool_deinit(&otlp->pool);
+    buf_deinit(&otlp->resource);
+    buf_deinit(&otlp->resource_url);
+    mem_free(otlp);
+}
+
+static void provider_cleanup(weir_otlp **otlp) {
+    provider_free(*otlp);
+}
+
+static int encode_resource(weir_otlp *otlp, const weir_otlp_options *options,
+                           weir_error_detail *detail) {
+    const char *url = options->resource_schema_url;
+    buf_init(&otlp->resource, RESOURCE_MAX_BYTES);
+    buf_init(&otlp->resource_url, RESOURCE_MAX_BYTES);
+    if (url != NULL) {
+        encode_text(&otlp->resource_url, TAG_RESOURCE_SPANS_SCHEMA_URL, url, strlen(url));
+    }
+    if (buf_error(&otlp->resource_url) != 0) {
+        return error_set(detail, buf_error(&otlp->resource_url),
+                         "resource_schema_url cannot be kept: %s",
+                         weir_strerror(buf_error(&otlp->resource_url)));
+    }
+    return resource_encode(&otlp->resource, options, &otlp->logger, detail);
+}
+
+static int start_exporter(weir_otlp *otlp, const weir_otlp_options *options,
+                          weir_error_detail *detail) {
+    struct exporter_options exporter = {
+        .pool = &otlp->pool,
+        .logger = &otlp->logger,
+        .timeout_ns = otlp->config.timeout_ns,
+        .schedule_delay_ns = otlp->config.schedule_delay_ns,
+        .collect = producers_collect,
+        .collect_data = otlp,
+    };
+    int error = transport_open(options, &otlp->logger, &exporter.transport, detail);
+    if (error != 0) {
+        return error;
+    }
+    if (exporter.transport.post == NULL) {
+        return 0; /* nowhere to send to: nothing is recorded */
+    }
+    error = exporter_start(&exporter, &otlp->exporter, detail);
+    if (error != 0 && exporter.transport.destroy != NULL) {
+        exporter.transport.destroy(exporter.transport.data);
+    }
+    otlp->is_recording = error == 0;
+    return error;
+}
+
+static int open_whole(const weir_otlp_options *options, weir_otlp **out,
+                      weir_error_detail *detail) {
+    CLEANUP(provider_cleanup) weir_otlp *otlp = mem_zalloc(sizeof *otlp);
+    if (otlp == NULL) {
+        return error_set(detail, WEIR_E_NO_MEMORY, "no memory for a pipeline");
+    }
+    otlp->id = atomic_fetch_add(&n_opened, 1) + 1;
+    otlp->clock = clock_or_system(options->clock);
+    otlp->n_stale_before = handle_n_stale();
+    logger_init(&otlp->logger, options->log, options->log_data, options->log_level);
+    int error = config_resolve(options, &otlp->logger, &otlp->config, detail);
+    if (error != 0) {
+        return error;
+    }
+    segment_pool_init(&otlp->pool, otlp->config.max_queue_bytes, otlp->config.max_queue_spans);
+    error = encode_resource(otlp, options, detail);
+    error = error ? error : start_exporter(otlp, options, detail);
+    if (error != 0) {
+        return error;
+    }
+    *out = otlp;
+    otlp = NULL;
+    return 0;
+}
+
+int weir_otlp_open(const weir_otlp_options *options, weir_otlp **out, weir_error_detail *detail) {
+    weir_otlp_options all = {.size = sizeof all};
+    if (out == NULL) {
+        return error_set(detail, WEIR_E_INVALID, "weir_otlp_open: out is NULL");
+    }
+    if (options != NULL && !options_extend(&all, sizeof all, options, options->size)) {
+        return error_set(detail, WEIR_E_INVALID,
+                         "weir_otlp_options.size is %zu: use WEIR_OTLP_OPTIONS(), or a library as "
+                         "new as the header",
+                         options->size);
+    }
+    all.size = sizeof all;
+    return open_whole(&all, out, detail);
+}
+
+/* ---- flush and close ---- */
+
+int weir_otlp_flush(weir_otlp *otlp, uint32_t timeout_ms) {
+    if (otlp == NULL || otlp->exporter == NULL) {
+        return 0;
+    }
+    return exporter_flush(otlp->exporter, deadline_in(timeout_ms));
+}
+
+/* Spans that have not ended yet when everything else has been sent. */
+static uint64_t count_live(weir_otlp *otlp) {
+    weir_otlp_stats stats = {.size = sizeof stats};
+    weir_otlp_get_stats(otlp, &stats);
+    return stats.live;
+}
+
+int weir_otlp_close(weir_otlp *otlp, uint32_t timeout_ms) {
+    if (otlp == NULL) {
+        return 0;
+    }
+    uint64_t deadline = deadline_in(timeout_ms);
+    uint64_t n_live = count_live(otlp);
+    producers_detach_all(otlp);
+    int error = 0;
+    if (otlp->exporter != NULL) {
+        error = exporter_stop(otlp->exporter, deadline, NULL);
+    }
+    if (n_live > 0) {
+        logger_say(&otlp->logger, WEIR_LOG_WARN, LOG_CAUSE_QUEUE,
+                   "closed while %llu spans were open: they are lost", (unsigned long long)n_live);
+    }
+    provider_free(otlp);
+    return error;
+}
+
+/* ---- the queue is full, or no longer ---- */
+
+void provider_note_full(weir_otlp *otlp) {
+    atomic_fetch_add_explicit(&otlp->n_lost, 1, memory_order_relaxed);
+    if (!atomic_load_explicit(&otlp->is_losing, memory_order_relaxed) &&
+        !atomic_exchange(&otlp->is_losing, true)) {
+        logger_say(&otlp->logger, WEIR_LOG_WARN, LOG_CAUSE_QUEUE,
+                   "the queue is full: new spans are dropped until the endpoint has caught up");
+    }
+}
+
+void provider_note_room(weir_otlp *otlp) {
+    if (LIKELY(!atomic_load_explicit(&otlp->is_losing, memory_order_relaxed))) {
+        return;
+    }
+    /* Not before half of it is free: at the brim every other span would make a message. */
+    struct segment_pool *pool = &otlp->pool;
+    uint64_t n_spans = atomic_load_explicit(&pool->n_spans, memory_order_relaxed);
+    if (segment_pool_held_bytes(pool) > pool->max_bytes / 2 || n_spans > pool->max_spans / 2) {
+        return;
+    }
+    if (atomic_exchange(&otlp->is_losing, false)) {
+        uint64_t n_lost = atomic_exchange(&otlp->n_lost, 0);
+        logger_say(&otlp->logger, WEIR_LOG_WARN, LOG_CAUSE_QUEUE,
+                   "the queue has room again: %llu spans were dropped", (unsigned long long)n_lost);
+    }
+}

@@ -1,0 +1,94 @@
+/*
+ * Producers: what each thread that ends spans has of a provider, so that threads share nothing
+ * while they record.
+ *
+ * A producer holds the thread's open segments (one per tracer in use), its counters, its pool of
+ * span objects and its reading of the clock. Its lock is taken by its thread for every span and by
+ * the exporter only to collect, so it is nearly always free. Producers are found through
+ * thread-local storage, known to their provider, and handed over when their thread ends.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <weir/otlp.h>
+
+#include "otlp/common/clock.h"
+#include "otlp/common/lock.h"
+#include "otlp/scope.h"
+#include "otlp/segment.h"
+
+struct otlp_span;
+
+/* What became of the spans of one thread. Written by that thread alone, read by any. */
+struct producer_counts {
+    _Atomic uint64_t started;
+    _Atomic uint64_t not_sampled;
+    _Atomic uint64_t queued; /* ended into a segment */
+    _Atomic uint64_t dropped[WEIR_N_DROP_CAUSES];
+};
+
+/* The only writer of a counter needs no atomic addition. */
+static inline void producer_count(_Atomic uint64_t *counter) {
+    uint64_t n = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, n + 1, memory_order_relaxed);
+}
+
+struct producer {
+    weir_otlp *otlp;
+    uint64_t otlp_id;
+    struct producer *next;           /* in its provider */
+    struct producer *next_of_thread; /* in its thread */
+    atomic_bool is_detached;         /* the provider is gone: only the thread knows it still */
+
+    struct lock lock;      /* guards open */
+    struct segment *open;  /* last used first; each holds a span at least */
+    size_t expected_bytes; /* how full this thread's segments get; its own */
+
+    struct otlp_span *free_spans; /* its thread's own */
+    uint32_t n_free_spans;
+    struct clock_anchor anchor; /* its thread's own */
+    struct producer_counts counts;
+};
+
+/* A provider's producers. */
+struct producers {
+    struct producer *first;      /* guarded by the one lock of producer.c */
+    struct producer_counts gone; /* counts of threads that ended, and of calls without a producer */
+};
+
+/* This thread's producer of `otlp`; NULL when memory is short. */
+struct producer *producer_current(weir_otlp *otlp);
+
+/*
+ * Room for a span of n_bytes (with tag and length) in this thread's segment of `scope`. The
+ * producer stays locked until producer_commit; NULL, and not locked, when the span is to be dropped
+ * (*cause).
+ */
+uint8_t *producer_reserve(struct producer *producer, const struct scope *scope, size_t n_bytes,
+                          weir_drop_cause *cause);
+/* Counts what was written there as a span. */
+void producer_commit(struct producer *producer, size_t n_bytes);
+
+/* Counts a span as dropped; the first of a queue_full series is said. `producer` may be NULL. */
+void producer_drop(weir_otlp *otlp, struct producer *producer, weir_drop_cause cause);
+/* Counts one as started; `producer` may be NULL. */
+void producer_start(weir_otlp *otlp, struct producer *producer);
+
+/* Wall time by one reading of the monotonic clock: the offset to add. Re-taken once a second. */
+uint64_t producer_clock_offset(struct producer *producer, uint64_t monotonic_ns);
+
+/* Pushes every open segment to the exporter; for exporter_options.collect, data is the provider. */
+void producers_collect(void *otlp);
+
+/* Adds up the counts of all threads. */
+struct producer_totals {
+    uint64_t started, not_sampled, queued;
+    uint64_t dropped[WEIR_N_DROP_CAUSES];
+};
+void producers_total(weir_otlp *otlp, struct producer_totals *out);
+
+/* The provider goes: pushes what its producers hold, and leaves them to their threads. */
+void producers_detach_all(weir_otlp *otlp);

@@ -1,0 +1,61 @@
+/*
+ * A provider (the public weir_otlp): one pipeline from tracers to the exporter, and what its
+ * threads share.
+ *
+ * Read by every call: what is set at open and never changes. Written together: only where a thread
+ * joins or leaves, a tracer is made, or memory is given from one thread to another.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <weir/otlp.h>
+
+#include "otlp/common/buf.h"
+#include "otlp/common/lock.h"
+#include "otlp/common/log.h"
+#include "otlp/config.h"
+#include "otlp/exporter.h"
+#include "otlp/producer.h"
+#include "otlp/segment.h"
+#include "otlp/tracer.h"
+
+struct otlp_span;
+
+struct weir_otlp {
+    uint64_t id; /* never used twice in a process, unlike an address */
+    weir_clock clock;
+    struct otlp_config config;
+    bool is_recording;         /* false: there is nowhere to send to (OTEL_TRACES_EXPORTER=none) */
+    struct exporter *exporter; /* NULL when not recording */
+    struct logger logger;
+    uint64_t n_stale_before; /* stale handles of the process at open */
+
+    struct buf resource; /* fields for struct scope */
+    struct buf resource_url;
+
+    struct lock tracers_lock; /* guards tracers and n_tracers */
+    struct weir_otlp_tracer *tracers;
+    uint32_t n_tracers;
+
+    struct producers producers;
+    struct segment_pool pool;
+
+    struct lock spans_lock;       /* guards all_spans, free_spans and n_free_spans */
+    struct otlp_span *all_spans;  /* every span object of the provider, live or not */
+    struct otlp_span *free_spans; /* ended ones that any thread may take */
+    uint32_t n_free_spans;
+    _Atomic uint64_t live_bytes; /* memory of all span objects */
+
+    _Atomic bool is_losing;     /* the queue is full, and it was said */
+    _Atomic uint64_t n_lost;    /* spans dropped since then */
+    _Atomic uint64_t n_refused; /* bad attributes, events and links */
+};
+
+/* Spans are being dropped because the queue is full: said at the first. No lock may be held. */
+void provider_note_full(weir_otlp *otlp);
+
+/* A span found room: said when spans were being dropped and the queue has drained. Cheap. */
+void provider_note_room(weir_otlp *otlp);

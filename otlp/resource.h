@@ -1,0 +1,21 @@
+/*
+ * The resource of a pipeline: what its spans are about, encoded once (F1-F5, F9).
+ *
+ * From the lowest precedence to the highest: what the SDK knows of itself,
+ * OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME, attributes given in code, the service name given in
+ * code.
+ */
+#pragma once
+
+#include <weir/otlp.h>
+
+#include "otlp/common/buf.h"
+#include "otlp/common/log.h"
+
+/*
+ * Appends the field ResourceSpans.resource. WEIR_E_INVALID (an attribute, named in detail);
+ * WEIR_E_TOO_LARGE (over RESOURCE_MAX_BYTES); WEIR_E_NO_MEMORY. A bad OTEL_RESOURCE_ATTRIBUTES is
+ * warned of and left out as a whole (D22).
+ */
+int resource_encode(struct buf *out, const weir_otlp_options *options, struct logger *logger,
+                    weir_error_detail *detail);

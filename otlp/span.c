@@ -1,0 +1,211 @@
+#include "otlp/span.h"
+
+#include <string.h>
+
+#include "otlp/common/id.h"
+#include "otlp/common/macro.h"
+#include "otlp/context.h"
+#include "otlp/encode.h"
+#include "otlp/producer.h"
+#include "otlp/provider.h"
+#include "otlp/span_part.h"
+#include "otlp/span_pool.h"
+#include "otlp/tags.h"
+#include "otlp/wire.h"
+
+/* ---- begin ---- */
+
+static bool is_sampled(const weir_otlp_context *parent) {
+    return parent == NULL || (parent->trace_flags & TRACE_FLAG_SAMPLED) != 0;
+}
+
+static void keep_trace_state(struct otlp_span *span, const char *text) {
+    struct buf *out = &span->trace_state;
+    buf_clear(out);
+    if (LIKELY(text == NULL) || !trace_state_is_valid(text)) {
+        return;
+    }
+    buf_set_max(out, SPAN_KEEP_BYTES); /* 32 members of at most 513 characters */
+    size_t before = out->n_allocated;
+    trace_state_append(out, text);
+    buf_append_byte(out, '\0');
+    if (buf_error(out) == 0 && out->n_bytes > 1) {
+        span->context.trace_state = (const char *)out->data;
+    }
+    if (out->n_allocated != before) {
+        span_pool_account(span);
+    }
+}
+
+/* Ids and flags: a child keeps its parent's trace id, random flag and trace state (E16, G8). */
+static void set_context(struct otlp_span *span, const struct span_start *start,
+                        const weir_otlp_context *parent) {
+    weir_otlp_context *own = &span->context;
+    const weir_otlp_context *given = context_is_valid(start->context) ? start->context : NULL;
+    const weir_otlp_context *source = given != NULL ? given : parent;
+    if (source != NULL) {
+        memcpy(own->trace_id, source->trace_id, sizeof own->trace_id);
+        own->trace_flags = source->trace_flags & (given ? 0xff : TRACE_FLAG_RANDOM);
+        own->owner = source->owner;
+        keep_trace_state(span, source->trace_state);
+    } else {
+        id_new_trace(own->trace_id);
+        own->trace_flags = TRACE_FLAG_RANDOM;
+    }
+    if (given != NULL) {
+        memcpy(own->span_id, given->span_id, sizeof own->span_id);
+    } else {
+        id_new_span(own->span_id);
+    }
+    own->trace_flags = (uint8_t)((own->trace_flags & ~TRACE_FLAG_SAMPLED) |
+                                 (span->is_recording ? TRACE_FLAG_SAMPLED : 0));
+    span->has_remote_parent = parent != NULL && parent->is_remote;
+}
+
+static void write_head(struct otlp_span *span, const weir_otlp_context *parent, const char *name) {
+    const weir_otlp_context *own = &span->context;
+    struct writing w = span_part_begin(span, SPAN_HEAD);
+    uint8_t *at = buf_reserve(w.out, TRACE_ID_FIELD + SPAN_ID_FIELD);
+    if (LIKELY(at != NULL)) {
+        at = wire_put_field(at, TAG_SPAN_TRACE_ID, own->trace_id, sizeof own->trace_id);
+        (void)wire_put_field(at, TAG_SPAN_SPAN_ID, own->span_id, sizeof own->span_id);
+    }
+    if (UNLIKELY(own->trace_state != NULL)) {
+        encode_text(w.out, TAG_SPAN_TRACE_STATE, own->trace_state, strlen(own->trace_state));
+    }
+    at = parent != NULL ? buf_reserve(w.out, SPAN_ID_FIELD) : NULL;
+    if (at != NULL) {
+        (void)wire_put_field(at, TAG_SPAN_PARENT_SPAN_ID, parent->span_id, sizeof parent->span_id);
+    }
+    span->name_at = w.out->n_bytes;
+    span_put_name(span, w.out, name);
+    span->is_too_large = !span_part_end_whole(span, &w);
+}
+
+static uint8_t kind_of(weir_otlp_kind kind) {
+    bool is_known = kind >= WEIR_OTLP_KIND_INTERNAL && kind <= WEIR_OTLP_KIND_CONSUMER;
+    return (uint8_t)(is_known ? kind : WEIR_OTLP_KIND_INTERNAL);
+}
+
+static void set_times(struct otlp_span *span, struct producer *producer,
+                      const struct span_start *start) {
+    span->clock_offset = 0;
+    span->start_unix_ns = start->unix_ns;
+    if (start->starts_now) {
+        uint64_t now = clock_monotonic(&span_provider(span)->clock);
+        span->clock_offset = producer_clock_offset(producer, now);
+        span->start_unix_ns = now + span->clock_offset;
+    }
+}
+
+struct otlp_span *span_begin(weir_otlp_tracer *tracer, const struct span_start *start) {
+    weir_otlp *otlp = tracer->otlp;
+    struct producer *producer = producer_current(otlp);
+    weir_drop_cause cause = WEIR_DROP_NO_MEMORY;
+    struct otlp_span *span = LIKELY(producer != NULL) ? span_pool_take(producer, &cause) : NULL;
+    producer_start(otlp, producer);
+    if (UNLIKELY(span == NULL)) {
+        producer_drop(otlp, producer, cause);
+        return NULL;
+    }
+    const weir_otlp_context *parent = context_is_valid(start->parent) ? start->parent : NULL;
+    span->tracer = tracer;
+    span->is_recording = otlp->is_recording && is_sampled(parent);
+    span->kind = kind_of(start->kind);
+    set_context(span, start, parent);
+    set_times(span, producer, start);
+    if (UNLIKELY(!span->is_recording)) {
+        producer_count(&producer->counts.not_sampled);
+        return span;
+    }
+    span->n_left = otlp->config.max_span_bytes - FIXED_BYTES;
+    write_head(span, parent, start->name != NULL ? start->name : "");
+    return span;
+}
+
+bool span_is_recording(const struct otlp_span *span) {
+    return span->is_recording;
+}
+
+uint64_t span_now(struct otlp_span *span) {
+    weir_otlp *otlp = span_provider(span);
+    uint64_t now = clock_monotonic(&otlp->clock);
+    if (UNLIKELY(span->clock_offset == 0)) { /* it began at a time that was given */
+        span->clock_offset = clock_unix(&otlp->clock) - now;
+    }
+    return now + span->clock_offset;
+}
+
+weir_otlp_context span_context(const struct otlp_span *span) {
+    return span->context;
+}
+
+/* ---- end ---- */
+
+static uint32_t flags_of(const struct otlp_span *span) {
+    return FLAGS_IS_REMOTE_KNOWN | (span->has_remote_parent ? FLAGS_IS_REMOTE : 0) |
+           span->context.trace_flags;
+}
+
+static size_t body_size(const struct otlp_span *span) {
+    size_t n_bytes = TIME_FIELD + FLAGS_FIELD + wire_count_size(span->attributes.n_dropped) +
+                     wire_count_size(span->n_dropped_events) +
+                     wire_count_size(span->n_dropped_links);
+    for (int i = 0; i < SPAN_N_PARTS; i++) {
+        n_bytes += span->parts[i].n_bytes;
+    }
+    return n_bytes;
+}
+
+static uint8_t *put_part(uint8_t *at, const struct otlp_span *span, enum span_part part) {
+    return wire_put_bytes(at, span->parts[part].data, span->parts[part].n_bytes);
+}
+
+static void put_body(uint8_t *at, const struct otlp_span *span, uint64_t end_unix_ns) {
+    at = put_part(at, span, SPAN_HEAD);
+    at = wire_put_fixed64(at, TAG_SPAN_END_TIME, end_unix_ns);
+    at = put_part(at, span, SPAN_ATTRIBUTES);
+    at = wire_put_count(at, TAG_SPAN_DROPPED_ATTRIBUTES, span->attributes.n_dropped);
+    at = put_part(at, span, SPAN_EVENTS);
+    at = wire_put_count(at, TAG_SPAN_DROPPED_EVENTS, span->n_dropped_events);
+    at = put_part(at, span, SPAN_LINKS);
+    at = wire_put_count(at, TAG_SPAN_DROPPED_LINKS, span->n_dropped_links);
+    at = put_part(at, span, SPAN_STATUS);
+    *at++ = TAG_SPAN_FLAGS_1;
+    (void)wire_put_fixed32(at, TAG_SPAN_FLAGS_2, flags_of(span));
+}
+
+/* Hands the bytes to the pipeline, or says why not. */
+static bool enqueue(struct producer *producer, const struct otlp_span *span, uint64_t unix_ns,
+                    weir_drop_cause *cause) {
+    if (UNLIKELY(producer == NULL)) {
+        *cause = WEIR_DROP_NO_MEMORY;
+        return false;
+    }
+    if (UNLIKELY(span->is_too_large)) {
+        *cause = WEIR_DROP_SPAN_TOO_LARGE;
+        return false;
+    }
+    size_t n_body = body_size(span), n_field = wire_field_size(n_body);
+    uint8_t *at = producer_reserve(producer, &span->tracer->scope, n_field, cause);
+    if (UNLIKELY(at == NULL)) {
+        return false;
+    }
+    put_body(wire_put_head(at, TAG_SCOPE_SPANS_SPANS, n_body), span, unix_ns);
+    producer_commit(producer, n_field);
+    return true;
+}
+
+void span_end(struct otlp_span *span, uint64_t unix_ns) {
+    weir_otlp *otlp = span_provider(span);
+    struct producer *producer = producer_current(otlp);
+    weir_drop_cause cause;
+    if (LIKELY(span->is_recording) && UNLIKELY(!enqueue(producer, span, unix_ns, &cause))) {
+        producer_drop(otlp, producer, cause);
+    }
+    span_pool_keep(producer, span);
+}
+
+const weir_clock *otlp_clock(const weir_otlp *otlp) {
+    return &otlp->clock;
+}

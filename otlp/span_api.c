@@ -1,0 +1,125 @@
+/*
+ * The public door to spans: handles are resolved, options read, and the functions of otlp/span.h do
+ * the rest.
+ */
+#include <string.h>
+
+#include <weir/otlp.h>
+
+#include "otlp/common/handle.h"
+#include "otlp/common/macro.h"
+#include "otlp/options.h"
+#include "otlp/provider.h"
+#include "otlp/span.h"
+#include "otlp/span_pool.h"
+
+static struct otlp_span *resolve(const weir_otlp_span *handle) {
+    return handle_resolve(HANDLE_OTLP_SPAN, handle);
+}
+
+static void record_options(struct otlp_span *span, const weir_otlp_span_options *options) {
+    for (size_t i = 0; options->attributes != NULL && i < options->n_attributes; i++) {
+        span_set(span, options->attributes[i].key, &options->attributes[i].value);
+    }
+    for (size_t i = 0; options->links != NULL && i < options->n_links; i++) {
+        span_add_link(span, &options->links[i]);
+    }
+}
+
+weir_otlp_span *weir_otlp_span_begin(weir_otlp_tracer *tracer, const char *name,
+                                     const weir_otlp_span_options *options) {
+    if (tracer == NULL) {
+        return NULL;
+    }
+    weir_otlp_span_options all = {0};
+    if (options != NULL && !options_extend(&all, sizeof all, options, options->size)) {
+        atomic_fetch_add_explicit(&tracer->otlp->n_refused, 1, memory_order_relaxed);
+    }
+    struct otlp_span *span = span_begin(tracer, &(struct span_start){
+                                                    .name = name,
+                                                    .kind = all.kind,
+                                                    .parent = all.parent,
+                                                    .context = all.context,
+                                                    .starts_now = !all.has_start_time,
+                                                    .unix_ns = all.start_unix_ns,
+                                                });
+    if (UNLIKELY(span == NULL)) {
+        return NULL;
+    }
+    record_options(span, &all);
+    return handle_begin(span->slot);
+}
+
+void weir_otlp_span_set(weir_otlp_span *handle, const char *key, const weir_value *value) {
+    struct otlp_span *span = resolve(handle);
+    if (LIKELY(span != NULL)) {
+        span_set(span, key, value);
+    }
+}
+
+void weir_otlp_span_add_event(weir_otlp_span *handle, const char *name,
+                              const weir_key_value *attributes, size_t n_attributes) {
+    struct otlp_span *span = resolve(handle);
+    if (LIKELY(span != NULL)) {
+        span_add_event(span, span_now(span), name, attributes, n_attributes);
+    }
+}
+
+void weir_otlp_span_add_event_at(weir_otlp_span *handle, uint64_t unix_ns, const char *name,
+                                 const weir_key_value *attributes, size_t n_attributes) {
+    struct otlp_span *span = resolve(handle);
+    if (LIKELY(span != NULL)) {
+        span_add_event(span, unix_ns, name, attributes, n_attributes);
+    }
+}
+
+void weir_otlp_span_add_link(weir_otlp_span *handle, const weir_otlp_link *link) {
+    struct otlp_span *span = resolve(handle);
+    if (LIKELY(span != NULL)) {
+        span_add_link(span, link);
+    }
+}
+
+void weir_otlp_span_set_status(weir_otlp_span *handle, weir_otlp_status status,
+                               const char *description) {
+    struct otlp_span *span = resolve(handle);
+    if (LIKELY(span != NULL)) {
+        span_set_status(span, status, description);
+    }
+}
+
+void weir_otlp_span_set_name(weir_otlp_span *handle, const char *name) {
+    struct otlp_span *span = resolve(handle);
+    if (LIKELY(span != NULL)) {
+        span_set_name(span, name);
+    }
+}
+
+bool weir_otlp_span_is_recording(weir_otlp_span *handle) {
+    const struct otlp_span *span = resolve(handle);
+    return span != NULL && span_is_recording(span);
+}
+
+weir_otlp_context weir_otlp_span_context(weir_otlp_span *handle) {
+    const struct otlp_span *span = resolve(handle);
+    return span != NULL ? span_context(span) : (weir_otlp_context){0};
+}
+
+static void end(struct otlp_span *span, uint64_t unix_ns) {
+    handle_end(span->slot);
+    span_end(span, unix_ns);
+}
+
+void weir_otlp_span_end(weir_otlp_span *handle) {
+    struct otlp_span *span = resolve(handle);
+    if (LIKELY(span != NULL)) {
+        end(span, span_now(span));
+    }
+}
+
+void weir_otlp_span_end_at(weir_otlp_span *handle, uint64_t unix_ns) {
+    struct otlp_span *span = resolve(handle);
+    if (LIKELY(span != NULL)) {
+        end(span, unix_ns);
+    }
+}

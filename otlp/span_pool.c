@@ -1,0 +1,190 @@
+#include "otlp/span_pool.h"
+
+#include "otlp/bounds.h"
+#include "otlp/common/alloc.h"
+#include "otlp/common/macro.h"
+#include "otlp/producer.h"
+#include "otlp/provider.h"
+#include "otlp/tags.h"
+
+/* ---- objects ---- */
+
+static size_t memory_of(const struct otlp_span *span) {
+    size_t n_bytes = sizeof *span + span->trace_state.n_allocated;
+    for (int i = 0; i < SPAN_N_PARTS; i++) {
+        n_bytes += span->parts[i].n_allocated;
+    }
+    return n_bytes;
+}
+
+static weir_otlp *provider_of(const struct otlp_span *span) {
+    return span->tracer->otlp;
+}
+
+static void account(weir_otlp *otlp, struct otlp_span *span, size_t now) {
+    atomic_fetch_add_explicit(&otlp->live_bytes, now - span->n_accounted, memory_order_relaxed);
+    span->n_accounted = now; /* a smaller one wraps around, as unsigned numbers do */
+}
+
+void span_pool_account(struct otlp_span *span) {
+    account(provider_of(span), span, memory_of(span));
+}
+
+static struct otlp_span *make(weir_otlp *otlp) {
+    struct otlp_span *span = mem_zalloc(sizeof *span);
+    if (span == NULL) {
+        return NULL;
+    }
+    span->slot = handle_slot_new(HANDLE_OTLP_SPAN, span);
+    if (span->slot == NULL) {
+        mem_free(span);
+        return NULL;
+    }
+    lock_take(&otlp->spans_lock);
+    span->next = otlp->all_spans;
+    if (span->next != NULL) {
+        span->next->previous = span;
+    }
+    otlp->all_spans = span;
+    lock_give(&otlp->spans_lock);
+    account(otlp, span, memory_of(span));
+    return span;
+}
+
+static void free_buffers(struct otlp_span *span) {
+    for (int i = 0; i < SPAN_N_PARTS; i++) {
+        buf_deinit(&span->parts[i]);
+    }
+    buf_deinit(&span->trace_state);
+}
+
+/* The object is in no list any more. */
+static void free_object(struct otlp_span *span) {
+    handle_slot_free(span->slot);
+    free_buffers(span);
+    mem_free(span);
+}
+
+static void unlink_and_free(weir_otlp *otlp, struct otlp_span *span) {
+    lock_take(&otlp->spans_lock);
+    if (span->previous != NULL) {
+        span->previous->next = span->next;
+    } else {
+        otlp->all_spans = span->next;
+    }
+    if (span->next != NULL) {
+        span->next->previous = span->previous;
+    }
+    lock_give(&otlp->spans_lock);
+    account(otlp, span, 0);
+    free_object(span);
+}
+
+void span_pool_free_all(weir_otlp *otlp) {
+    while (otlp->all_spans != NULL) {
+        struct otlp_span *span = otlp->all_spans;
+        otlp->all_spans = span->next;
+        free_object(span);
+    }
+    otlp->free_spans = NULL;
+}
+
+/* ---- the provider's pool: a few objects at a time ---- */
+
+static void fetch_shared(weir_otlp *otlp, struct producer *producer) {
+    lock_take(&otlp->spans_lock);
+    while (otlp->free_spans != NULL && producer->n_free_spans < PRODUCER_KEEP_SPANS / 2) {
+        struct otlp_span *span = otlp->free_spans;
+        otlp->free_spans = span->next_free;
+        otlp->n_free_spans--;
+        span->next_free = producer->free_spans;
+        producer->free_spans = span;
+        producer->n_free_spans++;
+    }
+    lock_give(&otlp->spans_lock);
+}
+
+static struct otlp_span *pop_free(struct producer *producer) {
+    struct otlp_span *span = producer->free_spans;
+    producer->free_spans = span->next_free;
+    producer->n_free_spans--;
+    return span;
+}
+
+/* Gives the producer's free objects to all threads until `left` remain; frees the surplus. */
+static void give_shared(weir_otlp *otlp, struct producer *producer, uint32_t left) {
+    struct otlp_span *surplus = NULL;
+    lock_take(&otlp->spans_lock);
+    while (producer->n_free_spans > left) {
+        struct otlp_span *span = pop_free(producer);
+        bool is_full = otlp->n_free_spans >= PROVIDER_KEEP_SPANS;
+        struct otlp_span **list = is_full ? &surplus : &otlp->free_spans;
+        span->next_free = *list;
+        *list = span;
+        otlp->n_free_spans += !is_full;
+    }
+    lock_give(&otlp->spans_lock);
+    while (surplus != NULL) {
+        struct otlp_span *span = surplus;
+        surplus = span->next_free;
+        unlink_and_free(otlp, span);
+    }
+}
+
+void span_pool_take_back(weir_otlp *otlp, struct producer *producer) {
+    give_shared(otlp, producer, 0);
+}
+
+/* ---- taking and keeping ---- */
+
+/* What a used object still says; the rest is set by every begin. */
+static void clear(struct otlp_span *span) {
+    for (int i = 0; i < SPAN_N_PARTS; i++) {
+        buf_clear(&span->parts[i]);
+    }
+    span->attributes = attributes_in(&span->parts[SPAN_ATTRIBUTES], TAG_SPAN_ATTRIBUTES);
+    span->context = (weir_otlp_context){0};
+    span->has_remote_parent = false;
+    span->is_too_large = false;
+    span->status = WEIR_OTLP_STATUS_UNSET;
+    span->n_events = span->n_links = 0;
+    span->n_dropped_events = span->n_dropped_links = 0;
+}
+
+struct otlp_span *span_pool_take(struct producer *producer, weir_drop_cause *cause) {
+    weir_otlp *otlp = producer->otlp;
+    if (UNLIKELY(producer->free_spans == NULL)) {
+        fetch_shared(otlp, producer);
+    }
+    struct otlp_span *span;
+    if (LIKELY(producer->free_spans != NULL)) {
+        span = pop_free(producer);
+    } else if (atomic_load_explicit(&otlp->live_bytes, memory_order_relaxed) > LIVE_MAX_BYTES) {
+        *cause = WEIR_DROP_QUEUE_FULL;
+        return NULL;
+    } else {
+        span = make(otlp);
+        if (span == NULL) {
+            *cause = WEIR_DROP_NO_MEMORY;
+            return NULL;
+        }
+    }
+    clear(span);
+    return span;
+}
+
+void span_pool_keep(struct producer *producer, struct otlp_span *span) {
+    if (UNLIKELY(producer == NULL)) {
+        unlink_and_free(provider_of(span), span);
+        return;
+    }
+    if (UNLIKELY(span->n_accounted > SPAN_KEEP_BYTES)) {
+        free_buffers(span);
+        account(producer->otlp, span, sizeof *span);
+    }
+    span->next_free = producer->free_spans;
+    producer->free_spans = span;
+    if (UNLIKELY(++producer->n_free_spans > PRODUCER_KEEP_SPANS)) {
+        give_shared(producer->otlp, producer, PRODUCER_KEEP_SPANS / 2);
+    }
+}

@@ -1,0 +1,59 @@
+/*
+ * The counters of a pipeline, added up from its threads and its exporter.
+ */
+#include <weir/otlp.h>
+
+#include <string.h>
+
+#include "otlp/common/handle.h"
+#include "otlp/common/macro.h"
+#include "otlp/provider.h"
+
+_Static_assert(WEIR_N_DROP_CAUSES <= sizeof((weir_otlp_stats *)0)->dropped / sizeof(uint64_t),
+               "every cause has its counter");
+
+/* While calls are in progress the sums may be apart by those. */
+static uint64_t difference(uint64_t a, uint64_t b) {
+    return a > b ? a - b : 0;
+}
+
+static void fill(weir_otlp *otlp, weir_otlp_stats *out) {
+    struct exporter_counts exporter = {0};
+    struct producer_totals producers;
+    if (otlp->exporter != NULL) {
+        exporter_get_counts(otlp->exporter, &exporter); /* before what it was taken from */
+    }
+    producers_total(otlp, &producers);
+
+    out->started = producers.started;
+    out->not_sampled = producers.not_sampled;
+    uint64_t n_gone = producers.not_sampled + producers.queued;
+    for (int i = 0; i < WEIR_N_DROP_CAUSES; i++) {
+        out->dropped[i] = producers.dropped[i] + exporter.dropped[i];
+        n_gone += producers.dropped[i];
+    }
+    out->live = difference(producers.started, n_gone);
+    out->queued = difference(producers.queued, exporter.taken);
+    out->in_flight = exporter.in_flight;
+    out->acknowledged = exporter.acknowledged;
+    out->rejected = exporter.rejected;
+    out->export_requests = exporter.requests;
+    out->export_retries = exporter.retries;
+    out->stale_handles = handle_n_stale() - otlp->n_stale_before;
+    out->refused_values = atomic_load_explicit(&otlp->n_refused, memory_order_relaxed);
+    out->queue_bytes = segment_pool_held_bytes(&otlp->pool);
+    out->queue_capacity_bytes = otlp->pool.max_bytes;
+}
+
+void weir_otlp_get_stats(weir_otlp *otlp, weir_otlp_stats *out) {
+    weir_otlp_stats stats = {0};
+    if (out == NULL) {
+        return;
+    }
+    if (otlp != NULL) {
+        fill(otlp, &stats);
+    }
+    size_t size = MIN(out->size, sizeof stats);
+    stats.size = out->size;
+    memcpy(out, &stats, size);
+}

@@ -39,6 +39,10 @@ enum {
     HTTP_MAX_RESPONSE_HEADERS = 64 << 10, /* bytes, all of one response */
     ENDPOINT_MAX_URL = 8 << 10,           /* bytes */
     ENDPOINT_MAX_HEADERS = 64,
-    RETRY_AFTER_MAX_S = 86400, /* a peer that asks for longer is asked again after this */
-    EXPORTER_MAX_HOLD_S = 300, /* how long a Retry-After may hold back later requests */
+    RETRY_AFTER_MAX_S = 86400,      /* a peer that asks for longer is asked again after this */
+    EXPORTER_MAX_HOLD_S = 300,      /* how long a Retry-After may hold back later requests */
+    EXPORTER_HURRY_SPACING_MS = 10, /* between collections for want of memory */
+    EXPORTER_GRACE_MS = 20,         /* for a cancelled post to come back after the deadline */
+    EXPORTER_EXIT_MS = 1000,        /* for all exporters at the exit of the process */
+    EXPORTER_PARTIAL_QUIET_S = 60,  /* between messages of partial success */
 };

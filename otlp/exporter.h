@@ -3,7 +3,12 @@
  * and counts what became of every span.
  *
  * It knows nothing of spans' contents nor of HTTP. Its waits and deadlines use CLOCK_MONOTONIC; the
- * replaceable clock is for the times in spans only. All signals are blocked in its thread.
+ * replaceable clock is for the times in spans only. All signals are blocked in its thread, which
+ * sleeps without a wake-up while nothing is open and nothing queued.
+ *
+ * Foreign code (the transport, the log callback) is called with no lock held and may hang: then
+ * exporter_stop leaves the thread behind, with all that it still needs, and the thread frees that
+ * when it comes back.
  */
 #pragma once
 
@@ -20,15 +25,26 @@ struct exporter;
 struct exporter_options {
     weir_transport transport; /* owned by the exporter once exporter_start succeeded */
     struct segment_pool *pool;
-    struct logger *logger;
-    uint64_t timeout_ns;        /* one segment, retries included; 0: no limit */
-    uint64_t schedule_delay_ns; /* from exporter_nudge to the collection of what is open */
+    const struct logger *logger; /* copied */
+    uint64_t timeout_ns;         /* one segment, retries included; 0: no limit */
+    uint64_t schedule_delay_ns;  /* from exporter_nudge to the collection of what is open */
     /*
      * Hands every open segment that holds spans to exporter_push. Called by the exporter's thread,
      * or by the thread in exporter_flush or exporter_stop, with no lock held.
      */
     void (*collect)(void *data);
     void *collect_data;
+};
+
+/* Spans by fate. taken = in_flight + acknowledged + rejected + the dropped ones. */
+struct exporter_counts {
+    uint64_t taken; /* left the queue: their export began, or they were dropped from the queue */
+    uint64_t in_flight;
+    uint64_t acknowledged;
+    uint64_t rejected;
+    uint64_t dropped[WEIR_N_DROP_CAUSES];
+    uint64_t requests;
+    uint64_t retries;
 };
 
 /* *out is set last. WEIR_E_NO_MEMORY, WEIR_E_IO (no thread could be started). */
@@ -48,27 +64,26 @@ void exporter_nudge(struct exporter *exporter);
 void exporter_hurry(struct exporter *exporter);
 
 /*
- * Collects and sends everything that was pushed until now, waiting until the deadline. 0,
- * WEIR_E_TIMEOUT, or WEIR_E_IO when some of it was given up meanwhile. Any thread, many at once.
+ * Collects and sends everything that was pushed until now, waiting until the deadline (UINT64_MAX:
+ * none), or until it is plain that it cannot be met. 0, WEIR_E_TIMEOUT, or WEIR_E_IO when some of
+ * it was given up meanwhile. Any thread, many at once.
  */
 int exporter_flush(struct exporter *exporter, uint64_t deadline_ns);
 
 /*
  * Flushes, ends the thread, destroys the transport and frees, by the deadline whatever the peer
  * does. What is left is counted as dropped (shutdown deadline); *counts (optional) gets the final
- * counters. 0, or WEIR_E_TIMEOUT when spans were lost to the deadline.
+ * counters. 0, or WEIR_E_TIMEOUT when spans were lost to the deadline. One thread, once; flushes of
+ * other threads end with it.
  */
-struct exporter_counts;
 int exporter_stop(struct exporter *exporter, uint64_t deadline_ns, struct exporter_counts *counts);
 
-/* Spans by fate. taken = in_flight + acknowledged + rejected + the dropped ones. */
-struct exporter_counts {
-    uint64_t taken; /* left the queue: their export began, or they were dropped from the queue */
-    uint64_t in_flight;
-    uint64_t acknowledged;
-    uint64_t rejected;
-    uint64_t dropped[WEIR_N_DROP_CAUSES];
-    uint64_t requests;
-    uint64_t retries;
-};
 void exporter_get_counts(struct exporter *exporter, struct exporter_counts *out);
+
+/*
+ * At exit, exporters that were not stopped are flushed within EXPORTER_EXIT_MS and their threads
+ * ended. The handler for it runs before those that were registered earlier; so a transport calls
+ * this after it has initialised a library with exit handlers of its own, whose state the threads
+ * need until the end.
+ */
+void exporter_watch_exit(void);

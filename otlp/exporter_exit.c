@@ -1,0 +1,82 @@
+/*
+ * The end of a process that did not close its exporters: they are flushed within a bound, and their
+ * threads ended, before the libraries that these use are torn down.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "otlp/bounds.h"
+#include "otlp/exporter_state.h"
+
+static const uint64_t NS_PER_MS = 1000000;
+
+static pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER; /* guards the list and its links */
+static struct exporter *list;
+static _Atomic pid_t list_pid; /* of the process that last added to it */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void unlink_listed(struct exporter *exporter) {
+    if (exporter->listed_by != NULL) {
+        *exporter->listed_by = exporter->next_listed;
+        if (exporter->next_listed != NULL) {
+            exporter->next_listed->listed_by = exporter->listed_by;
+        }
+        exporter->listed_by = NULL;
+    }
+}
+
+void exporter_list_add(struct exporter *exporter) {
+    (void)pthread_once(&once, exporter_watch_exit);
+    pthread_mutex_lock(&list_mutex);
+    exporter->next_listed = list;
+    exporter->listed_by = &list;
+    if (list != NULL) {
+        list->listed_by = &exporter->next_listed;
+    }
+    list = exporter;
+    list_pid = exporter->pid;
+    pthread_mutex_unlock(&list_mutex);
+}
+
+void exporter_list_remove(struct exporter *exporter) {
+    pthread_mutex_lock(&list_mutex);
+    unlink_listed(exporter);
+    pthread_mutex_unlock(&list_mutex);
+}
+
+/* Not for a forked child, which has none of the threads, nor for an exit by the log callback. */
+static bool is_ours(const struct exporter *exporter) {
+    return exporter->pid == getpid() && !pthread_equal(exporter->thread, pthread_self());
+}
+
+/* The next one that is ours, with a reference: another thread may be about to stop it. */
+static struct exporter *take_listed(void) {
+    struct exporter *exporter = NULL;
+    pthread_mutex_lock(&list_mutex);
+    while (exporter == NULL && list != NULL) {
+        struct exporter *first = list;
+        unlink_listed(first);
+        if (is_ours(first)) {
+            exporter = first;
+            exporter_ref(exporter);
+        }
+    }
+    pthread_mutex_unlock(&list_mutex);
+    return exporter;
+}
+
+static void halt_all(void) {
+    if (list_pid != getpid()) {
+        return; /* the list's mutex may have been held when this child was forked */
+    }
+    uint64_t deadline_ns = exporter_now() + EXPORTER_EXIT_MS * NS_PER_MS;
+    struct exporter *exporter;
+    while ((exporter = take_listed()) != NULL) {
+        exporter_halt(exporter, deadline_ns);
+        exporter_unref(exporter);
+    }
+}
+
+void exporter_watch_exit(void) {
+    (void)atexit(halt_all); /* without room for it, exit does without the flush */
+}

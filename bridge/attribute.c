@@ -139,7 +139,7 @@ static void tell(struct step *step, struct span *span, struct moment when,
     core_tell(scene.app->weir, &scene, &event);
 }
 
-void attributes_set(struct step *step, struct span *span, struct moment when,
+void attributes_log(struct step *step, struct span *span, struct moment when,
                     const weir_key_value *attributes, size_t n_attributes) {
     struct weir *w = object_app(&step->head)->weir;
     size_t start = 0; /* of the run of welcome ones that is not told yet */
@@ -188,7 +188,7 @@ void weir_set_all_(weir_handle *handle, const weir_key_value *attributes, size_t
     struct step *step = target.step;
     if (attributes != NULL) {
         step->head.n_refs++;
-        attributes_set(step, target.span, core_now(target.app->weir, &step->anchor), attributes,
+        attributes_log(step, target.span, core_now(target.app->weir, &step->anchor), attributes,
                        n_attributes);
         step_release(step);
     }

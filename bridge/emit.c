@@ -202,7 +202,7 @@ static void emit_attributes(struct app *app, const weir_lifecycle_event *event) 
         return;
     }
     step->head.n_refs++;
-    attributes_set(step, span, moment_of(app->weir, event, &step->anchor), event->attributes,
+    attributes_log(step, span, moment_of(app->weir, event, &step->anchor), event->attributes,
                    event->n_attributes);
     step_release(step);
 }

@@ -52,7 +52,7 @@ struct span *span_open(struct step *step, struct span *parent, struct moment whe
                        const struct span_begin_at *start);
 void span_close(struct span *span, struct moment when);
 /* span NULL: on the step itself. Attributes that cannot be kept are counted and left out. */
-void attributes_set(struct step *step, struct span *span, struct moment when,
+void attributes_log(struct step *step, struct span *span, struct moment when,
                     const weir_key_value *attributes, size_t n_attributes);
 
 /* ---- streams ---- */

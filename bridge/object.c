@@ -58,9 +58,10 @@ static void head_renew(struct object *head, struct app *app) {
     atomic_store_explicit(&head->app, app, memory_order_relaxed);
 }
 
-/* Clears everything behind the head. */
-#define CLEAR_BEHIND_HEAD(object)                                                                  \
-    memset((char *)(object) + sizeof(struct object), 0, sizeof *(object) - sizeof(struct object))
+/* Clears everything behind the head. (The parameter must not be called `object`: it would be put in
+ * place of the struct's name too.) */
+#define CLEAR_BEHIND_HEAD(taken)                                                                   \
+    memset((char *)(taken) + sizeof(struct object), 0, sizeof *(taken) - sizeof(struct object))
 
 struct app *app_take(void) {
     struct app *app = pool_take(&apps, HANDLE_APP, sizeof *app);

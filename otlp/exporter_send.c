@@ -123,9 +123,13 @@ static void read_answer(const weir_transport_response *response, struct outcome 
 
 /* The cause of a loss that another attempt would not mend. */
 static weir_drop_cause cause_of(const struct exporter *exporter, int error) {
-    return exporter->transport.is_disk ? WEIR_DROP_DISK
-           : error == WEIR_E_NO_MEMORY ? WEIR_DROP_NO_MEMORY
-                                       : WEIR_DROP_EXPORT_FAILED;
+    switch (error) {
+    case WEIR_E_NO_MEMORY: return WEIR_DROP_NO_MEMORY;
+    case WEIR_E_IO:
+    case WEIR_E_TIMEOUT:
+        return exporter->transport.is_disk ? WEIR_DROP_DISK : WEIR_DROP_EXPORT_FAILED;
+    default: return WEIR_DROP_EXPORT_FAILED;
+    }
 }
 
 /* Until it is delivered or given up. False: exporter_stop has left us behind meanwhile. */

@@ -19,17 +19,29 @@
 #include "otlp/common/macro.h"
 #include "otlp/json_lines.h"
 
+enum { POLL_MS = 50 }; /* between looks at is_cancelled while a pipe is full */
+
 struct file_transport {
     char *path;
-    int fd;
-    bool is_owned;   /* fd is ours to close */
-    bool is_torn;    /* the file ends in a piece of a line that could not be cut off */
+    int fd;         /* -1: to be opened again */
+    bool is_stdout; /* fd is not ours to close */
+    bool is_torn;   /* the file ends in a piece of a line that could not be cut off */
+    dev_t device;   /* of the file that fd was opened on */
+    ino_t inode;
     struct buf line; /* kept: its memory serves the next request */
+    _Atomic bool is_cancelled;
 };
+
+/* A host that closes all descriptors, and opens its own, must not get our lines in its files. */
+static bool is_still_ours(const struct file_transport *file) {
+    struct stat status;
+    return !file->is_stdout && file->fd >= 0 && fstat(file->fd, &status) == 0 &&
+           status.st_dev == file->device && status.st_ino == file->inode;
+}
 
 static void destroy(void *data) {
     struct file_transport *file = data;
-    if (file->is_owned) {
+    if (is_still_ours(file)) {
         close(file->fd);
     }
     buf_deinit(&file->line);
@@ -39,29 +51,27 @@ static void destroy(void *data) {
 
 /* ---- writing ---- */
 
-/* A pipe that somebody made non-blocking: waits for room. false when the deadline passed. */
-static bool wait_for_room(int fd, uint64_t deadline_ns) {
+/* A full pipe: false when the deadline passed, or the post was cancelled. */
+static bool wait_for_room(const struct file_transport *file, uint64_t deadline_ns) {
     weir_clock clock = clock_system();
-    uint64_t now_ns = clock_monotonic(&clock);
-    if (now_ns >= deadline_ns) {
+    if (file->is_cancelled || clock_monotonic(&clock) >= deadline_ns) {
         errno = ETIMEDOUT;
         return false;
     }
-    uint64_t left_ms = MIN((deadline_ns - now_ns) / 1000000 + 1, UINT64_C(1000));
-    struct pollfd room = {.fd = fd, .events = POLLOUT};
-    return poll(&room, 1, (int)left_ms) >= 0 || errno == EINTR;
+    struct pollfd room = {.fd = file->fd, .events = POLLOUT};
+    return poll(&room, 1, POLL_MS) >= 0 || errno == EINTR;
 }
 
 /* Writes until the end or a refusal (errno); *n_written says how far it came. */
-static bool write_all(int fd, const uint8_t *bytes, size_t n_bytes, uint64_t deadline_ns,
-                      size_t *n_written) {
+static bool write_all(const struct file_transport *file, uint64_t deadline_ns, size_t *n_written) {
+    const struct buf *line = &file->line;
     *n_written = 0;
-    while (*n_written < n_bytes) {
-        ssize_t n = write(fd, bytes + *n_written, n_bytes - *n_written);
+    while (*n_written < line->n_bytes) {
+        ssize_t n = write(file->fd, line->data + *n_written, line->n_bytes - *n_written);
         if (n >= 0) {
             *n_written += (size_t)n;
         } else if (errno == EAGAIN) {
-            if (!wait_for_room(fd, deadline_ns)) {
+            if (!wait_for_room(file, deadline_ns)) {
                 return false;
             }
         } else if (errno != EINTR) {
@@ -84,17 +94,21 @@ static void cut_tail(struct file_transport *file, size_t n_bytes) {
     file->is_torn = !is_cut;
 }
 
+static const char *shown_path(const struct file_transport *file) {
+    return file->is_stdout ? "standard output" : file->path;
+}
+
 static int write_line(struct file_transport *file, uint64_t deadline_ns,
                       weir_error_detail *detail) {
     size_t n_written;
-    if (write_all(file->fd, file->line.data, file->line.n_bytes, deadline_ns, &n_written)) {
+    if (write_all(file, deadline_ns, &n_written)) {
         file->is_torn = false;
         return 0;
     }
     int os_error = errno;
     cut_tail(file, n_written);
     return error_set_os(detail, os_error == ETIMEDOUT ? WEIR_E_TIMEOUT : WEIR_E_IO, os_error,
-                        "cannot write %s", file->path);
+                        "%s cannot be written", shown_path(file));
 }
 
 static int make_line(struct file_transport *file, const uint8_t *body, size_t n_bytes,
@@ -107,17 +121,57 @@ static int make_line(struct file_transport *file, const uint8_t *body, size_t n_
     buf_append_byte(&file->line, '\n');
     switch (buf_error(&file->line)) {
     case 0: return 0;
-    case WEIR_E_NO_MEMORY: return error_set(detail, WEIR_E_IO, "no memory for a line of JSON");
+    case WEIR_E_NO_MEMORY: return error_set(detail, WEIR_E_NO_MEMORY, "no memory for JSON");
     case WEIR_E_TOO_LARGE:
         return error_set(detail, WEIR_E_INVALID, "a request is too large for a line of JSON");
     default: return error_set(detail, WEIR_E_INVALID, "a request is no OTLP");
     }
 }
 
+/* ---- opening ---- */
+
+/* What a crash left of a line. */
+static bool ends_in_mid_line(int fd) {
+    struct stat status;
+    char last = '\n';
+    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0 &&
+           pread(fd, &last, 1, status.st_size - 1) == 1 && last != '\n';
+}
+
+/* Readable too, to see how the file ends; and never waiting: a pipe may have no reader. */
+static int open_path(const char *path) {
+    const int flags = O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    struct stat status;
+    bool is_file = stat(path, &status) != 0 || S_ISREG(status.st_mode);
+    int fd = is_file ? open(path, O_RDWR | flags, 0600) : -1;
+    return fd >= 0 ? fd : open(path, O_WRONLY | flags, 0600);
+}
+
+static int open_file(struct file_transport *file, weir_error_detail *detail) {
+    struct stat status;
+    if (file->is_stdout || is_still_ours(file)) {
+        return 0;
+    }
+    file->fd = open_path(file->path);
+    if (file->fd < 0 || fstat(file->fd, &status) != 0) {
+        return error_set_os(detail, WEIR_E_IO, errno, "%s cannot be opened for writing",
+                            file->path);
+    }
+    file->device = status.st_dev;
+    file->inode = status.st_ino;
+    file->is_torn = ends_in_mid_line(file->fd);
+    return 0;
+}
+
+/* ---- the interface ---- */
+
 static int post(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_ns,
                 weir_transport_response *response, weir_error_detail *detail) {
     struct file_transport *file = data;
-    int error = make_line(file, body, n_bytes, detail);
+    int error = open_file(file, detail);
+    if (error == 0) {
+        error = make_line(file, body, n_bytes, detail);
+    }
     if (error == 0) {
         error = write_line(file, deadline_ns, detail);
     }
@@ -127,39 +181,43 @@ static int post(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadli
     return error;
 }
 
-/* ---- opening ---- */
+static void cancel(void *data) {
+    ((struct file_transport *)data)->is_cancelled = true;
+}
 
-static int open_file(struct file_transport *file, weir_error_detail *detail) {
-    file->is_owned = strcmp(file->path, "-") != 0;
-    if (!file->is_owned) {
-        file->fd = STDOUT_FILENO;
-        return 0;
+static struct file_transport *new_transport(const char *path) {
+    struct file_transport *file = mem_zalloc(sizeof *file);
+    if (file == NULL) {
+        return NULL;
     }
-    file->fd = open(file->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (file->fd < 0) {
-        file->is_owned = false;
-        return error_set_os(detail, WEIR_E_IO, errno, "cannot open %s", file->path);
+    buf_init(&file->line, FILE_MAX_LINE_BYTES);
+    file->is_stdout = strcmp(path, "-") == 0;
+    file->fd = file->is_stdout ? STDOUT_FILENO : -1;
+    file->path = mem_strdup(path);
+    if (file->path == NULL) {
+        destroy(file);
+        return NULL;
     }
-    return 0;
+    return file;
 }
 
 int transport_file_open(const char *path, weir_transport *out, weir_error_detail *detail) {
-    struct file_transport *file = mem_zalloc(sizeof(*file));
+    struct file_transport *file = new_transport(path);
     if (file == NULL) {
         return error_set(detail, WEIR_E_NO_MEMORY, "no memory for the output file");
     }
-    buf_init(&file->line, FILE_MAX_LINE_BYTES);
-    file->path = mem_strdup(path);
-    int error = file->path != NULL
-                    ? open_file(file, detail)
-                    : error_set(detail, WEIR_E_NO_MEMORY, "no memory for the output file");
+    int error = open_file(file, detail);
     if (error != 0) {
         destroy(file);
         return error;
     }
-    *out = (weir_transport)WEIR_TRANSPORT_INIT;
-    out->post = post;
-    out->destroy = destroy;
-    out->data = file;
+    *out = (weir_transport){
+        .size = sizeof *out,
+        .post = post,
+        .cancel = cancel,
+        .destroy = destroy,
+        .data = file,
+        .is_disk = true,
+    };
     return 0;
 }

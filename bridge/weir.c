@@ -25,6 +25,11 @@ static int open_otlp(const weir_options *options, struct weir *w, weir_error_det
     otlp.log_data = w;
     otlp.log_level = w->logger.level;
     int error = weir_otlp_open(&otlp, &w->otlp, detail);
+    if (error == WEIR_E_UNSUPPORTED && options->otlp == NULL && w->tracker != NULL) {
+        core_say(w, WEIR_LOG_WARN, LOG_CAUSE_CONFIG,
+                 "this build cannot send over HTTP: only the tracker's files are written");
+        return 0; /* nobody asked for OTLP by name, and the files are wanted */
+    }
     if (error != 0) {
         return error;
     }

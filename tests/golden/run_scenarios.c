@@ -4,6 +4,9 @@
  *   run_scenarios DIR…                        one line a scenario and mode; 1 when any fails
  *   run_scenarios --print MODE [--exact] FILE what came out, as JSON in the form of the recordings
  *
+ * The test build run_scenarios_without takes `--without N` in front: weir then lacks improvement N,
+ * and the run must fail and name it.
+ *
  * It knows nothing of any scenario: the rules for what weir does better are in improve.c.
  */
 #include <dirent.h>
@@ -14,6 +17,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#ifdef WEIR_TEST_IMPROVEMENTS
+#include "bridge/core.h"
+#endif
 #include "otlp/common/macro.h"
 #include "tests/golden/check.h"
 #include "tests/golden/play.h"
@@ -123,10 +129,31 @@ static int print_one(weir_streaming_mode mode, bool burr_exact, const char *path
     return EXIT_SUCCESS;
 }
 
+/* Passes over `--without N`, where it means something. */
+static bool leave_out(int *argc, char ***argv) {
+#ifdef WEIR_TEST_IMPROVEMENTS
+    if (*argc > 2 && strcmp((*argv)[1], "--without") == 0) {
+        long number = strtol((*argv)[2], NULL, 10);
+        core_improvements_off = 1U << (number & 31);
+        *argc -= 2;
+        *argv += 2;
+        return number > 0 && number < 32;
+    }
+#else
+    (void)argc;
+    (void)argv;
+#endif
+    return true;
+}
+
 int main(int argc, char **argv) {
     /* local stamps of the recordings are UTC; the environment's settings must not count */
     (void)setenv("TZ", "UTC", 1);
     tzset();
+    if (!leave_out(&argc, &argv)) {
+        fputs(usage, stderr);
+        return EXIT_USAGE;
+    }
     if (argc >= 2 && argv[1][0] != '-') {
         return run_all(argv + 1);
     }

@@ -49,6 +49,7 @@ struct command {
 
 /* One a file: cmd_<name>.c. */
 extern const struct command cmd_collect;
+extern const struct command cmd_demo;
 
 /* All commands, in the order of the help text; NULL-terminated. */
 extern const struct command *const commands[];

@@ -4,6 +4,7 @@
 #include "bridge/cli/command.h"
 
 const struct command *const commands[] = {
+    &cmd_demo,
     &cmd_collect,
     NULL,
 };

@@ -57,9 +57,9 @@ struct exporter {
     unsigned n_references;
 
     struct exporter_counts counts;
-    char trouble[256];           /* why the last attempt failed, written by the thread */
-    uint64_t n_lost;             /* spans, since the loss began; 0: none is going on */
-    uint64_t tell_partial_at_ns; /* partial successes are not told of before */
+    char trouble[EXPORTER_TROUBLE_BYTES]; /* why the last attempt failed, written by the thread */
+    uint64_t n_lost;                      /* spans, since the loss began; 0: none is going on */
+    uint64_t tell_partial_at_ns;          /* partial successes are not told of before */
     uint64_t n_rejected_untold;
     bool is_strange_answer_told; /* that an answer was no OTLP */
 

@@ -30,7 +30,7 @@ static void guard_end(struct signal_guard *guard, bool is_raised) {
     (void)pthread_sigmask(SIG_SETMASK, &guard->before, NULL);
 }
 
-static ssize_t write_guarded(int fd, const char *bytes, size_t n_bytes) {
+ssize_t append_write(int fd, const char *bytes, size_t n_bytes) {
     struct signal_guard guard;
     guard_begin(&guard);
     ssize_t n;
@@ -56,7 +56,7 @@ int append_line(int fd, const char *line, size_t n_bytes, bool *needs_newline) {
         line--;
         n_bytes++;
     }
-    ssize_t n = write_guarded(fd, line, n_bytes);
+    ssize_t n = append_write(fd, line, n_bytes);
     if (n == (ssize_t)n_bytes) {
         *needs_newline = false;
         return 0;

@@ -5,6 +5,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
+
+/* write(2), interruptions apart; over a file-size limit it gives EFBIG, never the signal. */
+ssize_t append_write(int fd, const char *bytes, size_t n_bytes);
 
 /*
  * Appends the n_bytes at `line`, which end in a line feed. `line[-1]` must be a line feed as well:

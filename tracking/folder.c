@@ -10,6 +10,7 @@
 #include "otlp/common/alloc.h"
 #include "otlp/common/env.h"
 #include "otlp/common/error.h"
+#include "tracking/append.h"
 #include "tracking/bounds.h"
 
 mode_t folder_mode(mode_t file_mode) {
@@ -105,10 +106,7 @@ bool folder_has(int folder_fd, const char *name) {
 
 static bool write_all(int fd, const char *bytes, size_t n_bytes) {
     while (n_bytes > 0) {
-        ssize_t n = write(fd, bytes, n_bytes);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
+        ssize_t n = append_write(fd, bytes, n_bytes);
         if (n <= 0) {
             return false;
         }

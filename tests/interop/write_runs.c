@@ -1,0 +1,198 @@
+/*
+ * Writes runs of every kind through the public API, for real Burr to read.
+ *
+ * usage: write_runs DIRECTORY          all runs, project "interop"
+ *        write_runs DIRECTORY BYTES    the run "limited" alone, under a file size limit of BYTES:
+ * what a full disk leaves. Prints "WRITTEN LOST" of the tracker.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <weir/weir.h>
+
+static const weir_action actions[] = {
+    {.name = "prompt",
+     .writes = (const char *const[]){"prompt", NULL},
+     .inputs = (const char *const[]){"text", NULL},
+     .code = "def prompt(state, text):\n    \"\"\"Takes \u00e9 and \U0001F600.\"\"\"\n    ..."},
+    {.name = "answer",
+     .reads = (const char *const[]){"prompt", NULL},
+     .writes = (const char *const[]){"answer", NULL},
+     .streams = true},
+};
+static const weir_transition transitions[] = {
+    {.from = "prompt", .to = "answer"},
+    {.from = "answer", .to = "prompt", .condition = "not done"},
+};
+static const weir_graph graph = {
+    .actions = actions, .n_actions = 2, .transitions = transitions, .n_transitions = 2};
+
+static void set_attributes(weir_step *step) {
+    const weir_value items[] = {weir_value_int(1), weir_value_string("two"), weir_value_double(3)};
+    const weir_key_value members[] = {{"inner", weir_value_array(items, 3)}, {"\u00e9", {0}}};
+    weir_set(step, "text", "\u00e9 \U0001F600 \"quoted\" \\ \n");
+    weir_set(step, "int", INT64_MIN);
+    weir_set(step, "double", 1e-6);
+    weir_set_bool(step, "bool", true);
+    weir_set_json(step, "json", "{\"big\": 123456789012345678901234567890, \"small\": 1e-400}");
+    weir_set_value(step, "map", weir_value_map(members, 2));
+    weir_set_value(step, "nul", weir_value_string_n("a\0b", 3));
+    weir_set_value(step, "bytes", weir_value_bytes("\x00\xff", 2));
+    weir_set(step, "broken",
+             "a\xff"
+             "b");
+}
+
+static void run_prompt(weir_call *call, const char *text) {
+    char inputs[128];
+    snprintf(inputs, sizeof inputs, "{\"text\": \"%s\"}", text);
+    weir_step *step = weir_step_begin(call, "prompt", &WEIR_STEP_OPTIONS(.inputs = inputs));
+    weir_span *outer = weir_span_begin(step, "outer", NULL);
+    weir_span *inner = weir_span_begin(outer, "inner", ((const char *const[]){"0:0", NULL}));
+    weir_set(inner, "depth", 2);
+    weir_span_end(inner);
+    weir_span_end(outer);
+    set_attributes(step);
+    char state[160];
+    snprintf(state, sizeof state, "{\"prompt\": \"%s\", \"rate\": 0.00001, \"none\": null}", text);
+    weir_step_end(step, &WEIR_STEP_RESULT(.result = "{}", .state = state));
+}
+
+/* n_items items; then `error`, or the end, or (abandoned) neither. */
+static void run_answer(weir_call *call, int n_items, const weir_error *error, bool abandoned) {
+    weir_step *step = weir_step_begin(call, "answer", &WEIR_STEP_OPTIONS(.streams = true));
+    weir_stream *stream = weir_stream_begin(step);
+    for (int i = 0; i < n_items; i++) {
+        weir_stream_pull(stream);
+        weir_stream_yield(stream);
+    }
+    if (abandoned) {
+        weir_stream_abandon(stream);
+    } else if (error != NULL) {
+        weir_stream_pull(stream);
+        weir_stream_failed(stream, error);
+    } else {
+        weir_stream_pull(stream);
+        weir_stream_exhausted(stream);
+    }
+    weir_step_end(step, &WEIR_STEP_RESULT(.error = error, .result = "{\"answer\": \"four\"}",
+                                          .state = "{\"prompt\": \"p\", \"answer\": \"four\"}"));
+    weir_stream_end(stream);
+}
+
+static weir_app *new_app(weir *w, const char *id, const weir_app_options *options) {
+    weir_app_options mine = options != NULL ? *options : WEIR_APP_OPTIONS(.graph = &graph);
+    mine.app_id = id;
+    weir_app *app = weir_app_new(w, &mine);
+    if (app == NULL) {
+        fprintf(stderr, "no app %s\n", id);
+        exit(1);
+    }
+    return app;
+}
+
+/* One call of two steps. */
+static void run_both(weir_app *app, int n_items) {
+    weir_call *call = weir_call_begin(app, WEIR_METHOD_STREAM_ITERATE);
+    run_prompt(call, "hello");
+    run_answer(call, n_items, NULL, false);
+    weir_call_end(call, NULL);
+}
+
+static void write_failures(weir *w) {
+    weir_app *app = new_app(w, "failures", NULL);
+    const weir_error error = {"ValueError", "no: \"\u00e9\"\nsecond line"};
+    weir_call *call = weir_call_begin(app, WEIR_METHOD_STREAM_RESULT);
+    run_prompt(call, "x");
+    run_answer(call, 2, &error, false);
+    weir_call_end(call, &error);
+    call = weir_call_begin(app, WEIR_METHOD_STREAM_RESULT);
+    run_answer(call, 3, NULL, true);
+    weir_call_end(call, NULL);
+    weir_app_free(app);
+}
+
+static void write_relatives(weir *w) {
+    const weir_pointer fork = {.app_id = "streams", .has_sequence_id = true, .sequence_id = 1};
+    weir_app *app =
+        new_app(w, "forked",
+                &WEIR_APP_OPTIONS(.graph = &graph, .parent = &fork,
+                                  .state = "{\"prompt\": \"p\", \"__SEQUENCE_ID\": 1}"));
+    run_both(app, 1);
+    weir_call *call = weir_call_begin(app, WEIR_METHOD_RUN);
+    weir_step *step = weir_step_begin(call, "prompt", NULL);
+    weir_app *child = new_app(
+        w, "spawned", &WEIR_APP_OPTIONS(.spawning_step = step, .partition_key = "user-\u00e9"));
+    run_both(child, 1);
+    weir_app_free(child);
+    weir_step_end(step, NULL);
+    weir_call_end(call, NULL);
+    weir_app_free(app);
+}
+
+static void write_all(weir *w) {
+    weir_app *app =
+        new_app(w, "streams", &WEIR_APP_OPTIONS(.graph = &graph, .partition_key = "user-\u00e9"));
+    run_both(app, 5);
+    run_both(app, 0);
+    weir_app_free(app);
+    app = new_app(w, "no-graph", &WEIR_APP_OPTIONS(.state = "{\"seed\": 7}"));
+    run_both(app, 1);
+    weir_app_free(app);
+    write_failures(w);
+    write_relatives(w);
+    app = new_app(w, "resumed", NULL);
+    run_both(app, 1);
+    weir_app_free(app);
+    app = new_app(
+        w, "resumed",
+        &WEIR_APP_OPTIONS(.graph = &graph, .state = "{\"prompt\": \"p\", \"__SEQUENCE_ID\": 1}"));
+    run_both(app, 2);
+    weir_app_free(app);
+    weir_app_free(new_app(w, "never-run", NULL));
+}
+
+static void limit_files(const char *bytes) {
+    rlim_t limit = (rlim_t)strtoul(bytes, NULL, 10);
+    if (setrlimit(RLIMIT_FSIZE, &(struct rlimit){limit, limit}) != 0) {
+        perror("setrlimit");
+        exit(1);
+    }
+}
+
+static void ignore(weir_log_level level, const char *message, void *data) {
+    (void)level;
+    (void)message;
+    (void)data;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) {
+        fprintf(stderr, "usage: write_runs DIRECTORY [BYTES]\n");
+        return 2;
+    }
+    weir *w = NULL;
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    weir_options options = WEIR_OPTIONS(.project = "interop", .tracker_dir = argv[1],
+                                        .otlp_off = true, .log = argc > 2 ? ignore : NULL);
+    if (weir_open(&options, &w, &detail) != 0) {
+        fprintf(stderr, "%s\n", detail.message);
+        return 1;
+    }
+    if (argc > 2) {
+        limit_files(argv[2]);
+        weir_app *app = weir_app_new(w, &WEIR_APP_OPTIONS(.app_id = "limited"));
+        run_both(app, 2);
+        weir_app_free(app);
+    } else {
+        write_all(w);
+    }
+    weir_stats stats = {.size = sizeof stats};
+    weir_get_stats(w, &stats);
+    int error = weir_close(w, 1000);
+    printf("%llu %llu\n", (unsigned long long)stats.tracker_written,
+           (unsigned long long)stats.tracker_lost);
+    return error == 0 && (argc > 2 || stats.tracker_lost == 0) ? 0 : 1;
+}

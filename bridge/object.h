@@ -117,7 +117,8 @@ struct step {
     bool has_streamed; /* a stream was begun */
     bool is_abandoned;
     bool is_pulling;
-    bool is_exhausted; /* or failed: no more pulls */
+    bool is_exhausted; /* the last pull found no more; another may (a generator can yield None) */
+    bool is_finished;  /* failed or ended: no more pulls */
     struct clock_anchor anchor;
     uint64_t began_unix_ns;
     uint32_t n_spans;      /* top-level ones so far */

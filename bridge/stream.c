@@ -44,7 +44,7 @@ struct stream *stream_open(struct step *step, struct moment when) {
     step->head.n_refs++;
     step->stream = stream;
     step->has_streamed = true;
-    step->is_exhausted = false;
+    step->is_exhausted = step->is_finished = false;
     stream->head.n_refs++; /* for the caller, while guests run */
     (void)object_begin(&stream->head);
     weir_lifecycle_event event = event_of(stream, WEIR_HOOK_PRE_START_STREAM, when);
@@ -79,7 +79,7 @@ static void account_end(struct stream_account *account, struct moment when,
 void stream_pull_begin(struct stream *stream, struct moment when) {
     struct step *step = stream->step;
     struct weir *w = weir_of(stream);
-    if (step->is_exhausted || step->is_abandoned) {
+    if (step->is_finished || step->is_abandoned) {
         core_count(&w->counters.out_of_order);
         return;
     }
@@ -104,7 +104,8 @@ void stream_pull_end(struct stream *stream, struct moment when, weir_pull_outcom
         return;
     }
     step->is_pulling = false;
-    step->is_exhausted = outcome != WEIR_PULL_PRODUCED;
+    step->is_exhausted = outcome == WEIR_PULL_EXHAUSTED;
+    step->is_finished = step->is_finished || outcome == WEIR_PULL_FAILED;
     account_end(&step->account, when, outcome);
     if (core_listens(w, WEIR_HOOK_POST_STREAM_GENERATE)) {
         weir_lifecycle_event event = event_of(stream, WEIR_HOOK_POST_STREAM_GENERATE, when);
@@ -139,7 +140,7 @@ void stream_item(struct stream *stream, struct moment when, const weir_value *it
 
 void stream_abandon(struct stream *stream) {
     struct step *step = stream->step;
-    if (!step->is_exhausted && object_is_live(&step->head)) {
+    if (!step->is_exhausted && !step->is_finished && object_is_live(&step->head)) {
         step->is_abandoned = true;
     }
 }
@@ -159,7 +160,7 @@ void stream_settle(struct step *step, struct moment when, const weir_error *erro
     if (step->is_pulling) {
         end_open_pull(stream, when, error);
     }
-    step->is_exhausted = true;
+    step->is_finished = true;
 }
 
 void stream_tell_end(struct step *step, struct moment when) {
@@ -178,7 +179,7 @@ void stream_close(struct stream *stream, struct moment when) {
     if (step->is_pulling) {
         end_open_pull(stream, when, NULL);
     }
-    step->is_exhausted = true;
+    step->is_finished = true;
     object_end(&stream->head);
     if (object_is_live(&step->head)) {
         return; /* told right after the step's end, as Burr does */

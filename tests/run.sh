@@ -3,7 +3,7 @@
 # every test that needs no more than Debian's packages. The real peers are in tests/interop/run.sh.
 #
 # usage: tests/run.sh [STEP...]     one or more of: gcc clang sanitizers nohttp minimal install valgrind threads
-#                                   documents; all without arguments. Builds lie in build-tests/, logs in its logs/.
+#                                   quickstart documents; all without arguments. Builds lie in build-tests/, logs in its logs/.
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
@@ -16,7 +16,7 @@ mkdir -p "$logs" || exit 1
 
 PACKAGES='gcc g++ clang clang-format libclang-rt-14-dev meson ninja-build pkg-config cmake libc6-dev binutils
     libcriterion-dev libprotobuf-c-dev libprotobuf-dev protobuf-c-compiler libcurl4-openssl-dev zlib1g-dev
-    libmicrohttpd-dev libjansson-dev locales procps python3 valgrind'
+    libmicrohttpd-dev libjansson-dev locales procps iproute2 python3 valgrind'
 
 # configure NAME OPTION...: a build folder; configured anew only when its options have changed.
 configure() {
@@ -117,8 +117,12 @@ with_thread_sanitizer() {
     return $verdict_of_tests
 }
 
+quickstart() {
+    sh examples/quickstart.sh
+}
+
 documents() {
-    python3 -B tests/documents/run_commands.py "$root"
+    python3 -B tests/documents/run_commands.py "$root" "$builds/gcc"
 }
 
 wants() {
@@ -138,6 +142,7 @@ wants minimal && step 'the library alone' minimal
 wants install && step 'installed: pkg-config, CMake, soname, export list' installed
 wants valgrind && step 'valgrind' with_valgrind
 wants threads && step 'thread sanitizer' with_thread_sanitizer
+wants quickstart && step 'examples/quickstart.sh' quickstart
 wants documents && step 'commands shown in documents' documents
 step 'nothing left running' check_leftovers
 summary

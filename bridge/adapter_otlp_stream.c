@@ -154,12 +154,15 @@ static void put_event(struct weir *w, struct step *step, uint64_t unix_ns,
 }
 
 static void put_dropped_chunks(struct step *step) {
-    if (step->n_chunks_dropped > 0) {
-        struct otlp_part *method = otlp_method_part(step);
-        struct otlp_part *part = step->otlp.has_context ? &step->otlp : method;
-        if (part != NULL) {
-            otlp_set_int(part, "stream.chunk_spans_dropped", (int64_t)step->n_chunks_dropped);
-        }
+    static const char key[] = "stream.chunk_spans_dropped";
+    if (step->n_chunks_dropped == 0) {
+        return;
+    }
+    if (step->otlp.has_context) {
+        otlp_set_int(&step->otlp, key, (int64_t)step->n_chunks_dropped);
+    } else if (step->call != NULL) { /* several steps of a call share this one */
+        step->call->n_chunks_dropped += step->n_chunks_dropped;
+        otlp_set_int(&step->call->otlp, key, (int64_t)step->call->n_chunks_dropped);
     }
 }
 

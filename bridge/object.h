@@ -82,6 +82,7 @@ struct call {
     weir_method method;
     struct clock_anchor anchor;
     bool has_abandoned_stream;
+    uint64_t n_chunks_dropped; /* of its steps without an action span */
     struct otlp_part otlp;
     struct text trace_state;
 };

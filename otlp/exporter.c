@@ -268,10 +268,10 @@ int exporter_flush(struct exporter *exporter, uint64_t deadline_ns) {
     }
     pthread_mutex_lock(&exporter->mutex);
     exporter->n_references++; /* exporter_stop may come in between */
-    uint64_t before = n_given_up(exporter);
     exporter_collect(exporter);
     bool is_done = exporter_wait_concluded(exporter, exporter->n_pushed, deadline_ns);
-    bool is_whole = n_given_up(exporter) == before;
+    bool is_whole = n_given_up(exporter) == exporter->n_reported;
+    exporter->n_reported = n_given_up(exporter);
     pthread_mutex_unlock(&exporter->mutex);
     exporter_unref(exporter);
     return !is_done ? WEIR_E_TIMEOUT : !is_whole ? WEIR_E_IO : 0;

@@ -65,8 +65,8 @@ void exporter_hurry(struct exporter *exporter);
 
 /*
  * Collects and sends everything that was pushed until now, waiting until the deadline (UINT64_MAX:
- * none), or until it is plain that it cannot be met. 0, WEIR_E_TIMEOUT, or WEIR_E_IO when some of
- * it was given up meanwhile. Any thread, many at once.
+ * none), or until it is plain that it cannot be met. 0, WEIR_E_TIMEOUT, or WEIR_E_IO when spans
+ * were given up or rejected since the last flush. Any thread, many at once.
  */
 int exporter_flush(struct exporter *exporter, uint64_t deadline_ns);
 

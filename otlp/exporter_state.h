@@ -57,6 +57,7 @@ struct exporter {
     unsigned n_references;
 
     struct exporter_counts counts;
+    uint64_t n_reported;                  /* spans lost or rejected, as of the last flush */
     char trouble[EXPORTER_TROUBLE_BYTES]; /* why the last attempt failed, written by the thread */
     uint64_t n_lost;                      /* spans, since the loss began; 0: none is going on */
     uint64_t tell_partial_at_ns;          /* partial successes are not told of before */

@@ -144,7 +144,7 @@ WEIR_API WEIR_WARN_UNUSED int weir_otlp_open(const weir_otlp_options *options, w
 
 /*
  * Sends what has ended until now and waits for the answers, at most timeout_ms. 0; WEIR_E_TIMEOUT;
- * WEIR_E_IO when some of it was given up for good. NULL: 0.
+ * WEIR_E_IO when spans were given up for good, or rejected, since the last flush. NULL: 0.
  */
 WEIR_API int weir_otlp_flush(weir_otlp *otlp, uint32_t timeout_ms);
 

@@ -324,6 +324,9 @@ int encode_key_value(struct buf *out, uint8_t tag, const char *key, size_t n_key
                      const weir_value *value, size_t max_chars) {
     struct encoder e = {.out = out, .max_chars = max_chars};
     size_t before = out->n_bytes;
+    if (UNLIKELY(out->error != 0)) {
+        return out->error; /* what it stands in failed already: that must not be forgotten here */
+    }
     if (!is_whole(value)) {
         return WEIR_E_INVALID;
     }

@@ -205,7 +205,7 @@ static int open_tree(struct collector *collector) {
         .columns = settings->width != 0 ? settings->width : terminal_columns(STDOUT_FILENO),
         .is_ascii = settings->ascii,
         .has_colour = terminal_has_colour(STDOUT_FILENO),
-        .has_attributes = !settings->brief,
+        .has_details = !settings->brief,
         .idle_ns = IDLE_NS,
     });
     return collector->tree != NULL ? COMMAND_OK : report_failure("no memory for the trees");

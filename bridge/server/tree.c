@@ -48,7 +48,7 @@ struct tree *tree_new(const struct tree_options *options) {
     tree->options = *options;
     tree->options.max_bytes = options->max_bytes != 0 ? options->max_bytes : TREE_MAX_BYTES;
     tree->options.max_traces = options->max_traces != 0 ? options->max_traces : TREE_MAX_TRACES;
-    tree->style = (struct tree_span_style){options->is_ascii, options->has_attributes};
+    tree->style = (struct tree_span_style){options->is_ascii, options->has_details};
     tree->seed = id_random();
     tree->printed = printed;
     return tree;
@@ -71,6 +71,10 @@ static uint8_t (*printed_set(struct tree *tree, const uint8_t trace_id[16]))[16]
 }
 
 static bool was_printed(struct tree *tree, const uint8_t trace_id[16]) {
+    static const uint8_t none[16]; /* a broken sender's id, and a free place */
+    if (memcmp(trace_id, none, sizeof(none)) == 0) {
+        return false;
+    }
     uint8_t(*set)[16] = printed_set(tree, trace_id);
     for (size_t i = 0; i < N_PRINTED_WAYS; i++) {
         if (memcmp(set[i], trace_id, 16) == 0) {

@@ -20,13 +20,13 @@
 #include "otlp/decode.h"
 
 struct tree_options {
-    size_t columns;      /* of the terminal; longer lines are cut. 0: lines as long as they are */
-    bool is_ascii;       /* no lines and blocks beyond ASCII */
-    bool has_colour;     /* ANSI colours */
-    bool has_attributes; /* false: names, times and bars only */
-    uint64_t idle_ns;    /* how long a trace that is not whole waits; 0: until the end */
-    size_t max_bytes;    /* of waiting spans; 0: TREE_MAX_BYTES */
-    size_t max_traces;   /* that wait; 0: TREE_MAX_TRACES */
+    size_t columns;    /* of the terminal; longer lines are cut. 0: lines as long as they are */
+    bool is_ascii;     /* no lines and blocks beyond ASCII */
+    bool has_colour;   /* ANSI colours */
+    bool has_details;  /* false: no attributes, events and links */
+    uint64_t idle_ns;  /* how long a trace that is not whole waits; 0: until the end */
+    size_t max_bytes;  /* of waiting spans; 0: TREE_MAX_BYTES */
+    size_t max_traces; /* that wait; 0: TREE_MAX_TRACES */
 };
 
 struct tree;

@@ -211,11 +211,13 @@ static void measure_columns(struct layout *layout) {
     size_t total = layout->options->columns != 0 ? layout->options->columns : DEFAULT_COLUMNS;
     size_t fixed = 2 + DURATION_COLUMNS + STATUS_COLUMNS;
     size_t room = total > fixed + NAME_MIN_COLUMNS ? total - fixed : NAME_MIN_COLUMNS;
-    layout->bar_columns = BAR_COLUMNS;
-    while (layout->bar_columns > 0 && widest + 2 + layout->bar_columns > room) {
-        layout->bar_columns = layout->bar_columns > BAR_MIN_COLUMNS ? layout->bar_columns - 1 : 0;
+    if (room < NAME_MIN_COLUMNS + 2 + BAR_MIN_COLUMNS) {
+        layout->name_columns = MIN(widest, room);
+        return; /* no room for bars */
     }
-    layout->name_columns = MIN(widest, room);
+    size_t beside = room > widest + 2 ? room - widest - 2 : 0;
+    layout->bar_columns = MIN(MAX(beside, (size_t)BAR_MIN_COLUMNS), (size_t)BAR_COLUMNS);
+    layout->name_columns = MIN(widest, room - 2 - layout->bar_columns);
 }
 
 /* ---- printing ---- */

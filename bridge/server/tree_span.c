@@ -57,7 +57,7 @@ static void append_attributes(struct details *details, Otlp__KeyValue *const *at
                               size_t n_attributes, size_t indent) {
     struct buf *out = details->out;
     size_t widest = widest_key(attributes, n_attributes);
-    for (size_t i = 0; i < n_attributes && details->style->has_attributes; i++) {
+    for (size_t i = 0; i < n_attributes; i++) {
         ProtobufCBinaryData key = attributes[i]->key;
         append_spaces(out, indent);
         size_t columns =
@@ -113,6 +113,9 @@ static void append_link(struct details *details, const Otlp__Span__Link *link) {
 
 static void append_details(struct details *details, const Otlp__Span *span) {
     append_status(details, span->status);
+    if (!details->style->has_details) {
+        return;
+    }
     append_attributes(details, span->attributes, span->n_attributes, 0);
     append_dropped(details, span->dropped_attributes_count, "attribute", 0);
     for (size_t i = 0; i < span->n_events; i++) {

@@ -33,7 +33,7 @@ struct tree_span {
 /* What shows below a span. */
 struct tree_span_style {
     bool is_ascii;
-    bool has_attributes; /* false: names and bars only */
+    bool has_details; /* false: the status' message only */
 };
 
 /* NULL when memory is short. */

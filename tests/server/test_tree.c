@@ -87,8 +87,7 @@ Test(tree, children_stand_below_their_parents_in_order_of_time) {
 }
 
 Test(tree, attributes_events_links_and_status_stand_below_their_span) {
-    expect_tree(HEAD "1 span  100 ms  2026-01-02 03:04:05.050 UTC
-                     "
+    expect_tree(HEAD "1 span  100 ms  2026-01-02 03:04:05.050 UTC\n"
                      "call                    100 ms  ████████████████████████  ERROR\n"
                      "   ! it broke\n"
                      "   a         1\n"

@@ -1,5 +1,6 @@
 #include "otlp/common/json_text.h"
 
+#include <endian.h>
 #include <locale.h>
 #include <math.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ static void skip_space(struct json_cursor *c) {
             break;
         }
         c->at++;
+        c->has_space = true;
     }
 }
 
@@ -41,8 +43,11 @@ static int peek(const struct json_cursor *c) {
 
 /* ---- strings ---- */
 
-/* Nonzero when one of the eight bytes is a quote, a backslash or a control character. */
-static uint64_t has_special(uint64_t word) {
+/*
+ * The top bit of each byte that is a quote, a backslash or a control character. Bytes above the
+ * first such one may be marked wrongly (a borrow): only the lowest mark counts.
+ */
+static uint64_t mark_special(uint64_t word) {
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
     uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
     uint64_t found = (quote - ones) & ~quote;
@@ -54,13 +59,13 @@ static uint64_t has_special(uint64_t word) {
 /* The first byte from `at` on that is special, or n_bytes. Strings are most of a log: eight bytes
  * at a time. */
 static size_t find_special(const char *text, size_t n_bytes, size_t at) {
-    while (n_bytes - at >= 8) {
+    for (; n_bytes - at >= 8; at += 8) {
         uint64_t word;
         memcpy(&word, text + at, 8);
-        if (has_special(word)) {
-            break;
+        uint64_t special = mark_special(le64toh(word));
+        if (special != 0) {
+            return at + (size_t)__builtin_ctzll(special) / 8;
         }
-        at += 8;
     }
     while (at < n_bytes && text[at] != '"' && text[at] != '\\' && (unsigned char)text[at] >= 0x20) {
         at++;
@@ -450,6 +455,24 @@ void json_append_decoded(struct buf *out, struct json_slice string) {
     }
 }
 
+/* Compared piece by piece, without memory. */
+static bool decodes_to(const char *raw, size_t n_raw, const char *text, size_t n_bytes) {
+    size_t at = 0, done = 0;
+    while (at < n_raw) {
+        char piece[4] = {raw[at]};
+        size_t n_used = 1, length = 1;
+        if (raw[at] == '\\') {
+            length = decode_escape(raw + at, n_raw - at, piece, &n_used);
+        }
+        if (n_bytes - done < length || memcmp(piece, text + done, length) != 0) {
+            return false;
+        }
+        at += n_used;
+        done += length;
+    }
+    return done == n_bytes;
+}
+
 bool json_string_is(struct json_slice string, const char *text) {
     size_t length = strlen(text);
     if (string.text == NULL || string.n_bytes < 2 || string.text[0] != '"') {
@@ -458,13 +481,7 @@ bool json_string_is(struct json_slice string, const char *text) {
     if (memchr(string.text, '\\', string.n_bytes) == NULL) {
         return string.n_bytes - 2 == length && memcmp(string.text + 1, text, length) == 0;
     }
-    struct buf decoded;
-    buf_init(&decoded, string.n_bytes * 3);
-    json_append_decoded(&decoded, string);
-    bool same = buf_error(&decoded) == 0 && decoded.n_bytes == length &&
-                memcmp(decoded.data, text, length) == 0;
-    buf_deinit(&decoded);
-    return same;
+    return decodes_to(string.text + 1, string.n_bytes - 2, text, length);
 }
 
 char *json_decode_text(struct json_slice string) {
@@ -521,22 +538,30 @@ bool json_to_double(struct json_slice number, double *out) {
     return is_number;
 }
 
+/* The next white space outside strings, or the end. */
+static size_t find_space(struct json_cursor *c) {
+    while (c->at < c->n_bytes) {
+        int ch = peek(c);
+        if (ch == '"') {
+            if (skip_string(c) != 0) {
+                return c->n_bytes;
+            }
+        } else if (ch == ' ' || ch == '\n' || ch == '\t' || ch == '\r') {
+            return c->at;
+        } else {
+            c->at++;
+        }
+    }
+    return c->n_bytes;
+}
+
 void json_append_compact(struct buf *out, struct json_slice value) {
     struct json_cursor c = json_cursor_over(value.text, value.n_bytes);
-    while (c.at < c.n_bytes) {
+    while (c.at < c.n_bytes) { /* long runs: most text has no space to lose */
         size_t start = c.at;
-        while (c.at < c.n_bytes && strchr(" \n\t\r\"", c.text[c.at]) == NULL) {
-            c.at++;
-        }
-        utf8_append_repaired(out, c.text + start, c.at - start);
-        if (peek(&c) == '"') {
-            start = c.at;
-            if (skip_string(&c) != 0) {
-                c.at = c.n_bytes;
-            }
-            utf8_append_repaired(out, c.text + start, c.at - start);
-        } else {
-            skip_space(&c);
-        }
+        size_t end = find_space(&c);
+        utf8_append_repaired(out, c.text + start, end - start);
+        c.at = end;
+        skip_space(&c);
     }
 }

@@ -35,6 +35,7 @@ struct json_cursor {
     size_t at;         /* next byte to read; after a fault, its place */
     unsigned n_around; /* brackets around the text already, for the bound on nesting */
     bool allow_nan;    /* takes NaN, Infinity and -Infinity as numbers, as Python's reader does */
+    bool has_space;    /* white space was passed over: the value may not be compact */
     bool is_first;     /* json_enter was called and no member read yet */
     const char *fault; /* what is wrong, for a message; NULL while nothing is */
 };

@@ -282,6 +282,8 @@ static void write_leaf(struct buf *out, const weir_value *value, enum json_form 
         set_error(out, error);
     } else if (form == JSON_PYTHON) {
         respell(out, leaf);
+    } else if (!c.has_space) { /* compact already, as most is: a single pass over it is enough */
+        utf8_append_repaired(out, leaf.text, leaf.n_bytes);
     } else {
         json_append_compact(out, leaf);
     }

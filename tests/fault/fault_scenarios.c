@@ -77,7 +77,8 @@ static bool logs_are_sound(const char *directory) {
 }
 
 static bool sum_is_exact(const weir_otlp_stats *s) {
-    uint64_t sum = s->live + s->not_sampled + s->queued + s->in_flight + s->acknowledged + s->rejected;
+    uint64_t sum =
+        s->live + s->not_sampled + s->queued + s->in_flight + s->acknowledged + s->rejected;
     for (size_t i = 0; i < WEIR_N_DROP_CAUSES; i++) {
         sum += s->dropped[i];
     }
@@ -180,7 +181,8 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         run_directory(argv[i], &totals);
     }
-    printf("%zu runs, each with another allocation failing (%zu before weir_open was done): %zu failed\n",
+    printf("%zu runs, each with another allocation failing (%zu before weir_open was done): %zu "
+           "failed\n",
            totals.n_runs, totals.n_open_failed, totals.n_failed);
     if (fault_is_available() && totals.n_open_failed == 0) {
         printf("FAIL: no allocation of weir_open was made to fail\n");

@@ -9,5 +9,8 @@ enum {
     TRACKER_KEPT_BUFFER_BYTES = 1 << 20, /* of an app's line buffer between records */
     TRACKER_MAX_OPEN_FILES = 128, /* logs kept open in one tracker; more are opened per record */
     TRACKER_LOCK_TRIES = 50,      /* for children.jsonl, 2 ms apart; then it is written without */
+    READER_WINDOW_BYTES = 256 << 10,    /* read at once */
+    READER_KEPT_WINDOW_BYTES = 4 << 20, /* given back when a long line has made it larger */
+    READER_MAX_LINE_BYTES = 256 << 20,  /* a longer line is passed over */
     STORE_MAX_PATH_BYTES = 4096,
 };

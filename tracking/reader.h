@@ -1,0 +1,12 @@
+/*
+ * Opening a log that is reached by a descriptor, for callers that walk folders themselves.
+ */
+#pragma once
+
+#include <weir/tracking.h>
+
+/*
+ * As weir_reader_open; takes the descriptor over, also on failure. `path` is for messages. fd -1
+ * with errno set is the failure of an open(2) that went before.
+ */
+int reader_open_fd(int fd, const char *path, weir_reader **out, weir_error_detail *detail);

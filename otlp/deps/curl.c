@@ -28,6 +28,7 @@ struct http_client {
     struct buf body;
     size_t n_header_bytes;
     bool is_too_much;
+    bool has_whole_head;
     struct http_answer *answer;
 };
 
@@ -85,6 +86,10 @@ static size_t take_header(char *line, size_t one, size_t n_bytes, void *data) {
     }
     if (n_bytes >= 5 && memcmp(line, "HTTP/", 5) == 0) { /* an interim answer came before */
         answer->retry_after[0] = answer->location[0] = '\0';
+        client->has_whole_head = false;
+    }
+    if (n_bytes > 0 && (line[0] == '\r' || line[0] == '\n')) {
+        client->has_whole_head = true;
     }
     take_header_value(line, n_bytes, "retry-after", answer->retry_after,
                       sizeof answer->retry_after);
@@ -223,6 +228,7 @@ static CURLcode begin(struct http_client *client, const uint8_t *body, size_t n_
     client->answer = answer;
     client->n_header_bytes = 0;
     client->is_too_much = false;
+    client->has_whole_head = false;
     client->error_text[0] = '\0';
     buf_clear(&client->body);
     (void)curl_easy_setopt(client->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)n_bytes);
@@ -279,7 +285,8 @@ static enum http_trouble trouble_of(const struct http_client *client, CURLcode r
         return HTTP_NO_MEMORY;
     }
     switch (result) {
-    case CURLE_OK: return HTTP_NO_TROUBLE;
+    case CURLE_OK: /* also when the connection ended within the head */
+        return client->has_whole_head ? HTTP_NO_TROUBLE : HTTP_NO_ANSWER;
     case CURLE_OPERATION_TIMEDOUT: return HTTP_NO_TIME;
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY: return HTTP_NO_NAME;

@@ -1,0 +1,378 @@
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weir/error.h>
+
+#include "otlp/bounds.h"
+#include "otlp/common/clock.h"
+#include "otlp/common/macro.h"
+#include "otlp/transport.h"
+#include "tests/support/expect.h"
+#include "tests/support/fault.h"
+#include "tests/support/names.h"
+#include "tests/support/peer.h"
+
+#define MS(n) ((uint64_t)(n)*1000000)
+#define S(n) MS((n)*1000)
+
+static void begin(void) {
+    setenv("no_proxy", "*", 1); /* whatever the machine is set up for */
+}
+TestSuite(transport_http, .init = begin, .timeout = 60);
+
+static uint64_t now_ns(void) {
+    weir_clock clock = clock_system();
+    return clock_monotonic(&clock);
+}
+
+/* ---- a transport to a peer ---- */
+
+static weir_transport open_to(const char *url, char **header_lines) {
+    weir_transport transport;
+    struct headers headers = {header_lines, 0};
+    char own[256], shown[256];
+    snprintf(own, sizeof own, "%s", url);
+    snprintf(shown, sizeof shown, "%s", url);
+    const struct endpoint endpoint = {own, shown, headers};
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    cr_assert(eq(int, transport_http_open(&endpoint, &transport, &detail), 0), "%s",
+              detail.message);
+    return transport;
+}
+
+struct result {
+    int error;
+    weir_transport_response response;
+    weir_error_detail detail;
+};
+
+static struct result post(const weir_transport *transport, const void *body, size_t n_bytes,
+                          uint64_t ns) {
+    struct result result = {.detail = WEIR_ERROR_DETAIL_INIT};
+    result.error = transport->post(transport->data, body, n_bytes, now_ns() + ns, &result.response,
+                                   &result.detail);
+    return result;
+}
+
+/* One post of "body" to a new peer that does this step. */
+static struct result post_once(const struct peer_step *step, uint64_t ns) {
+    struct peer *peer = peer_start(step, 1);
+    weir_transport transport = open_to(peer_url(peer), NULL);
+    struct result result = post(&transport, "body", 4, ns);
+    transport.destroy(transport.data);
+    peer_stop(peer);
+    return result;
+}
+
+static void expect_said(const struct result *result, const char *part) {
+    cr_expect(strstr(result->detail.message, part) != NULL, "\"%s\" is not in \"%s\"", part,
+              result->detail.message);
+}
+
+/* ---- what is sent ---- */
+
+Test(transport_http, posts_protobuf_with_its_headers) {
+    const struct peer_step steps[] = {{.body = "\x0a\x00", .n_bytes = 2}};
+    struct peer *peer = peer_start(steps, 1);
+    char url[128], one[] = "x-one: 1", empty[] = "x-empty: ";
+    char *headers[] = {one, empty, NULL};
+    snprintf(url, sizeof url, "%s/v1/traces?a=b", peer_url(peer));
+    weir_transport transport = open_to(url, headers);
+    struct result result = post(&transport, "\0\1\2\3", 4, S(20));
+    cr_assert(eq(int, result.error, 0), "%s", result.detail.message);
+    cr_expect(eq(int, result.response.http_status, 200));
+    cr_expect(eq(i64, result.response.retry_after_ms, -1));
+    cr_expect(eq(sz, result.response.n_bytes, 2));
+    cr_expect(eq(int, memcmp(result.response.body, "\x0a\x00", 2), 0));
+
+    const char *head = peer_head(peer, 0);
+    cr_expect(strncmp(head, "POST /v1/traces?a=b HTTP/1.1\r\n", 30) == 0, "%s", head);
+    cr_expect(peer_head_has(head, "Content-Type", "application/x-protobuf"), "%s", head);
+    cr_expect(peer_head_has(head, "Content-Length", "4"), "%s", head);
+    cr_expect(peer_head_has(head, "User-Agent", "OTel-OTLP-Exporter-C/" WEIR_VERSION), "%s", head);
+    cr_expect(peer_head_has(head, "x-one", "1"), "%s", head);
+    cr_expect(peer_head_has(head, "x-empty", ""), "%s", head);
+    cr_expect(peer_head_has(head, "Expect", NULL), "%s", head);
+    cr_expect(peer_head_has(head, "Accept-Encoding", NULL), "%s", head);
+    size_t n_bytes;
+    const uint8_t *body = peer_body(peer, 0, &n_bytes);
+    cr_assert(eq(sz, n_bytes, 4));
+    cr_expect(eq(int, memcmp(body, "\0\1\2\3", 4), 0));
+    transport.destroy(transport.data);
+    peer_stop(peer);
+}
+
+Test(transport_http, keeps_its_connection) {
+    const struct peer_step steps[] = {{.status = 200}, {.status = 503}, {.status = 200}};
+    struct peer *peer = peer_start(steps, 3);
+    weir_transport transport = open_to(peer_url(peer), NULL);
+    for (int i = 0; i < 5; i++) {
+        cr_expect(eq(int, post(&transport, "body", 4, S(20)).error, 0));
+    }
+    cr_expect(eq(sz, peer_n_requests(peer), 5));
+    cr_expect(eq(sz, peer_n_connections(peer), 1));
+    transport.destroy(transport.data);
+    peer_stop(peer);
+}
+
+Test(transport_http, sends_large_and_empty_bodies) {
+    const struct peer_step steps[] = {{.status = 200}};
+    struct peer *peer = peer_start(steps, 1);
+    weir_transport transport = open_to(peer_url(peer), NULL);
+    size_t n_large = 3 << 20, n_bytes;
+    char *large = calloc(1, n_large);
+    large[n_large - 1] = 'x';
+    cr_expect(eq(int, post(&transport, large, n_large, S(20)).error, 0));
+    const uint8_t *body = peer_body(peer, 0, &n_bytes);
+    cr_assert(eq(sz, n_bytes, n_large));
+    cr_expect(eq(int, body[n_large - 1], 'x'));
+    cr_expect(peer_head_has(peer_head(peer, 0), "Expect", NULL));
+    cr_expect(eq(int, post(&transport, NULL, 0, S(20)).error, 0));
+    cr_expect(peer_head_has(peer_head(peer, 1), "Content-Length", "0"));
+    free(large);
+    transport.destroy(transport.data);
+    peer_stop(peer);
+}
+
+Test(transport_http, user_and_password_of_the_url_become_a_header) {
+    const struct peer_step steps[] = {{.status = 200}};
+    struct peer *peer = peer_start(steps, 1);
+    char url[128];
+    snprintf(url, sizeof url, "http://user:pw@%s/", peer_url(peer) + 7);
+    weir_transport transport = open_to(url, NULL);
+    cr_expect(eq(int, post(&transport, "body", 4, S(20)).error, 0));
+    cr_expect(peer_head_has(peer_head(peer, 0), "Authorization", "Basic dXNlcjpwdw=="));
+    transport.destroy(transport.data);
+    peer_stop(peer);
+}
+
+Test(transport_http, refuses_a_request_over_the_limit) {
+    weir_transport transport = open_to("http://127.0.0.1:1/", NULL);
+    struct result result = post(&transport, "", (size_t)HTTP_MAX_REQUEST_BYTES + 1, S(1));
+    cr_expect(eq(int, result.error, WEIR_E_INVALID)); /* B7 */
+    transport.destroy(transport.data);
+}
+
+/* ---- what is answered ---- */
+
+Test(transport_http, passes_every_status_on_with_advice) {
+    static const struct {
+        int status;
+        const char *said;
+    } rows[] = {
+        {400, "answered 400: is it an OTLP/HTTP endpoint?"},
+        {401, "answered 401: check the credentials"},
+        {403, "answered 403: check the credentials"},
+        {404, "answered 404: check the path"},
+        {413, "answered 413: make requests smaller"},
+        {418, "answered 418"},
+        {429, "answered 429: it gets more"},
+        {500, "answered 500"},
+        {502, "answered 502: a proxy"},
+        {503, "answered 503: it is overloaded"},
+        {504, "answered 504: a proxy"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        const struct peer_step step = {.status = rows[i].status, .body = "\x08\x03", .n_bytes = 2};
+        struct result result = post_once(&step, S(20));
+        cr_expect(eq(int, result.error, 0));
+        cr_expect(eq(int, result.response.http_status, rows[i].status));
+        cr_expect(eq(sz, result.response.n_bytes, 2));
+        expect_said(&result, rows[i].said);
+        expect_said(&result, "http://127.0.0.1:");
+    }
+}
+
+Test(transport_http, a_success_says_nothing) {
+    static const int statuses[] = {200, 202, 204};
+    for (size_t i = 0; i < ARRAY_LENGTH(statuses); i++) {
+        struct result result = post_once(&(struct peer_step){.status = statuses[i]}, S(20));
+        cr_expect(eq(int, result.response.http_status, statuses[i]));
+        expect_text(result.detail.message, "");
+    }
+}
+
+Test(transport_http, reads_retry_after_in_both_forms) {
+    struct peer_step step = {.status = 503, .headers = "Retry-After: 7\r\n"};
+    cr_expect(eq(i64, post_once(&step, S(20)).response.retry_after_ms, 7000));
+    step.headers = "retry-after:  Fri, 31 Dec 9999 23:59:59 GMT \r\n";
+    cr_expect(eq(i64, post_once(&step, S(20)).response.retry_after_ms, 86400000));
+    step.headers = "RETRY-AFTER: soon\r\n";
+    cr_expect(eq(i64, post_once(&step, S(20)).response.retry_after_ms, -1));
+}
+
+Test(transport_http, follows_no_redirect_but_names_the_new_address) {
+    const struct peer_step steps[] = {{.status = 200}};
+    struct peer *other = peer_start(steps, 1);
+    char headers[128], said[128];
+    snprintf(headers, sizeof headers, "Location: %s/new\r\n", peer_url(other));
+    snprintf(said, sizeof said, "moved to %s/new: set the endpoint to it", peer_url(other));
+    static const int statuses[] = {301, 302, 303, 307, 308};
+    for (size_t i = 0; i < ARRAY_LENGTH(statuses); i++) {
+        struct result result =
+            post_once(&(struct peer_step){.status = statuses[i], .headers = headers}, S(20));
+        cr_expect(eq(int, result.response.http_status, statuses[i]));
+        expect_said(&result, said);
+    }
+    cr_expect(eq(sz, peer_n_connections(other), 0));
+    peer_stop(other);
+}
+
+Test(transport_http, a_new_address_stays_on_one_line) {
+    struct result result = post_once(
+        &(struct peer_step){.status = 301, .headers = "Location: http://x/\x1b[31m\tz\r\n"}, S(20));
+    cr_expect(eq(int, result.error, 0));
+    cr_expect(strpbrk(result.detail.message, "\x1b\t\r\n") == NULL);
+}
+
+/* ---- no answer ---- */
+
+Test(transport_http, limits_the_answer) {
+    struct result result = post_once(&(struct peer_step){.act = PEER_ENDLESS_BODY}, S(20));
+    cr_expect(eq(int, result.error, WEIR_E_TOO_LARGE)); /* B8 */
+    expect_said(&result, "too large");
+    result = post_once(&(struct peer_step){.act = PEER_ENDLESS_HEADERS}, S(20));
+    cr_expect(eq(int, result.error, WEIR_E_TOO_LARGE));
+    char *most = calloc(1, HTTP_MAX_RESPONSE_BYTES + 1);
+    struct peer_step step = {.body = most, .n_bytes = HTTP_MAX_RESPONSE_BYTES};
+    cr_expect(eq(int, post_once(&step, S(20)).error, 0));
+    step.n_bytes++;
+    cr_expect(eq(int, post_once(&step, S(20)).error, WEIR_E_TOO_LARGE));
+    free(most);
+}
+
+Test(transport_http, broken_connections_are_worth_a_retry) {
+    static const enum peer_act acts[] = {PEER_CLOSE, PEER_CLOSE_IN_HEAD, PEER_CLOSE_IN_BODY,
+                                         PEER_RESET};
+    for (size_t i = 0; i < ARRAY_LENGTH(acts); i++) {
+        struct result result = post_once(
+            &(struct peer_step){.act = acts[i], .body = "0123456789", .n_bytes = 10}, S(20));
+        cr_expect(eq(int, result.error, WEIR_E_IO), "%zu", i);
+        expect_said(&result, "http://127.0.0.1:");
+    }
+}
+
+Test(transport_http, works_again_after_a_broken_connection) {
+    const struct peer_step steps[] = {{.status = 200}, {.act = PEER_CLOSE}, {.status = 200}};
+    struct peer *peer = peer_start(steps, 3);
+    weir_transport transport = open_to(peer_url(peer), NULL);
+    cr_expect(eq(int, post(&transport, "body", 4, S(20)).error, 0));
+    (void)post(&transport, "body", 4, S(20)); /* libcurl may have tried it once more by itself */
+    cr_expect(eq(int, post(&transport, "body", 4, S(20)).error, 0));
+    transport.destroy(transport.data);
+    peer_stop(peer);
+}
+
+Test(transport_http, what_is_no_http_is_given_up) {
+    struct result result = post_once(&(struct peer_step){.act = PEER_BABBLE}, S(20));
+    cr_expect(eq(int, result.error, WEIR_E_INVALID));
+    expect_said(&result, "4317");
+}
+
+Test(transport_http, nobody_there) {
+    char url[64];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", peer_closed_port());
+    weir_transport transport = open_to(url, NULL);
+    struct result result = post(&transport, "body", 4, S(20));
+    cr_expect(eq(int, result.error, WEIR_E_IO));
+    expect_said(&result, "cannot be reached: does a collector listen there");
+    transport.destroy(transport.data);
+}
+
+Test(transport_http, a_name_nobody_knows) {
+    weir_transport transport = open_to("http://unknown.test:4318/", NULL);
+    struct result result = post(&transport, "body", 4, S(20));
+    cr_expect(eq(int, result.error, WEIR_E_IO));
+    expect_said(&result, "cannot be resolved: is the host's name right");
+    transport.destroy(transport.data);
+}
+
+/* The transport gave up by its deadline, and the machine was not so loaded as to hide a hang. */
+static void expect_in_time(const struct result *result, uint64_t began_ns, uint64_t allowed_ns) {
+    uint64_t took = now_ns() - began_ns;
+    cr_expect(eq(int, result->error, WEIR_E_TIMEOUT));
+    cr_expect(took >= allowed_ns && took < allowed_ns + S(8), "%llu ms",
+              (unsigned long long)(took / MS(1)));
+}
+
+Test(transport_http, silence_lasts_until_the_deadline) {
+    static const enum peer_act acts[] = {PEER_SILENT, PEER_DRIP};
+    for (size_t i = 0; i < ARRAY_LENGTH(acts); i++) {
+        uint64_t began = now_ns();
+        struct result result = post_once(&(struct peer_step){.act = acts[i]}, MS(200));
+        expect_in_time(&result, began, MS(200));
+    }
+}
+
+Test(transport_http, a_black_hole_lasts_until_the_deadline) {
+    struct black_hole hole;
+    char url[64];
+    black_hole_open(&hole);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", hole.port);
+    weir_transport transport = open_to(url, NULL);
+    uint64_t began = now_ns();
+    struct result result = post(&transport, "body", 4, MS(200));
+    expect_in_time(&result, began, MS(200));
+    transport.destroy(transport.data);
+    black_hole_close(&hole);
+}
+
+Test(transport_http, a_name_that_hangs_lasts_until_the_deadline) {
+    weir_transport transport = open_to("http://hangs.test:4318/", NULL);
+    uint64_t began = now_ns();
+    struct result result = post(&transport, "body", 4, MS(200));
+    expect_in_time(&result, began, MS(200));
+    cr_expect(eq(sz, names_n_hanging(), 1));
+    result = post(&transport, "body", 4, MS(100)); /* and again */
+    cr_expect(eq(int, result.error, WEIR_E_TIMEOUT));
+    transport.destroy(transport.data);
+    cr_expect(lt(u64, now_ns() - began, S(8)));
+}
+
+Test(transport_http, a_deadline_that_is_over) {
+    struct result result = {.detail = WEIR_ERROR_DETAIL_INIT};
+    const struct peer_step steps[] = {{.act = PEER_SILENT}};
+    struct peer *peer = peer_start(steps, 1);
+    weir_transport transport = open_to(peer_url(peer), NULL);
+    result.error = transport.post(transport.data, (const uint8_t *)"x", 1, 0, &result.response,
+                                  &result.detail);
+    cr_expect(eq(int, result.error, WEIR_E_TIMEOUT));
+    transport.destroy(transport.data);
+    peer_stop(peer);
+}
+
+static void *cancel_later(void *data) {
+    const weir_transport *transport = data;
+    names_wait_hanging();
+    transport->cancel(transport->data);
+    return NULL;
+}
+
+Test(transport_http, cancel_ends_a_post_without_deadline) {
+    pthread_t thread;
+    weir_transport transport = open_to("http://hangs.test:4318/", NULL);
+    pthread_create(&thread, NULL, cancel_later, &transport);
+    struct result result = {.detail = WEIR_ERROR_DETAIL_INIT};
+    result.error = transport.post(transport.data, (const uint8_t *)"x", 1, UINT64_MAX,
+                                  &result.response, &result.detail);
+    cr_expect(eq(int, result.error, WEIR_E_TIMEOUT));
+    pthread_join(thread, NULL);
+    cr_expect(eq(int, post(&transport, "x", 1, S(60)).error, WEIR_E_TIMEOUT)); /* for good */
+    transport.destroy(transport.data);
+}
+
+Test(transport_http, opening_survives_failing_allocation_at_every_step) {
+    char url[] = "http://127.0.0.1:1/", empty[] = "x-empty: ";
+    char *lines[] = {empty, NULL};
+    const struct endpoint endpoint = {url, url, {lines, 1}};
+    FAULT_FOR_EACH_ALLOCATION(n) {
+        weir_transport transport;
+        int error = transport_http_open(&endpoint, &transport, NULL);
+        cr_assert(eq(int, error, fault_has_struck() ? WEIR_E_NO_MEMORY : 0));
+        if (error == 0) {
+            transport.destroy(transport.data);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "otlp/transport.h"
+#include "tests/support/expect.h"
+#include "tests/support/log.h"
+#include "tests/support/script.h"
+#include "tests/support/temp.h"
+#include "otlp/common/macro.h"
+
+static struct kept_log said = KEPT_LOG_INIT;
+static struct logger logger;
+
+static void begin(void) {
+    kept_log_logger(&said, &logger);
+    unsetenv("OTEL_TRACES_EXPORTER");
+    unsetenv("OTEL_EXPORTER_OTLP_ENDPOINT");
+    unsetenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+}
+TestSuite(transport, .init = begin);
+
+static weir_transport opened(const weir_otlp_options *options) {
+    weir_transport transport = WEIR_TRANSPORT_INIT;
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    cr_assert(eq(int, transport_open(options, &logger, &transport, &detail), 0), "%s",
+              detail.message);
+    return transport;
+}
+
+static bool is_http(const weir_transport *transport) {
+    return transport->post != NULL && !transport->is_disk && transport->cancel != NULL;
+}
+
+static void destroy(const weir_transport *transport) {
+    if (transport->destroy != NULL) {
+        transport->destroy(transport->data);
+    }
+}
+
+#define OPTIONS(...) &WEIR_OTLP_OPTIONS(__VA_ARGS__)
+
+Test(transport, the_hosts_own_comes_first) {
+    struct script script;
+    script_init(&script, &(struct script_step){.status = 200}, 1);
+    weir_transport own = script_transport(&script);
+    setenv("OTEL_TRACES_EXPORTER", "none", 1); /* what code chose is not undone */
+    weir_transport got = opened(OPTIONS(.transport = &own, .output_path = "/nowhere/x"));
+    cr_expect(got.data == &script);
+    cr_expect(got.post == own.post);
+}
+
+Test(transport, the_hosts_own_must_be_whole) {
+    weir_transport own = WEIR_TRANSPORT_INIT, out = {.data = &own};
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    cr_expect(eq(int, transport_open(OPTIONS(.transport = &own), &logger, &out, &detail),
+                 WEIR_E_INVALID));
+    cr_expect(strncmp(detail.message, "transport:", 10) == 0);
+    own.size = 0;
+    cr_expect(eq(int, transport_open(OPTIONS(.transport = &own), &logger, &out, &detail),
+                 WEIR_E_INVALID));
+    cr_expect(out.data == &own); /* untouched */
+}
+
+Test(transport, then_the_output_path) {
+    char *dir CLEANUP(temp_dir_remove) = temp_dir_new();
+    char *path CLEANUP(temp_path_free) = temp_path(dir, "spans.jsonl");
+    weir_transport got = opened(OPTIONS(.output_path = path, .endpoint = "http://h"));
+    cr_expect(got.is_disk);
+    destroy(&got);
+}
+
+Test(transport, then_what_the_environment_names) {
+    setenv("OTEL_TRACES_EXPORTER", "none", 1);
+    cr_expect(opened(OPTIONS(.endpoint = "http://h")).post == NULL);
+    setenv("OTEL_TRACES_EXPORTER", "OTLP/stdout", 1);
+    weir_transport got = opened(OPTIONS(.endpoint = "http://h"));
+    cr_expect(got.is_disk);
+    destroy(&got);
+    cr_expect(eq(uint, said.n, 0), "%s", said.text);
+}
+
+#ifdef HAS_HTTP
+Test(transport, then_http) {
+    static const char *const names[] = {"", "otlp", "OTLP"};
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        setenv("OTEL_TRACES_EXPORTER", names[i], 1);
+        weir_transport got = opened(OPTIONS(.service_name = "s"));
+        cr_expect(is_http(&got));
+        destroy(&got);
+    }
+    cr_expect(eq(uint, said.n, 0), "%s", said.text);
+    setenv("OTEL_TRACES_EXPORTER", "zipkin", 1);
+    weir_transport got = opened(OPTIONS(.service_name = "s"));
+    cr_expect(is_http(&got));
+    cr_expect(eq(uint, said.n, 1));
+    cr_expect(kept_log_has(&said, "OTEL_TRACES_EXPORTER=zipkin"));
+    destroy(&got);
+}
+#else
+Test(transport, http_that_is_not_built_in_is_refused_by_name) {
+    weir_transport out = WEIR_TRANSPORT_INIT;
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    cr_expect(not(is_http(&out)));
+    cr_expect(eq(int, transport_open(OPTIONS(.endpoint = "http://h:1"), &logger, &out, &detail),
+                 WEIR_E_UNSUPPORTED));
+    cr_expect(strncmp(detail.message, "http://h:1/v1/traces cannot be used", 35) == 0, "%s",
+              detail.message);
+}
+#endif
+
+Test(transport, a_bad_endpoint_is_refused) {
+    weir_transport out = WEIR_TRANSPORT_INIT;
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    cr_expect(eq(int, transport_open(OPTIONS(.endpoint = "nonsense"), &logger, &out, &detail),
+                 WEIR_E_INVALID));
+    cr_expect(strncmp(detail.message, "endpoint \"nonsense\"", 19) == 0);
+}

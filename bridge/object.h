@@ -119,7 +119,7 @@ struct step {
     bool is_abandoned;
     bool is_pulling;
     bool is_exhausted; /* the last pull found no more; another may (a generator can yield None) */
-    bool is_finished;  /* failed or ended: no more pulls */
+    bool is_finished;  /* failed, abandoned or ended: no more pulls */
     struct clock_anchor anchor;
     uint64_t began_unix_ns;
     uint32_t n_spans;      /* top-level ones so far */

@@ -79,7 +79,7 @@ static void account_end(struct stream_account *account, struct moment when,
 void stream_pull_begin(struct stream *stream, struct moment when) {
     struct step *step = stream->step;
     struct weir *w = weir_of(stream);
-    if (step->is_finished || step->is_abandoned) {
+    if (step->is_finished) {
         core_count(&w->counters.out_of_order);
         return;
     }
@@ -141,7 +141,7 @@ void stream_item(struct stream *stream, struct moment when, const weir_value *it
 void stream_abandon(struct stream *stream) {
     struct step *step = stream->step;
     if (!step->is_exhausted && !step->is_finished && object_is_live(&step->head)) {
-        step->is_abandoned = true;
+        step->is_abandoned = step->is_finished = true;
     }
 }
 
@@ -263,8 +263,11 @@ void weir_stream_yield(weir_stream *handle) {
     }
     struct app *app = object_app(&stream->head);
     stream->head.n_refs++;
+    bool is_pulling = stream->step->is_pulling;
     stream_pull_end(stream, when, WEIR_PULL_PRODUCED, NULL, NULL);
-    stream_item(stream, when, NULL);
+    if (is_pulling) {
+        stream_item(stream, when, NULL);
+    }
     stream_release(stream);
     object_leave(app);
 }

@@ -31,7 +31,7 @@ const char *otlp_error_text(const struct weir *w, const weir_error *error) {
 static void set_status(struct weir *w, struct otlp_part *part, const weir_error *error) {
     if (error != NULL) {
         span_set_status(part->span, WEIR_OTLP_STATUS_ERROR, otlp_error_text(w, error));
-    } else {
+    } else if (!part->has_error) {
         span_set_status(part->span, WEIR_OTLP_STATUS_OK, NULL);
     }
 }
@@ -150,6 +150,7 @@ void adapter_otlp_error(struct weir *w, struct step *step, struct span *span,
     struct otlp_part *part = span != NULL ? &span->otlp : attribute_part(w, step);
     if (part != NULL && part->span != NULL) {
         set_status(w, part, error);
+        part->has_error = true;
     }
 }
 

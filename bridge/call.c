@@ -35,7 +35,11 @@ static void tell_begin(struct call *call, struct moment when, const weir_otlp_co
 
 struct call *call_open(struct app *app, const struct call_start *start) {
     struct weir *w = app->weir;
-    struct call *call = app->is_closing ? NULL : call_take(app);
+    if (app->is_closing) {
+        core_count(&w->counters.out_of_order);
+        return NULL;
+    }
+    struct call *call = call_take(app);
     if (call == NULL) {
         core_count(&w->counters.no_memory);
         return NULL;

@@ -49,6 +49,7 @@ struct otlp_part {
     struct otlp_span *span; /* NULL: none, or finished */
     weir_otlp_context context;
     bool has_context;
+    bool has_error; /* the application set one: an end without error does not take it back */
 };
 
 struct app {

@@ -26,14 +26,37 @@ static bool take_uid(const char *uid, struct span *span) {
     return true;
 }
 
-static bool fill(struct step *step, struct span *parent, struct span *span,
-                 const struct span_begin_at *start) {
-    bool has_uid = start->uid != NULL ? take_uid(start->uid, span) : make_uid(step, parent, span);
-    if (!has_uid || !text_set(&span->name, start->name, WEIR_MAX_NAME_BYTES)) {
+/* false: no memory. */
+static bool fill(struct span *span, const struct span_begin_at *start) {
+    if (!text_set(&span->name, start->name, WEIR_MAX_NAME_BYTES)) {
         return false;
     }
     span->dependencies = list_copy(start->dependencies);
     return start->dependencies == NULL || span->dependencies != NULL;
+}
+
+/* A new span that nobody knows yet; NULL: none can be had (counted). */
+static struct span *make(struct step *step, struct span *parent,
+                         const struct span_begin_at *start) {
+    struct app *app = object_app(&step->head);
+    struct counters *counters = &app->weir->counters;
+    if (app->is_closing) {
+        core_count(&counters->out_of_order);
+        return NULL;
+    }
+    struct span *span = span_take(app);
+    if (span == NULL || !fill(span, start)) {
+        core_count(&counters->no_memory);
+        span_release(span);
+        return NULL;
+    }
+    bool has_uid = start->uid != NULL ? take_uid(start->uid, span) : make_uid(step, parent, span);
+    if (!has_uid) {
+        core_count(&counters->refused_values);
+        span_release(span);
+        return NULL;
+    }
+    return span;
 }
 
 static void link_span(struct step *step, struct span *parent, struct span *span) {
@@ -54,10 +77,8 @@ struct span *span_open(struct step *step, struct span *parent, struct moment whe
                        const struct span_begin_at *start) {
     struct app *app = object_app(&step->head);
     struct weir *w = app->weir;
-    struct span *span = app->is_closing ? NULL : span_take(app);
-    if (span == NULL || !fill(step, parent, span, start)) {
-        core_count(&w->counters.no_memory);
-        span_release(span);
+    struct span *span = make(step, parent, start);
+    if (span == NULL) {
         return NULL;
     }
     link_span(step, parent, span);

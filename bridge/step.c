@@ -59,7 +59,11 @@ static void tell_begin(struct step *step, struct moment when, const struct step_
 struct step *step_open(struct app *app, struct call *call, struct moment when,
                        const struct clock_anchor *anchor, const struct step_start *start) {
     struct weir *w = app->weir;
-    struct step *step = app->is_closing ? NULL : step_take(app);
+    if (app->is_closing) {
+        core_count(&w->counters.out_of_order);
+        return NULL;
+    }
+    struct step *step = step_take(app);
     if (step == NULL) {
         core_count(&w->counters.no_memory);
         return NULL;

@@ -35,7 +35,11 @@ struct stream *stream_open(struct step *step, struct moment when) {
         return NULL;
     }
     stream_tell_end(step, when);
-    struct stream *stream = app->is_closing ? NULL : stream_take(app);
+    if (app->is_closing) {
+        core_count(&w->counters.out_of_order);
+        return NULL;
+    }
+    struct stream *stream = stream_take(app);
     if (stream == NULL) {
         core_count(&w->counters.no_memory);
         return NULL;

@@ -66,6 +66,9 @@ static struct segment *take_open(struct producer *producer) {
     lock_take(&producer->lock);
     struct segment *open = producer->open;
     producer->open = NULL;
+    if (open != NULL) {
+        producer->expected_bytes = open->n_bytes; /* the next one will probably get as full */
+    }
     lock_give(&producer->lock);
     return open;
 }

@@ -45,7 +45,7 @@ struct producer {
 
     struct lock lock;      /* guards open */
     struct segment *open;  /* last used first; each holds a span at least */
-    size_t expected_bytes; /* how full this thread's segments get; its own */
+    size_t expected_bytes; /* how full this thread's segments get; guarded by lock */
 
     struct otlp_span *free_spans; /* its thread's own */
     uint32_t n_free_spans;

@@ -22,35 +22,42 @@ static bool remove_key(struct attributes *a, struct encoded_key key, size_t end)
     return false;
 }
 
-/* The record written last starts at `at`: makes its key unique and the count right. */
-static void settle(struct attributes *a, uint32_t max_attributes, size_t at) {
-    struct encoded_key key = encoded_key_at(a->out->data + at, NULL);
-    uint64_t bit = UINT64_C(1) << (encoded_key_hash(key, 0) >> 58);
-    if (UNLIKELY(a->seen_keys & bit) && remove_key(a, key, at)) {
+/* The record written last, which starts at `at`, may have a key that was set before, or be over the
+ * limit. */
+static COLD void settle(struct attributes *a, uint32_t max_attributes, size_t at) {
+    if (remove_key(a, encoded_key_at(a->out->data + at, NULL), at)) {
         return; /* one out, one in */
     }
-    if (UNLIKELY(a->n >= max_attributes)) {
+    if (a->n >= max_attributes) {
         buf_truncate(a->out, at);
         a->n_dropped++;
-        return;
+    } else {
+        a->n++;
     }
-    a->seen_keys |= bit;
-    a->n++;
 }
 
 int attributes_set(struct attributes *a, const struct attribute_limits *limits, const char *key,
                    const weir_value *value) {
-    if (key == NULL || *key == '\0' || value == NULL) {
+    if (UNLIKELY(key == NULL || *key == '\0' || value == NULL)) {
         return WEIR_E_INVALID;
     }
-    size_t before = a->out->n_bytes;
-    int error = encode_key_value(a->out, a->tag, key, strlen(key), value, limits->max_chars);
-    if (LIKELY(error == 0)) {
-        settle(a, limits->max_attributes, before);
-    } else if (error == WEIR_E_TOO_LARGE || error == WEIR_E_NO_MEMORY) {
-        a->n_dropped++;
+    size_t before = a->out->n_bytes, n_key = strlen(key);
+    int error = encode_key_value(a->out, a->tag, key, n_key, value, limits->max_chars);
+    if (UNLIKELY(error < 0)) {
+        a->n_dropped += error == WEIR_E_TOO_LARGE || error == WEIR_E_NO_MEMORY;
+        return error;
     }
-    return error;
+    /* By the key as given: to read back what was just written would wait for the writing. One that
+     * was repaired may now equal any other. */
+    struct encoded_key given = {(const uint8_t *)key, n_key};
+    uint64_t bit = LIKELY(error == 0) ? encoded_key_bit(given) : UINT64_MAX;
+    if (LIKELY((a->seen_keys & bit) == 0 && a->n < limits->max_attributes)) {
+        a->n++;
+    } else {
+        settle(a, limits->max_attributes, before);
+    }
+    a->seen_keys |= bit;
+    return 0;
 }
 
 size_t attributes_set_all(struct attributes *a, const struct attribute_limits *limits,

@@ -8,7 +8,7 @@ enum {
     VALUE_MAX_DEPTH = 64,         /* arrays and maps nested deeper become empty values (E48) */
     SPAN_DEFAULT_MAX_ITEMS = 128, /* attributes, events, links; attributes of each (E44) */
     SPAN_DEFAULT_MAX_BYTES = 1 << 20,
-    SPAN_MIN_MAX_BYTES = 1 << 10,  /* room for ids, times and a name */
+    SPAN_MIN_MAX_BYTES = 4 << 10,  /* room for a little of everything */
     SPAN_KEEP_BYTES = 16 << 10,    /* a pooled span keeps no more memory than this */
     LIVE_MAX_BYTES = 256 << 20,    /* all live spans of a provider together */
     TRACE_STATE_MAX_MEMBERS = 32,  /* G14 */

@@ -34,96 +34,101 @@ static size_t limited_text(const char *text, size_t n_bytes, size_t max_chars) {
                                         : max_chars;
 }
 
-/* The bytes of a string or byte array that are written, else 0. */
-static size_t payload_size(const weir_value *value, size_t max_chars) {
-    switch (value->kind) {
-    case WEIR_VALUE_STRING:
-        return limited_text(value->as.string.bytes, value->as.string.n_bytes, max_chars);
-    case WEIR_VALUE_BYTES: return MIN(value->as.bytes.n_bytes, max_chars);
-    default: return 0;
-    }
-}
+/* What is written of a scalar. */
+struct scalar {
+    const weir_value *value;
+    size_t n_payload; /* bytes of a string or byte array */
+    size_t n_bytes;   /* of its AnyValue */
+};
 
-/* The size of a scalar's AnyValue. */
-static size_t scalar_size(const weir_value *value, size_t n_payload) {
+/* False for what is no scalar, or has a length without a pointer. */
+static inline bool measure(const weir_value *value, size_t max_chars, struct scalar *out) {
+    out->value = value;
+    out->n_payload = 0;
     switch (value->kind) {
     case WEIR_VALUE_STRING:
-    case WEIR_VALUE_BYTES: return wire_field_size(n_payload);
-    case WEIR_VALUE_BOOL: return 2;
-    case WEIR_VALUE_INT: return 1 + wire_varint_size((uint64_t)value->as.integer);
-    case WEIR_VALUE_DOUBLE: return 9;
-    default: return 0; /* EMPTY: no member set (A41) */
+        out->n_payload = value->as.string.n_bytes;
+        if (UNLIKELY(value->as.string.bytes == NULL && out->n_payload > 0)) {
+            return false;
+        }
+        if (UNLIKELY(out->n_payload > max_chars)) {
+            out->n_payload = limited_text(value->as.string.bytes, out->n_payload, max_chars);
+        }
+        out->n_bytes = wire_field_size(out->n_payload);
+        return true;
+    case WEIR_VALUE_BYTES:
+        out->n_payload = MIN(value->as.bytes.n_bytes, max_chars);
+        out->n_bytes = wire_field_size(out->n_payload);
+        return value->as.bytes.data != NULL || value->as.bytes.n_bytes == 0;
+    case WEIR_VALUE_BOOL: out->n_bytes = 2; return true;
+    case WEIR_VALUE_INT:
+        out->n_bytes = 1 + wire_varint_size((uint64_t)value->as.integer);
+        return true;
+    case WEIR_VALUE_DOUBLE: out->n_bytes = 9; return true;
+    case WEIR_VALUE_EMPTY: out->n_bytes = 0; return true; /* no member set (A41) */
+    default: return false;
     }
 }
 
 /* A string that is not UTF-8 is sent as bytes (A49): same length, another tag. */
-static uint8_t *put_string(uint8_t *at, const char *text, size_t n_bytes) {
+static inline void put_string(uint8_t *at, const char *text, size_t n_bytes) {
     uint8_t *tag = at;
     at = wire_put_head(at, TAG_ANY_STRING, n_bytes);
-    if (!wire_copy_is_ascii(at, text, n_bytes) && !utf8_is_valid(text, n_bytes)) {
+    if (UNLIKELY(!wire_copy_is_ascii(at, text, n_bytes)) && !utf8_is_valid(text, n_bytes)) {
         *tag = TAG_ANY_BYTES;
     }
-    return at + n_bytes;
 }
 
-static uint8_t *put_scalar(uint8_t *at, const weir_value *value, size_t n_payload) {
+static inline void put_scalar(uint8_t *at, const struct scalar *scalar) {
+    const weir_value *value = scalar->value;
     switch (value->kind) {
-    case WEIR_VALUE_STRING: return put_string(at, value->as.string.bytes, n_payload);
+    case WEIR_VALUE_STRING: put_string(at, value->as.string.bytes, scalar->n_payload); break;
     case WEIR_VALUE_BYTES:
-        return wire_put_field(at, TAG_ANY_BYTES, value->as.bytes.data, n_payload);
-    case WEIR_VALUE_BOOL: return wire_put_number(at, TAG_ANY_BOOL, value->as.boolean);
-    case WEIR_VALUE_INT: return wire_put_number(at, TAG_ANY_INT, (uint64_t)value->as.integer);
-    case WEIR_VALUE_DOUBLE: return wire_put_double(at, TAG_ANY_DOUBLE, value->as.number);
-    default: return at;
-    }
-}
-
-static bool is_scalar(const weir_value *value) {
-    return value->kind <= WEIR_VALUE_BYTES;
-}
-
-/* A value built by hand may have a length without a pointer. */
-static bool is_whole(const weir_value *value) {
-    switch (value->kind) {
-    case WEIR_VALUE_STRING:
-    case WEIR_VALUE_JSON: return value->as.string.bytes != NULL || value->as.string.n_bytes == 0;
-    case WEIR_VALUE_BYTES: return value->as.bytes.data != NULL || value->as.bytes.n_bytes == 0;
-    case WEIR_VALUE_ARRAY: return value->as.array.items != NULL || value->as.array.n_items == 0;
-    case WEIR_VALUE_MAP: return value->as.map.items != NULL || value->as.map.n_items == 0;
-    default: return value->kind >= WEIR_VALUE_EMPTY && value->kind <= WEIR_VALUE_JSON;
+        (void)wire_put_field(at, TAG_ANY_BYTES, value->as.bytes.data, scalar->n_payload);
+        break;
+    case WEIR_VALUE_BOOL: (void)wire_put_number(at, TAG_ANY_BOOL, value->as.boolean); break;
+    case WEIR_VALUE_INT: (void)wire_put_number(at, TAG_ANY_INT, (uint64_t)value->as.integer); break;
+    case WEIR_VALUE_DOUBLE: (void)wire_put_double(at, TAG_ANY_DOUBLE, value->as.number); break;
+    default: break; /* nothing is written of an empty value */
     }
 }
 
 /* ---- values, each as a field that holds an AnyValue ---- */
 
-static void encode_scalar(struct encoder *e, uint8_t tag, const weir_value *value) {
-    size_t n_payload = payload_size(value, e->max_chars);
-    size_t n_value = scalar_size(value, n_payload);
-    uint8_t *at = buf_reserve(e->out, wire_field_size(n_value));
+static void encode_scalar(struct encoder *e, uint8_t tag, const struct scalar *scalar) {
+    uint8_t *at = buf_reserve(e->out, wire_field_size(scalar->n_bytes));
     if (at != NULL) {
-        (void)put_scalar(wire_put_head(at, tag, n_value), value, n_payload);
+        put_scalar(wire_put_head(at, tag, scalar->n_bytes), scalar);
+    }
+}
+
+/* JSON text is looked through once; what follows may rely on it. */
+static void encode_json_text(struct encoder *e, uint8_t tag, const weir_value *value,
+                             unsigned depth) {
+    struct json_cursor c = json_cursor_over(value->as.string.bytes, value->as.string.n_bytes);
+    struct json_slice json;
+    int error = value->as.string.bytes == NULL ? WEIR_E_INVALID : json_skip(&c, &json);
+    if (error == 0 && !json_at_end(&c)) {
+        error = WEIR_E_SYNTAX;
+    }
+    if (error == 0) {
+        encode_json(e, tag, json, depth);
+    } else {
+        e->error = error;
     }
 }
 
 static void encode_value(struct encoder *e, uint8_t tag, const weir_value *value, unsigned depth) {
-    if (!is_whole(value)) {
-        e->error = WEIR_E_INVALID;
-    } else if (is_scalar(value)) {
-        encode_scalar(e, tag, value);
-    } else if (value->kind != WEIR_VALUE_JSON) {
-        encode_nested(e, tag, value, depth);
-    } else {
-        struct json_cursor c = json_cursor_over(value->as.string.bytes, value->as.string.n_bytes);
-        struct json_slice json;
-        int error = json_skip(&c, &json);
-        if (error == 0 && !json_at_end(&c)) {
-            error = WEIR_E_SYNTAX;
-        }
-        if (error != 0) {
-            e->error = error;
-        } else {
-            encode_json(e, tag, json, depth);
-        }
+    struct scalar scalar;
+    if (measure(value, e->max_chars, &scalar)) {
+        encode_scalar(e, tag, &scalar);
+        return;
+    }
+    switch (value->kind) {
+    case WEIR_VALUE_ARRAY:
+    case WEIR_VALUE_MAP: encode_nested(e, tag, value, depth); break;
+    case WEIR_VALUE_JSON: encode_json_text(e, tag, value, depth); break;
+    default: e->error = WEIR_E_INVALID; /* an unknown kind, or NULL with a length */
     }
 }
 
@@ -133,26 +138,28 @@ static void encode_empty(struct encoder *e, uint8_t tag) {
 }
 
 static void encode_array(struct encoder *e, const weir_value *value, unsigned depth) {
+    if (value->as.array.items == NULL && value->as.array.n_items > 0) {
+        e->error = WEIR_E_INVALID;
+    }
     for (size_t i = 0; i < value->as.array.n_items && may_go_on(e); i++) {
         encode_value(e, TAG_ARRAY_VALUES, &value->as.array.items[i], depth + 1);
     }
 }
 
-static void encode_key(struct encoder *e, const char *key, size_t n_key) {
-    encode_text(e->out, TAG_KEY_VALUE_KEY, key, n_key);
-}
-
 static void encode_map(struct encoder *e, const weir_value *value, unsigned depth) {
     size_t start = e->out->n_bytes;
     size_t n_items = value->as.map.n_items;
+    if (value->as.map.items == NULL && n_items > 0) {
+        e->error = WEIR_E_INVALID;
+    }
     for (size_t i = 0; i < n_items && may_go_on(e); i++) {
         const weir_key_value *item = &value->as.map.items[i];
         if (item->key == NULL) {
             e->error = WEIR_E_INVALID;
-            return;
+            break;
         }
         size_t mark = wire_open(e->out, TAG_MAP_VALUES);
-        encode_key(e, item->key, strlen(item->key));
+        encode_text(e->out, TAG_KEY_VALUE_KEY, item->key, strlen(item->key));
         encode_value(e, TAG_KEY_VALUE_VALUE, &item->value, depth + 1);
         wire_close(e->out, mark);
     }
@@ -201,7 +208,7 @@ static void encode_json_number(struct encoder *e, uint8_t tag, struct json_slice
         e->error = WEIR_E_NO_MEMORY;
         return;
     }
-    encode_scalar(e, tag, &value);
+    encode_value(e, tag, &value, 1);
 }
 
 static void encode_json_string(struct encoder *e, uint8_t tag, struct json_slice json) {
@@ -272,7 +279,7 @@ static void encode_json(struct encoder *e, uint8_t tag, struct json_slice json, 
     case JSON_NUMBER: encode_json_number(e, tag, json); break;
     case JSON_BOOL:
         value = weir_value_bool(json.text[0] == 't');
-        encode_scalar(e, tag, &value);
+        encode_value(e, tag, &value, depth);
         break;
     case JSON_ARRAY:
     case JSON_OBJECT: encode_json_nested(e, tag, json, depth); break;
@@ -298,49 +305,55 @@ void encode_text(struct buf *out, uint8_t tag, const char *text, size_t n_bytes)
     wire_close(out, mark);
 }
 
-/* A scalar with a key, which is what attributes nearly always are: one reservation. false when the
- * key is not UTF-8; nothing was written then. */
-static bool encode_scalar_record(struct buf *out, uint8_t tag, const char *key, size_t n_key,
-                                 const weir_value *value, size_t max_chars) {
-    size_t n_payload = payload_size(value, max_chars);
-    size_t n_value = scalar_size(value, n_payload);
-    size_t n_record = wire_field_size(n_key) + wire_field_size(n_value);
+/*
+ * A scalar with a key, which is what attributes nearly always are: one reservation, no calls.
+ * False, and nothing written, when there is no room or the key is not UTF-8.
+ */
+static inline bool encode_scalar_record(struct buf *out, uint8_t tag, const char *key, size_t n_key,
+                                        const struct scalar *scalar) {
+    size_t n_record = wire_field_size(n_key) + wire_field_size(scalar->n_bytes);
+    size_t before = out->n_bytes;
     uint8_t *at = buf_reserve(out, wire_field_size(n_record));
-    if (at == NULL) {
-        return true; /* the buffer has the error */
+    if (UNLIKELY(at == NULL)) {
+        return false;
     }
     at = wire_put_head(at, tag, n_record);
     at = wire_put_head(at, TAG_KEY_VALUE_KEY, n_key);
     if (UNLIKELY(!wire_copy_is_ascii(at, key, n_key)) && !utf8_is_valid(key, n_key)) {
-        buf_truncate(out, out->n_bytes - wire_field_size(n_record));
+        buf_truncate(out, before);
         return false;
     }
-    at = wire_put_head(at + n_key, TAG_KEY_VALUE_VALUE, n_value);
-    (void)put_scalar(at, value, n_payload);
+    put_scalar(wire_put_head(at + n_key, TAG_KEY_VALUE_VALUE, scalar->n_bytes), scalar);
     return true;
+}
+
+/* Everything else. */
+static COLD int encode_record(struct buf *out, uint8_t tag, const char *key, size_t n_key,
+                              const weir_value *value, size_t max_chars) {
+    struct encoder e = {.out = out, .max_chars = max_chars};
+    size_t before = out->n_bytes;
+    if (out->error != 0) {
+        return out->error; /* what it stands in failed already: that must not be forgotten here */
+    }
+    size_t mark = wire_open(out, tag);
+    encode_text(out, TAG_KEY_VALUE_KEY, key, n_key);
+    encode_value(&e, TAG_KEY_VALUE_VALUE, value, 1);
+    wire_close(out, mark);
+    int error = e.error != 0 ? e.error : buf_error(out);
+    if (error != 0) {
+        buf_truncate(out, before);
+        out->error = 0;
+        return error;
+    }
+    return utf8_is_valid(key, n_key) ? 0 : ENCODE_KEY_REPAIRED;
 }
 
 int encode_key_value(struct buf *out, uint8_t tag, const char *key, size_t n_key,
                      const weir_value *value, size_t max_chars) {
-    struct encoder e = {.out = out, .max_chars = max_chars};
-    size_t before = out->n_bytes;
-    if (UNLIKELY(out->error != 0)) {
-        return out->error; /* what it stands in failed already: that must not be forgotten here */
+    struct scalar scalar;
+    if (LIKELY(n_key > 0) && LIKELY(measure(value, max_chars, &scalar)) &&
+        LIKELY(encode_scalar_record(out, tag, key, n_key, &scalar))) {
+        return 0;
     }
-    if (!is_whole(value)) {
-        return WEIR_E_INVALID;
-    }
-    if (!is_scalar(value) || n_key == 0 ||
-        !encode_scalar_record(out, tag, key, n_key, value, max_chars)) {
-        size_t mark = wire_open(out, tag);
-        encode_key(&e, key, n_key);
-        encode_value(&e, TAG_KEY_VALUE_VALUE, value, 1);
-        wire_close(out, mark);
-    }
-    int error = e.error != 0 ? e.error : buf_error(out);
-    if (UNLIKELY(error != 0)) {
-        buf_truncate(out, before);
-        out->error = 0;
-    }
-    return error;
+    return encode_record(out, tag, key, n_key, value, max_chars);
 }

@@ -14,17 +14,22 @@
 #include <weir/value.h>
 
 #include "otlp/common/buf.h"
+#include "otlp/common/macro.h"
+#include "otlp/tags.h"
+#include "otlp/wire.h"
 
 /* No limit of characters. */
 #define ENCODE_ALL_CHARS SIZE_MAX
 
+enum { ENCODE_KEY_REPAIRED = 1 };
+
 /*
  * Appends a KeyValue as a field with this tag. Strings keep at most max_chars characters, byte
  * arrays as many bytes, at any depth (E46); arrays and maps below VALUE_MAX_DEPTH become empty
- * values (E48). 0; WEIR_E_INVALID (a NULL where there must be something, an unknown kind);
- * WEIR_E_SYNTAX, WEIR_E_TOO_LARGE (a JSON leaf that is none, or nested too deep); the buffer's own
- * errors. On failure the buffer is as before, without an error. An empty key is left out, as proto3
- * does: the caller refuses it where it must not be.
+ * values (E48). 0, or ENCODE_KEY_REPAIRED when the key was not UTF-8; WEIR_E_INVALID (a NULL where
+ * there must be something, an unknown kind); WEIR_E_SYNTAX, WEIR_E_TOO_LARGE (a JSON leaf that is
+ * none, or nested too deep); the buffer's own errors. On failure the buffer is as before, without
+ * an error. An empty key is left out, as proto3 does: the caller refuses it where it must not be.
  */
 int encode_key_value(struct buf *out, uint8_t tag, const char *key, size_t n_key,
                      const weir_value *value, size_t max_chars);
@@ -32,15 +37,49 @@ int encode_key_value(struct buf *out, uint8_t tag, const char *key, size_t n_key
 /* Appends a string field; ill-formed UTF-8 is repaired (A50), an empty text left out. */
 void encode_text(struct buf *out, uint8_t tag, const char *text, size_t n_bytes);
 
-/* Finding the keys of records written by encode_key_value. */
+/* ---- finding the keys of records written by encode_key_value ---- */
+
 struct encoded_key {
     const uint8_t *bytes;
     size_t n_bytes;
 };
+
 /* The key of the record at `record`; *end (optional) gets the first byte behind the record. */
-struct encoded_key encoded_key_at(const uint8_t *record, const uint8_t **end);
-uint64_t encoded_key_hash(struct encoded_key key, uint64_t seed);
-bool encoded_key_equals(struct encoded_key a, struct encoded_key b);
+static inline struct encoded_key encoded_key_at(const uint8_t *record, const uint8_t **end) {
+    const uint8_t *at = record + 1;
+    size_t n_record = (size_t)wire_take_varint(&at);
+    if (end != NULL) {
+        *end = at + n_record;
+    }
+    if (UNLIKELY(n_record == 0) || UNLIKELY(*at != TAG_KEY_VALUE_KEY)) {
+        return (struct encoded_key){at, 0}; /* proto3 leaves out an empty key */
+    }
+    at++;
+    size_t n_key = (size_t)wire_take_varint(&at);
+    return (struct encoded_key){at, n_key};
+}
+
+static inline bool encoded_key_equals(struct encoded_key a, struct encoded_key b) {
+    return a.n_bytes == b.n_bytes && memcmp(a.bytes, b.bytes, a.n_bytes) == 0;
+}
+
+/*
+ * One of 64 bits, by the key's length, beginning and end: while no other key of a collection has
+ * the same bit, the key is new, and none need be compared.
+ */
+static inline uint64_t encoded_key_bit(struct encoded_key key) {
+    uint64_t first = 0, last = 0;
+    if (LIKELY(key.n_bytes >= 8)) { /* they may overlap */
+        memcpy(&first, key.bytes, 8);
+        memcpy(&last, key.bytes + key.n_bytes - 8, 8);
+    } else {
+        for (size_t i = 0; i < key.n_bytes; i++) {
+            first = first << 8 | key.bytes[i];
+        }
+    }
+    uint64_t mixed = (first + last * 3 + key.n_bytes) * UINT64_C(0x9e3779b97f4a7c15);
+    return UINT64_C(1) << (mixed >> 58);
+}
 
 /*
  * Of records with equal keys, keeps only the last (A44). The records lie in `out` from `start` to

@@ -10,31 +10,13 @@
 
 __extension__ typedef unsigned __int128 uint128;
 
-struct encoded_key encoded_key_at(const uint8_t *record, const uint8_t **end) {
-    const uint8_t *at = record + 1;
-    uint64_t n_record = wire_take_varint(&at);
-    if (end != NULL) {
-        *end = at + n_record;
-    }
-    if (n_record == 0 || *at != TAG_KEY_VALUE_KEY) {
-        return (struct encoded_key){at, 0}; /* proto3 leaves out an empty key */
-    }
-    at++;
-    size_t n_key = (size_t)wire_take_varint(&at);
-    return (struct encoded_key){at, n_key};
-}
-
-bool encoded_key_equals(struct encoded_key a, struct encoded_key b) {
-    return a.n_bytes == b.n_bytes && memcmp(a.bytes, b.bytes, a.n_bytes) == 0;
-}
-
 /* Both halves of the product: with an unknown seed nobody can prepare keys that collide. */
 static uint64_t fold(uint64_t a, uint64_t b) {
     uint128 product = (uint128)a * b;
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-uint64_t encoded_key_hash(struct encoded_key key, uint64_t seed) {
+static uint64_t hash_of(struct encoded_key key, uint64_t seed) {
     const uint64_t k = UINT64_C(0x9e3779b97f4a7c15);
     uint64_t hash = seed ^ key.n_bytes, word = 0;
     const uint8_t *at = key.bytes;
@@ -68,7 +50,7 @@ struct key_table {
 
 /* Puts the record at `offset` in; one with an equal key that was there is dead from now on. */
 static bool enter_key(struct key_table *table, struct encoded_key key, uint32_t offset) {
-    size_t i = (size_t)encoded_key_hash(key, table->seed) & table->mask;
+    size_t i = (size_t)hash_of(key, table->seed) & table->mask;
     for (; table->slots[i] != NOWHERE; i = (i + 1) & table->mask) {
         uint8_t *other = table->records + table->slots[i] - 1;
         if (encoded_key_equals(encoded_key_at(other, NULL), key)) {
@@ -113,7 +95,7 @@ static bool may_have_equal_keys(const uint8_t *record, const uint8_t *end) {
     uint64_t seen = 0;
     while (record < end) {
         struct encoded_key key = encoded_key_at(record, &record);
-        uint64_t bit = UINT64_C(1) << (encoded_key_hash(key, 0) >> 58);
+        uint64_t bit = encoded_key_bit(key);
         if (seen & bit) {
             return true;
         }

@@ -63,13 +63,13 @@ void producers_total(weir_otlp *otlp, struct producer_totals *out) {
 /* ---- coming and going ---- */
 
 static struct segment *take_open(struct producer *producer) {
-    lock_take(&producer->lock);
+    brief_lock_take(&producer->lock);
     struct segment *open = producer->open;
     producer->open = NULL;
     if (open != NULL) {
         producer->expected_bytes = open->n_bytes; /* the next one will probably get as full */
     }
-    lock_give(&producer->lock);
+    brief_lock_give(&producer->lock);
     return open;
 }
 
@@ -285,7 +285,7 @@ uint8_t *producer_reserve(struct producer *producer, const struct scope *scope, 
         *cause = WEIR_DROP_QUEUE_FULL;
         return NULL;
     }
-    lock_take(&producer->lock);
+    brief_lock_take(&producer->lock);
     struct segment *open = producer->open;
     if (LIKELY(open != NULL && open->scope == scope)) {
         uint8_t *room = segment_room(open, n_bytes);
@@ -295,7 +295,7 @@ uint8_t *producer_reserve(struct producer *producer, const struct scope *scope, 
     }
     uint8_t *room = reserve_slowly(producer, scope, n_bytes, cause);
     if (UNLIKELY(room == NULL)) {
-        lock_give(&producer->lock);
+        brief_lock_give(&producer->lock);
         take_back_count(pool);
         exporter_hurry(producer->otlp->exporter);
     }
@@ -312,7 +312,7 @@ void producer_commit(struct producer *producer, size_t n_bytes) {
         is_first = false;
     }
     producer_count(&producer->counts.queued);
-    lock_give(&producer->lock);
+    brief_lock_give(&producer->lock);
     if (UNLIKELY(is_first)) {
         exporter_nudge(otlp->exporter);
         provider_note_room(otlp);

@@ -16,7 +16,7 @@
 #include <weir/otlp.h>
 
 #include "otlp/common/clock.h"
-#include "otlp/common/lock.h"
+#include "otlp/common/brief_lock.h"
 #include "otlp/scope.h"
 #include "otlp/segment.h"
 
@@ -43,9 +43,9 @@ struct producer {
     struct producer *next_of_thread; /* in its thread */
     atomic_bool is_detached;         /* the provider is gone: only the thread knows it still */
 
-    struct lock lock;      /* guards open */
-    struct segment *open;  /* last used first; each holds a span at least */
-    size_t expected_bytes; /* how full this thread's segments get; guarded by lock */
+    struct brief_lock lock; /* guards open and expected_bytes */
+    struct segment *open;   /* last used first; each holds a span at least */
+    size_t expected_bytes;  /* how full this thread's segments get */
 
     struct otlp_span *free_spans; /* its thread's own */
     uint32_t n_free_spans;

@@ -28,6 +28,7 @@ struct weir_otlp {
     uint64_t id; /* never used twice in a process, unlike an address */
     weir_clock clock;
     struct otlp_config config;
+    size_t span_keep_bytes;    /* a pooled span object keeps no more memory than this */
     bool is_recording;         /* false: there is nowhere to send to (OTEL_TRACES_EXPORTER=none) */
     struct exporter *exporter; /* NULL when not recording */
     struct logger logger;

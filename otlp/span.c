@@ -25,7 +25,6 @@ static void keep_trace_state(struct otlp_span *span, const char *text) {
     if (LIKELY(text == NULL) || !trace_state_is_valid(text)) {
         return;
     }
-    buf_set_max(out, SPAN_KEEP_BYTES); /* 32 members of at most 513 characters */
     size_t before = out->n_allocated;
     trace_state_append(out, text);
     buf_append_byte(out, '\0');
@@ -73,8 +72,7 @@ static void write_head(struct otlp_span *span, const weir_otlp_context *parent, 
     if (UNLIKELY(own->trace_state != NULL)) {
         encode_text(w.out, TAG_SPAN_TRACE_STATE, own->trace_state, strlen(own->trace_state));
     }
-    at = parent != NULL ? buf_reserve(w.out, SPAN_ID_FIELD) : NULL;
-    if (at != NULL) {
+    if (parent != NULL && (at = buf_reserve(w.out, SPAN_ID_FIELD)) != NULL) {
         (void)wire_put_field(at, TAG_SPAN_PARENT_SPAN_ID, parent->span_id, sizeof parent->span_id);
     }
     span->name_at = w.out->n_bytes;
@@ -118,7 +116,6 @@ struct otlp_span *span_begin(weir_otlp_tracer *tracer, const struct span_start *
         producer_count(&producer->counts.not_sampled);
         return span;
     }
-    span->n_left = otlp->config.max_span_bytes - FIXED_BYTES;
     write_head(span, parent, start->name != NULL ? start->name : "");
     return span;
 }

@@ -26,27 +26,40 @@ static void record_options(struct otlp_span *span, const weir_otlp_span_options 
     }
 }
 
+/* Options of a caller built with another version; refused ones are as none. */
+static const weir_otlp_span_options *extend(weir_otlp_tracer *tracer,
+                                            const weir_otlp_span_options *given,
+                                            weir_otlp_span_options *extended) {
+    if (!options_extend(extended, sizeof *extended, given, given->size)) {
+        atomic_fetch_add_explicit(&tracer->otlp->n_refused, 1, memory_order_relaxed);
+    }
+    return extended;
+}
+
 weir_otlp_span *weir_otlp_span_begin(weir_otlp_tracer *tracer, const char *name,
                                      const weir_otlp_span_options *options) {
     if (tracer == NULL) {
         return NULL;
     }
-    weir_otlp_span_options all = {0};
-    if (options != NULL && !options_extend(&all, sizeof all, options, options->size)) {
-        atomic_fetch_add_explicit(&tracer->otlp->n_refused, 1, memory_order_relaxed);
+    static const weir_otlp_span_options none;
+    weir_otlp_span_options extended = {0};
+    if (options == NULL) {
+        options = &none;
+    } else if (UNLIKELY(options->size != sizeof *options)) {
+        options = extend(tracer, options, &extended);
     }
     struct otlp_span *span = span_begin(tracer, &(struct span_start){
                                                     .name = name,
-                                                    .kind = all.kind,
-                                                    .parent = all.parent,
-                                                    .context = all.context,
-                                                    .starts_now = !all.has_start_time,
-                                                    .unix_ns = all.start_unix_ns,
+                                                    .kind = options->kind,
+                                                    .parent = options->parent,
+                                                    .context = options->context,
+                                                    .starts_now = !options->has_start_time,
+                                                    .unix_ns = options->start_unix_ns,
                                                 });
     if (UNLIKELY(span == NULL)) {
         return NULL;
     }
-    record_options(span, &all);
+    record_options(span, options);
     return handle_begin(span->slot);
 }
 

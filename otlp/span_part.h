@@ -1,13 +1,12 @@
 /*
- * Writing to one part of a span's block, within the bound of the whole: for the files that make up
- * otlp/span.h.
+ * Writing to one part of a span's block: for the files that make up otlp/span.h.
  *
- * The parts share max_span_bytes, so each write is bracketed: what is left becomes the part's
- * maximum, and what was used is taken off afterwards.
+ * The parts share max_span_bytes: their capacities together never exceed it. So a write within a
+ * part's capacity needs no further look, and only growth (rare, objects are pooled) has to share
+ * out anew what is left.
  */
 #pragma once
 
-#include "otlp/bounds.h"
 #include "otlp/common/macro.h"
 #include "otlp/provider.h"
 #include "otlp/span_pool.h"
@@ -20,8 +19,6 @@ enum {
     TIME_FIELD = 9,
     FLAGS_FIELD = 6, /* of a span: two bytes of tag */
     LINK_FLAGS_FIELD = 5,
-    COUNT_FIELD = 6,                                         /* at most */
-    FIXED_BYTES = TIME_FIELD + 3 * COUNT_FIELD + FLAGS_FIELD /* what the end adds to the parts */
 };
 
 struct writing {
@@ -35,17 +32,10 @@ static inline weir_otlp *span_provider(const struct otlp_span *span) {
 
 static inline struct writing span_part_begin(struct otlp_span *span, enum span_part part) {
     struct buf *out = &span->parts[part];
-    size_t left = span->n_left;
-    uint64_t live = atomic_load_explicit(&span_provider(span)->live_bytes, memory_order_relaxed);
-    if (UNLIKELY(live > LIVE_MAX_BYTES)) {
-        left = MIN(left, out->n_allocated - out->n_bytes); /* no new memory */
-    }
-    buf_set_max(out, out->n_bytes + left);
     return (struct writing){out, out->n_bytes, out->n_allocated};
 }
 
 static inline void span_part_end(struct otlp_span *span, const struct writing *w) {
-    span->n_left -= w->out->n_bytes - w->n_bytes; /* may have shrunk: the arithmetic wraps */
     if (UNLIKELY(w->out->n_allocated != w->n_allocated)) {
         span_pool_account(span);
     }

@@ -9,16 +9,12 @@
 
 /* ---- objects ---- */
 
-static size_t memory_of(const struct otlp_span *span) {
-    size_t n_bytes = sizeof *span + span->trace_state.n_allocated;
+static size_t memory_of_parts(const struct otlp_span *span) {
+    size_t n_bytes = 0;
     for (int i = 0; i < SPAN_N_PARTS; i++) {
         n_bytes += span->parts[i].n_allocated;
     }
     return n_bytes;
-}
-
-static weir_otlp *provider_of(const struct otlp_span *span) {
-    return span->tracer->otlp;
 }
 
 static void account(weir_otlp *otlp, struct otlp_span *span, size_t now) {
@@ -26,8 +22,19 @@ static void account(weir_otlp *otlp, struct otlp_span *span, size_t now) {
     span->n_accounted = now; /* a smaller one wraps around, as unsigned numbers do */
 }
 
+/* The capacities of all parts stay within the bound of a span, whichever of them grows next. */
+static void share_out(weir_otlp *otlp, struct otlp_span *span) {
+    size_t n_parts = memory_of_parts(span);
+    size_t left = otlp->config.max_span_bytes - SPAN_FIXED_BYTES - n_parts;
+    for (int i = 0; i < SPAN_N_PARTS; i++) {
+        buf_set_max(&span->parts[i], span->parts[i].n_allocated + left);
+    }
+    buf_set_max(&span->trace_state, SPAN_KEEP_BYTES); /* 32 members of 513 characters fit */
+    account(otlp, span, sizeof *span + n_parts + span->trace_state.n_allocated);
+}
+
 void span_pool_account(struct otlp_span *span) {
-    account(provider_of(span), span, memory_of(span));
+    share_out(span->tracer->otlp, span);
 }
 
 static struct otlp_span *make(weir_otlp *otlp) {
@@ -35,6 +42,7 @@ static struct otlp_span *make(weir_otlp *otlp) {
     if (span == NULL) {
         return NULL;
     }
+    span->attributes = attributes_in(&span->parts[SPAN_ATTRIBUTES], TAG_SPAN_ATTRIBUTES);
     span->slot = handle_slot_new(HANDLE_OTLP_SPAN, span);
     if (span->slot == NULL) {
         mem_free(span);
@@ -47,7 +55,7 @@ static struct otlp_span *make(weir_otlp *otlp) {
     }
     otlp->all_spans = span;
     lock_give(&otlp->spans_lock);
-    account(otlp, span, memory_of(span));
+    share_out(otlp, span);
     return span;
 }
 
@@ -137,15 +145,14 @@ void span_pool_take_back(weir_otlp *otlp, struct producer *producer) {
 
 /* ---- taking and keeping ---- */
 
-/* What a used object still says; the rest is set by every begin. */
-static void clear(struct otlp_span *span) {
+/* What a used object still says and not every begin sets. */
+static inline void clear(struct otlp_span *span) {
     for (int i = 0; i < SPAN_N_PARTS; i++) {
-        buf_clear(&span->parts[i]);
+        span->parts[i].n_bytes = 0; /* they have no error: it was dealt with when it arose */
     }
-    span->attributes = attributes_in(&span->parts[SPAN_ATTRIBUTES], TAG_SPAN_ATTRIBUTES);
-    span->context = (weir_otlp_context){0};
-    span->has_remote_parent = false;
-    span->is_too_large = false;
+    span->attributes.seen_keys = 0;
+    span->attributes.n = span->attributes.n_dropped = 0;
+    span->context.trace_state = NULL;
     span->status = WEIR_OTLP_STATUS_UNSET;
     span->n_events = span->n_links = 0;
     span->n_dropped_events = span->n_dropped_links = 0;
@@ -175,12 +182,12 @@ struct otlp_span *span_pool_take(struct producer *producer, weir_drop_cause *cau
 
 void span_pool_keep(struct producer *producer, struct otlp_span *span) {
     if (UNLIKELY(producer == NULL)) {
-        unlink_and_free(provider_of(span), span);
+        unlink_and_free(span->tracer->otlp, span);
         return;
     }
-    if (UNLIKELY(span->n_accounted > SPAN_KEEP_BYTES)) {
+    if (UNLIKELY(span->n_accounted > producer->otlp->span_keep_bytes)) {
         free_buffers(span);
-        account(producer->otlp, span, sizeof *span);
+        share_out(producer->otlp, span);
     }
     span->next_free = producer->free_spans;
     producer->free_spans = span;

@@ -29,7 +29,9 @@ enum span_part {
     SPAN_EVENTS,
     SPAN_LINKS,
     SPAN_STATUS,
-    SPAN_N_PARTS
+    SPAN_N_PARTS,
+
+    SPAN_FIXED_BYTES = 33 /* what the end adds: a time, three counts, flags */
 };
 
 struct otlp_span {
@@ -65,7 +67,8 @@ struct otlp_span *span_pool_take(struct producer *producer, weir_drop_cause *cau
 /* Takes an ended span back. `producer` may be NULL. */
 void span_pool_keep(struct producer *producer, struct otlp_span *span);
 
-/* Tells the provider how much memory the span's buffers have now. */
+/* The span's buffers have grown: tells the provider, and shares out anew what they may still grow.
+ */
 void span_pool_account(struct otlp_span *span);
 
 /* The producer's thread ends: its free objects go to the provider. */

@@ -7,6 +7,7 @@
 
 #include "otlp/attributes.h"
 #include "otlp/common/macro.h"
+#include "otlp/common/utf8.h"
 #include "otlp/context.h"
 #include "otlp/encode.h"
 #include "otlp/provider.h"
@@ -21,8 +22,18 @@ static void count_refused(const struct otlp_span *span, uint64_t n) {
 }
 
 void span_put_name(struct otlp_span *span, struct buf *head, const char *name) {
-    encode_text(head, TAG_SPAN_NAME, name, strlen(name));
-    uint8_t *at = buf_reserve(head, KIND_FIELD + TIME_FIELD);
+    size_t n_name = strlen(name), n_field = n_name > 0 ? wire_field_size(n_name) : 0;
+    size_t before = head->n_bytes;
+    uint8_t *at = buf_reserve(head, n_field + KIND_FIELD + TIME_FIELD);
+    if (LIKELY(at != NULL && n_name > 0)) {
+        uint8_t *text = wire_put_head(at, TAG_SPAN_NAME, n_name);
+        at += n_field;
+        if (UNLIKELY(!wire_copy_is_ascii(text, name, n_name)) && !utf8_is_valid(name, n_name)) {
+            buf_truncate(head, before);
+            encode_text(head, TAG_SPAN_NAME, name, n_name);
+            at = buf_reserve(head, KIND_FIELD + TIME_FIELD);
+        }
+    }
     if (LIKELY(at != NULL)) {
         at = wire_put_number(at, TAG_SPAN_KIND, span->kind);
         (void)wire_put_fixed64(at, TAG_SPAN_START_TIME, span->start_unix_ns);
@@ -160,7 +171,6 @@ void span_set_status(struct otlp_span *span, weir_otlp_status status, const char
     }
     bool has_text = status == WEIR_OTLP_STATUS_ERROR && description != NULL;
     span->status = (uint8_t)status;
-    span->n_left += span->parts[SPAN_STATUS].n_bytes;
     buf_clear(&span->parts[SPAN_STATUS]);
     if (!write_status(span, status, has_text ? description : "") && has_text) {
         (void)write_status(span, status, ""); /* a text that does not fit must not hide the error */
@@ -185,6 +195,5 @@ void span_set_name(struct otlp_span *span, const char *name) {
         size_t n_new = head->n_bytes - old_end;
         memmove(head->data + span->name_at, head->data + old_end, n_new);
         buf_truncate(head, span->name_at + n_new);
-        span->n_left += old_end - span->name_at;
     }
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "otlp/common/buf.h"
+#include "otlp/common/macro.h"
 
 enum {
     WIRE_MAX_VARINT = 10, /* bytes of a 64-bit varint */
@@ -22,12 +23,15 @@ enum {
 
 /* 1 for 0 to 127, … 10 from 2^63 on. */
 static inline size_t wire_varint_size(uint64_t number) {
+    if (LIKELY(number < 0x80)) {
+        return 1;
+    }
     unsigned bits = 64 - (unsigned)__builtin_clzll(number | 1);
     return (bits * 9 + 64) / 64; /* = ceil(bits / 7) for 1 to 64 bits, without a division by 7 */
 }
 
 static inline uint8_t *wire_put_varint(uint8_t *at, uint64_t number) {
-    while (number >= 0x80) {
+    while (UNLIKELY(number >= 0x80)) {
         *at++ = (uint8_t)(number | 0x80);
         number >>= 7;
     }
@@ -88,21 +92,46 @@ static inline uint8_t *wire_put_field(uint8_t *at, uint8_t tag, const void *byte
     return wire_put_bytes(wire_put_head(at, tag, n_bytes), bytes, n_bytes);
 }
 
+static inline uint64_t wire_copy_8(uint8_t *to, const char *from) {
+    uint64_t word;
+    memcpy(&word, from, sizeof word);
+    memcpy(to, &word, sizeof word);
+    return word;
+}
+
+static inline uint64_t wire_copy_4(uint8_t *to, const char *from) {
+    uint32_t word;
+    memcpy(&word, from, sizeof word);
+    memcpy(to, &word, sizeof word);
+    return word;
+}
+
+/* Up to 7 bytes. */
+static inline uint64_t wire_copy_few(uint8_t *to, const char *from, size_t n_bytes) {
+    uint64_t seen = 0;
+    if (n_bytes >= 4) { /* the two words may overlap */
+        return wire_copy_4(to, from) | wire_copy_4(to + n_bytes - 4, from + n_bytes - 4);
+    }
+    for (size_t i = 0; i < n_bytes; i++) {
+        to[i] = (uint8_t)from[i];
+        seen |= to[i];
+    }
+    return seen;
+}
+
 /*
  * Copies text and says whether all of it is ASCII, in one pass: telemetry nearly always is, and
- * then needs no further check.
+ * then needs no further check. The last words may overlap, so that no byte is handled alone.
  */
 static inline bool wire_copy_is_ascii(uint8_t *to, const char *from, size_t n_bytes) {
-    uint64_t seen = 0, word;
-    size_t i = 0;
-    for (; i + 8 <= n_bytes; i += 8) {
-        memcpy(&word, from + i, 8);
-        memcpy(to + i, &word, 8);
-        seen |= word;
-    }
-    for (; i < n_bytes; i++) {
-        to[i] = (uint8_t)from[i];
-        seen |= (uint8_t)from[i];
+    uint64_t seen = 0;
+    if (n_bytes < 8) {
+        seen = wire_copy_few(to, from, n_bytes);
+    } else {
+        for (size_t i = 0; i + 8 <= n_bytes; i += 8) {
+            seen |= wire_copy_8(to + i, from + i);
+        }
+        seen |= wire_copy_8(to + n_bytes - 8, from + n_bytes - 8);
     }
     return (seen & UINT64_C(0x8080808080808080)) == 0;
 }

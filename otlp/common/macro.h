@@ -12,3 +12,5 @@
 #define PRINTF_FORMAT(nth, first) __attribute__((format(printf, nth, first)))
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
+/* For what a hot function seldom calls: kept out of its way. */
+#define COLD __attribute__((cold, noinline))

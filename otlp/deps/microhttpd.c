@@ -265,13 +265,17 @@ static void write_url(int fd, char *out) {
     snprintf(out, URL_BYTES, "http://%s%s%s:%s", is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
 }
 
-/* The thread inherits the mask: signals are the business of the program's own threads. */
+/*
+ * The thread inherits the mask: signals are the business of the program's own threads. poll, since
+ * with epoll libmicrohttpd 0.9.75 now and then misses that a client has closed its side, and keeps
+ * the connection until it has been idle too long.
+ */
 static struct MHD_Daemon *start_daemon(struct http_server *server, int fd) {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     struct MHD_Daemon *daemon = MHD_start_daemon(
-        MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, on_request, server,
+        MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, on_request, server,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
         MHD_OPTION_CONNECTION_LIMIT, server->options.max_connections, MHD_OPTION_CONNECTION_TIMEOUT,
         server->options.idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_MAX_BYTES,

@@ -1,0 +1,400 @@
+"""`weir collect`: what it answers, what it writes, how it ends."""
+import gzip
+import json
+import pathlib
+import re
+import resource
+import signal
+import socket
+import subprocess
+import threading
+import time
+import zlib
+
+import weir_program
+from weir_program import PROTOBUF, Collector, TestCase, field, fields, run, vector
+
+SPAN = vector('span_child')
+MEBI = 1 << 20
+
+
+class Answers(TestCase):
+    """Status codes and bodies, request by request."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.collector = Collector('--output', '/dev/null', '--max-body', MEBI)
+
+    @classmethod
+    def tearDownClass(cls):
+        code, _, errors = cls.collector.end()
+        assert code == 0, errors
+
+    def expect(self, status, message=None, **request):
+        got, headers, body = self.collector.request(**request)
+        self.assertEqual(got, status, body)
+        if status == 200:
+            self.assertEqual(headers['Content-Type'], 'application/x-protobuf')
+            self.assertEqual(body, b'')  # an ExportTraceServiceResponse without a partial success
+        elif message is not None:
+            self.assertEqual(headers['Content-Type'], 'application/x-protobuf')
+            read = dict(fields(body))
+            self.assertEqual(read[2].decode(), message)
+            self.assertGreater(read[1], 0)
+        return headers
+
+    def test_spans(self):
+        self.expect(200, body=SPAN)
+        self.expect(200, body=b'')  # an empty request is one
+
+    def test_content_types_and_encodings_that_are_right(self):
+        for headers in [{'Content-Type': 'application/x-protobuf; charset=utf-8'},
+                        {'content-type': 'APPLICATION/X-PROTOBUF'},
+                        {**PROTOBUF, 'Content-Encoding': 'identity'}]:
+            self.expect(200, body=SPAN, headers=headers)
+        self.expect(200, body=gzip.compress(SPAN), headers={**PROTOBUF, 'Content-Encoding': 'gzip'})
+        self.expect(200, body=gzip.compress(SPAN), headers={**PROTOBUF, 'Content-Encoding': 'GZIP'})
+        self.expect(200, body=gzip.compress(SPAN[:9]) + gzip.compress(SPAN[9:]),
+                    headers={**PROTOBUF, 'Content-Encoding': 'gzip'})
+
+    def test_chunked_bodies(self):
+        self.expect(200, body=iter([SPAN[:7], SPAN[7:]]), encode_chunked=True,
+                    headers={**PROTOBUF, 'Transfer-Encoding': 'chunked'})
+
+    def test_a_connection_serves_many_requests(self):
+        with self.collector.connect() as connection:
+            for _ in range(3):
+                connection.sendall(b'POST /v1/traces HTTP/1.1\r\nHost: x\r\n'
+                                   b'Content-Type: application/x-protobuf\r\n'
+                                   b'Content-Length: %d\r\n\r\n%s' % (len(SPAN), SPAN))
+                answer = b''
+                while b'\r\n\r\n' not in answer:
+                    answer += connection.recv(4096)
+                self.assertTrue(answer.startswith(b'HTTP/1.1 200 '), answer)
+
+    def test_wrong_path_and_method(self):
+        self.expect(404, 'no such path; traces go to /v1/traces', path='/v1/metrics', body=SPAN)
+        self.expect(404, 'no such path; traces go to /v1/traces', path='/', method='GET', headers={})
+        headers = self.expect(405, 'traces are sent with POST', method='GET')
+        self.assertEqual(headers['Allow'], 'POST')
+        self.expect(405, 'traces are sent with POST', method='PUT', body=SPAN)
+
+    def test_wrong_content_type(self):
+        for content_type in ['text/plain', 'application/x-protobufs', 'application/protobuf', '']:
+            headers = self.expect(415, 'the content type must be application/x-protobuf', body=SPAN,
+                                  headers={'Content-Type': content_type})
+            self.assertEqual(headers['Accept'], 'application/x-protobuf')
+        self.expect(415, 'the content type must be application/x-protobuf', body=SPAN, headers={})
+
+    def test_json_is_refused_in_json(self):
+        status, headers, body = self.collector.request(body=b'{}', headers={'Content-Type': 'application/json'})
+        self.assertEqual((status, headers['Content-Type']), (415, 'application/json'))
+        self.assertEqual(json.loads(body), {'code': 3, 'message': 'the content type must be application/x-protobuf'})
+
+    def test_wrong_encoding(self):
+        headers = self.expect(415, 'the content encoding must be gzip or none', body=SPAN,
+                              headers={**PROTOBUF, 'Content-Encoding': 'zstd'})
+        self.assertEqual(headers['Accept-Encoding'], 'gzip')
+
+    def test_gzip_that_is_none(self):
+        gzipped = {**PROTOBUF, 'Content-Encoding': 'gzip'}
+        packed = gzip.compress(SPAN)
+        for body in [SPAN, b'', packed[:-1], packed + b'x', packed[:20] + b'\x00' * 20, zlib.compress(SPAN)]:
+            self.expect(400, 'the body is damaged or not gzip', body=body, headers=gzipped)
+
+    def test_what_is_no_request(self):
+        self.expect(400, 'the request is cut off or no protobuf (near byte 0)', body=b'\x0a\x05abc')
+        self.expect(400, 'name is not UTF-8 (near byte 9)', body=field(1, field(2, field(2, field(5, b'\xff')))))
+        self.expect(400, 'traceId does not have the length of an id (near byte 9)',
+                    body=field(1, field(2, field(2, field(1, b'x')))))
+        self.expect(400, 'resourceSpans has the wrong wire type (near byte 2)', body=field(1, 1))
+
+    def test_deep_nests(self):
+        value = b''
+        for _ in range(17000):
+            value = field(5, field(1, value))  # an array in an array
+        self.expect(400, 'an attribute value is nested more than 64 deep',
+                    body=field(1, field(2, field(2, field(9, field(2, value))))))
+
+    def test_bodies_over_the_limit(self):
+        self.expect(413, "the request's body is too large", body=b'\0' * (MEBI + 1))
+        self.expect(413, "the request's body is too large", body=iter([b'\0' * MEBI, b'\0']),
+                    headers={**PROTOBUF, 'Transfer-Encoding': 'chunked'}, encode_chunked=True)
+        self.expect(400, body=b'\0' * MEBI)  # within the limit, and nonsense
+
+    def test_a_waiting_client_is_told_before_it_sends(self):
+        with self.collector.connect() as connection:
+            connection.sendall(b'POST /v1/traces HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n'
+                               b'Content-Type: application/x-protobuf\r\nContent-Length: 2000000\r\n\r\n')
+            self.assertTrue(connection.recv(4096).startswith(b'HTTP/1.1 413 '))
+
+    def test_an_endless_body_is_cut_off(self):
+        with self.collector.connect() as connection:
+            connection.sendall(b'POST /v1/traces HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n'
+                               b'Content-Type: application/x-protobuf\r\n\r\n')
+            chunk = b'10000\r\n' + b'\0' * 0x10000 + b'\r\n'
+            with self.assertRaises((BrokenPipeError, ConnectionResetError)):
+                for _ in range(2000):
+                    connection.sendall(chunk)
+
+    def test_gzip_bombs(self):
+        gzipped = {**PROTOBUF, 'Content-Encoding': 'gzip'}
+        self.expect(413, 'the unpacked body is too large', headers=gzipped, body=gzip.compress(b'\0' * (2 * MEBI)))
+
+    def test_nonsense_instead_of_http(self):
+        for nonsense in [b'\x00\x01\x02\x03' * 100, b'GET\r\n\r\n', b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+                         b'POST /v1/traces HTTP/1.1\r\nContent-Length: -5\r\n\r\n']:
+            with self.collector.connect() as connection:
+                connection.sendall(nonsense)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(4096):
+                    pass
+        self.expect(200, body=SPAN)
+
+
+class Bombs(TestCase):
+    def test_a_bomb_is_refused_by_its_proportion(self):
+        """Within the limit in bytes, over the one in proportion to what was sent."""
+        with Collector('--output', '/dev/null') as collector:
+            status, _, _ = collector.request(body=gzip.compress(b'\0' * (32 * MEBI)),
+                                             headers={**PROTOBUF, 'Content-Encoding': 'gzip'})
+            self.assertEqual(status, 413)
+            status_file = pathlib.Path('/proc/%d/status' % collector.process.pid)
+            peak = int(re.search(r'VmHWM:\s+(\d+) kB', status_file.read_text()).group(1))
+            self.assertLess(peak, 300 * 1024)
+
+    def test_bodies_that_unpack_into_too_much_memory_are_refused(self):
+        """Twenty MiB of empty spans take 1.6 GB unpacked."""
+        spans = field(2, b'') * (10 * MEBI)
+        with Collector('--tree') as collector:
+            status, _, body = collector.request(body=field(1, field(2, spans)))
+            self.assertEqual(status, 413, body)
+            collector.send(SPAN)
+
+    def test_many_large_bodies_at_once_share_their_memory(self):
+        """Five of 60 MiB: there are 256 MiB for all of them."""
+        with Collector('--output', '/dev/null') as collector:
+            connections = [collector.connect() for _ in range(5)]
+            head = (b'POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n'
+                    b'Content-Type: application/x-protobuf\r\n\r\n' % (60 * MEBI))
+            for connection in connections:
+                connection.sendall(head)
+            for piece in [b'\0' * MEBI] * 59:
+                for connection in connections:
+                    connection.sendall(piece)
+            statuses = []
+            for connection in connections:
+                connection.sendall(b'\0' * MEBI)
+                statuses.append(connection.recv(12)[-3:])
+                connection.close()
+            self.assertIn(b'503', statuses)
+            self.assertIn(b'400', statuses)  # zeros are no request
+
+
+class Output(TestCase):
+    def test_says_where_it_listens_first(self):
+        with Collector('--output', self.directory / 'out.jsonl') as collector:
+            self.assertRegex(collector.first_line, r'^listening on http://127\.0\.0\.1:[1-9]\d*\n$')
+
+    def test_each_request_is_one_line_of_json(self):
+        path = self.directory / 'out.jsonl'
+        names = sorted(file.stem for file in weir_program.VECTORS.glob('*.pb'))
+        with Collector('--output', path) as collector:
+            for name in names:
+                collector.send(vector(name))
+            code, out, errors = collector.end()
+        self.assertEqual((code, out), (0, ''))
+        self.assertRegex(errors, r'^weir collect: %d requests, \d+ spans; 0 refused\n$' % len(names))
+        lines = path.read_text().split('\n')[:-1]
+        self.assertEqual(len(lines), len(names))
+        for name, line in zip(names, lines):
+            self.assertEqual(json.loads(line), json.loads((weir_program.VECTORS / (name + '.json')).read_text()), name)
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+
+    def test_appends_to_what_is_there(self):
+        path = self.directory / 'out.jsonl'
+        path.write_text('{"before":1}\n')
+        with Collector('--output', path, '--exit-after', 1) as collector:
+            collector.send(SPAN)
+            self.assertEqual(collector.wait()[0], 0)
+        self.assertEqual(len(path.read_text().splitlines()), 2)
+
+    def test_standard_output(self):
+        with Collector('--output', '-', '--exit-after', 1) as collector:
+            collector.send(SPAN)
+            code, out, _ = collector.wait()
+        self.assertEqual(code, 0)
+        self.assertEqual([json.loads(line) for line in out.splitlines()],
+                         [json.loads((weir_program.VECTORS / 'span_child.json').read_text())])
+
+    def test_what_was_refused_is_not_written(self):
+        path = self.directory / 'out.jsonl'
+        with Collector('--output', path) as collector:
+            collector.request(body=b'\xff')
+            code, _, errors = collector.end()
+        self.assertEqual((code, path.read_bytes()), (0, b''))
+        self.assertEqual(errors, 'weir collect: 0 requests, 0 spans; 1 refused\n')
+
+    def test_trees(self):
+        with Collector() as collector:
+            collector.send(vector('span_everything'))
+            code, out, _ = collector.end()
+        self.assertEqual(code, 0)
+        self.assertRegex(out, r'^trace [0-9a-f]{32}  ')
+        self.assertIn('█', out)
+        self.assertNotIn('\x1b', out)
+
+    def test_trees_and_a_file_together(self):
+        path = self.directory / 'out.jsonl'
+        with Collector('--tree', '--brief', '--ascii', '--output', path) as collector:
+            collector.send(vector('two_scopes'))
+            _, out, _ = collector.end()
+        self.assertEqual(len(path.read_text().splitlines()), 1)
+        self.assertTrue(out.isascii(), out)
+        self.assertIn('trace ', out)
+
+    def test_control_characters_of_senders_do_not_reach_the_terminal(self):
+        span = (field(1, b'\x01' * 16) + field(2, b'\x02' * 8) + field(5, '\x1b]0;title\x07\u202e'.encode()) +
+                field(9, field(1, b'\x9bkey'.decode('latin-1').encode()) + field(2, field(1, b'a\nb\x1b[2J'))))
+        with Collector('--tree') as collector:
+            collector.send(field(1, field(2, field(2, span))))
+            _, out, _ = collector.end()
+        self.assertIn('\\u{1b}]0;title\\u{7}\\u{202e}', out)
+        self.assertIn('\\u{9b}key  a\\nb\\u{1b}[2J', out)
+        self.assertEqual([c for c in out if ord(c) < 32 and c != '\n' or 0x7f <= ord(c) < 0xa0 or c == '\u202e'], [])
+
+    def test_lines_are_cut_to_the_width_asked_for(self):
+        with Collector('--tree', '--width', 50) as collector:
+            collector.send(vector('attribute_long_value'))
+            _, out, _ = collector.end()
+        for line in out.splitlines()[1:]:
+            self.assertLessEqual(len(line), 50)
+        self.assertIn('…', out)
+
+
+class Ending(TestCase):
+    def test_signals_end_it_cleanly(self):
+        for number in [signal.SIGINT, signal.SIGTERM]:
+            with Collector('--output', '/dev/null') as collector:
+                collector.send(SPAN)
+                self.assertEqual(collector.end(number), (0, '', 'weir collect: 1 request, 1 span; 0 refused\n'))
+
+    def test_a_signal_ends_it_while_clients_are_connected(self):
+        with Collector('--output', '/dev/null') as collector:
+            with collector.connect() as idle, collector.connect() as busy:
+                idle.sendall(b'GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+                self.assertTrue(idle.recv(4096).startswith(b'HTTP/1.1 404 '))
+                busy.sendall(b'POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc')
+                began = time.monotonic()
+                self.assertEqual(collector.end()[0], 0)
+                self.assertLess(time.monotonic() - began, 10)
+                while idle.recv(4096):
+                    pass
+
+    def test_ends_after_so_many_spans_and_answers_the_last(self):
+        with Collector('--output', '/dev/null', '--exit-after', 2) as collector:
+            collector.send(SPAN)
+            self.assertIsNone(collector.process.poll())
+            collector.send(SPAN)
+            self.assertEqual(collector.wait()[0], 0)
+
+    def test_a_timeout_before_the_spans_is_a_failure(self):
+        with Collector('--output', '/dev/null', '--exit-after', 5, '--timeout', 1) as collector:
+            code, _, errors = collector.wait()
+        self.assertEqual(code, 1)
+        self.assertIn('weir collect: 0 of 5 spans came within 1 s\n', errors)
+
+    def test_a_timeout_alone_is_an_end(self):
+        with Collector('--output', '/dev/null', '--timeout', 1) as collector:
+            self.assertEqual(collector.wait()[0], 0)
+
+    def test_what_is_incomplete_is_printed_at_the_end(self):
+        span = field(1, b'\x01' * 16) + field(2, b'\x02' * 8) + field(4, b'\x03' * 8) + field(5, b'lost')
+        with Collector('--tree') as collector:
+            collector.send(field(1, field(2, field(2, span))))
+            _, out, _ = collector.end()
+        self.assertIn('lost', out)
+        self.assertIn('(its parent 0303030303030303 has not come)', out)
+
+
+class Failures(TestCase):
+    def test_an_address_in_use(self):
+        with Collector('--output', '/dev/null') as collector:
+            code, out, errors = run('collect', '--listen', '127.0.0.1:%d' % collector.port)
+        self.assertEqual((code, out), (1, ''))
+        self.assertEqual(errors, 'weir collect: cannot listen on 127.0.0.1 port %d: Address already in use\n' % collector.port)
+
+    def test_an_address_that_is_none(self):
+        code, _, errors = run('collect', '--listen', '256.0.0.1:0')
+        self.assertEqual(code, 1)
+        self.assertRegex(errors, r'^weir collect: cannot listen on 256\.0\.0\.1: ')
+
+    def test_a_file_that_cannot_be_opened(self):
+        code, out, errors = run('collect', '--listen', '127.0.0.1:0', '--output', self.directory / 'none' / 'x')
+        self.assertEqual((code, out), (1, ''))
+        self.assertRegex(errors, r'^weir collect: .*/none/x .*: No such file or directory\n$')
+
+    def test_a_full_disk_is_said_and_ends_it(self):
+        with Collector('--output', '/dev/full') as collector:
+            status, _, body = collector.request(body=SPAN)
+            code, _, errors = collector.wait()
+        self.assertEqual(status, 503)
+        self.assertIn(b'No space left on device', body)
+        self.assertEqual(code, 1)
+        self.assertRegex(errors, r'weir collect: .*/dev/full.*No space left on device\n$')
+
+    def test_a_file_that_may_not_grow_keeps_whole_lines(self):
+        path = self.directory / 'out.jsonl'
+
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+        with Collector('--output', path, preexec_fn=limit) as collector:
+            statuses = []
+            while not statuses or statuses[-1] == 200:
+                statuses.append(collector.request(body=SPAN)[0])
+            code, _, errors = collector.wait()
+        self.assertEqual((statuses[-1], code), (503, 1))
+        self.assertIn('File too large', errors)
+        lines = path.read_text().splitlines(keepends=True)
+        self.assertEqual(len(lines), len(statuses) - 1)
+        for line in lines:
+            json.loads(line)
+            self.assertTrue(line.endswith('\n'))
+
+    def test_a_reader_of_trees_that_goes_away_ends_it(self):
+        with Collector('--tree') as collector:
+            collector.process.stdout.close()
+            status, _, _ = collector.request(body=vector('span_minimal'))
+            collector.process.wait(timeout=weir_program.PATIENCE)
+            errors = collector.process.stderr.read().decode()
+            collector.process.stderr.close()
+        self.assertEqual((status, collector.process.returncode), (503, 1))
+        self.assertIn('weir collect: cannot write to standard output: Broken pipe\n', errors)
+
+    def test_more_than_this_machine_is_warned_of(self):
+        process = subprocess.Popen([weir_program.WEIR, 'collect', '--listen', '0.0.0.0:0', '--timeout', '1',
+                                    '--output', '/dev/null'], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        out, errors = process.communicate(timeout=weir_program.PATIENCE)
+        self.assertRegex(out.decode(), r'^listening on http://0\.0\.0\.0:\d+\n$')
+        self.assertIn(b'weir collect: whoever reaches http://0.0.0.0:', errors)
+
+
+class Load(TestCase):
+    def test_many_clients_at_once(self):
+        path = self.directory / 'out.jsonl'
+        n_clients, n_requests = 8, 25
+        with Collector('--output', path, '--exit-after', n_clients * n_requests) as collector:
+            def send():
+                for _ in range(n_requests):
+                    collector.send(SPAN)
+            threads = [threading.Thread(target=send) for _ in range(n_clients)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            self.assertEqual(collector.wait()[0], 0)
+        self.assertEqual(len(path.read_text().splitlines()), n_clients * n_requests)
+
+
+if __name__ == '__main__':
+    weir_program.main()

@@ -315,6 +315,7 @@ static inline bool encode_scalar_record(struct buf *out, uint8_t tag, const char
     size_t before = out->n_bytes;
     uint8_t *at = buf_reserve(out, wire_field_size(n_record));
     if (UNLIKELY(at == NULL)) {
+        out->error = 0; /* encode_record will meet it again */
         return false;
     }
     at = wire_put_head(at, tag, n_record);
@@ -332,9 +333,6 @@ static COLD int encode_record(struct buf *out, uint8_t tag, const char *key, siz
                               const weir_value *value, size_t max_chars) {
     struct encoder e = {.out = out, .max_chars = max_chars};
     size_t before = out->n_bytes;
-    if (out->error != 0) {
-        return out->error; /* what it stands in failed already: that must not be forgotten here */
-    }
     size_t mark = wire_open(out, tag);
     encode_text(out, TAG_KEY_VALUE_KEY, key, n_key);
     encode_value(&e, TAG_KEY_VALUE_VALUE, value, 1);
@@ -351,6 +349,9 @@ static COLD int encode_record(struct buf *out, uint8_t tag, const char *key, siz
 int encode_key_value(struct buf *out, uint8_t tag, const char *key, size_t n_key,
                      const weir_value *value, size_t max_chars) {
     struct scalar scalar;
+    if (UNLIKELY(out->error != 0)) {
+        return out->error; /* what it stands in failed already: that must not be forgotten here */
+    }
     if (LIKELY(n_key > 0) && LIKELY(measure(value, max_chars, &scalar)) &&
         LIKELY(encode_scalar_record(out, tag, key, n_key, &scalar))) {
         return 0;

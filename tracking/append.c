@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { BLOCK_BYTES = 4096 };
+
 /* SIGXFSZ would end the host. Held back around the write; one that the write raised is taken away.
  */
 struct signal_guard {
@@ -15,11 +17,14 @@ struct signal_guard {
 };
 
 static void guard_begin(struct signal_guard *guard) {
-    sigset_t pending;
     sigemptyset(&guard->only);
     sigaddset(&guard->only, SIGXFSZ);
     (void)pthread_sigmask(SIG_BLOCK, &guard->only, &guard->before);
-    guard->was_pending = sigpending(&pending) == 0 && sigismember(&pending, SIGXFSZ) == 1;
+    guard->was_pending = false;
+    if (sigismember(&guard->before, SIGXFSZ) == 1) { /* only a blocked one can be pending */
+        sigset_t pending;
+        guard->was_pending = sigpending(&pending) == 0 && sigismember(&pending, SIGXFSZ) == 1;
+    }
 }
 
 static void guard_end(struct signal_guard *guard, bool is_raised) {
@@ -43,34 +48,62 @@ ssize_t append_write(int fd, const char *bytes, size_t n_bytes) {
     return n;
 }
 
-/* Takes the n_bytes that a short write left at the end away again, if they are still the end. */
-static bool cut_back(int fd, size_t n_bytes) {
+/* ---- after a failure ---- */
+
+static bool holds(int fd, off_t at, const char *bytes, size_t n_bytes) {
+    char block[BLOCK_BYTES];
+    for (size_t done = 0; done < n_bytes;) {
+        size_t n_wanted = n_bytes - done < sizeof block ? n_bytes - done : sizeof block;
+        ssize_t n = pread(fd, block, n_wanted, at + (off_t)done);
+        if (n != (ssize_t)n_wanted || memcmp(block, bytes + done, n_wanted) != 0) {
+            return false;
+        }
+        done += n_wanted;
+    }
+    return true;
+}
+
+/* Takes the n_bytes that a short write left at the end away again, if they are still the end. The
+ * bytes are compared because a forked process shares the position in the file. */
+static bool cut_back(int fd, const char *bytes, size_t n_bytes) {
     off_t end = lseek(fd, 0, SEEK_CUR); /* after our own append */
     struct stat status;
     return end >= (off_t)n_bytes && fstat(fd, &status) == 0 && status.st_size == end &&
+           holds(fd, end - (off_t)n_bytes, bytes, n_bytes) &&
            ftruncate(fd, end - (off_t)n_bytes) == 0;
 }
 
-int append_line(int fd, const char *line, size_t n_bytes, bool *needs_newline) {
-    if (*needs_newline) {
+/* Another writer may have mended the end, or cut it off: a second line feed would make a blank
+ * line, which Burr's server does not survive. */
+static bool ends_torn(int fd) {
+    struct stat status;
+    char last;
+    if (fstat(fd, &status) != 0 || status.st_size == 0) {
+        return false;
+    }
+    return pread(fd, &last, 1, status.st_size - 1) != 1 || last != '\n';
+}
+
+int append_line(int fd, const char *line, size_t n_bytes, bool *is_torn) {
+    if (*is_torn && ends_torn(fd)) {
         line--;
         n_bytes++;
     }
     ssize_t n = append_write(fd, line, n_bytes);
     if (n == (ssize_t)n_bytes) {
-        *needs_newline = false;
+        *is_torn = false;
         return 0;
     }
     int error = n < 0 ? errno : ENOSPC;
-    if (n > 0 && !cut_back(fd, (size_t)n)) {
-        *needs_newline = true;
+    if (n > 0 && !cut_back(fd, line, (size_t)n)) {
+        *is_torn = true;
     }
     return error;
 }
 
 /* The place behind the last line feed before `end`, or -1 on a read error. */
 static off_t last_line_end(int fd, off_t end) {
-    char block[4096];
+    char block[BLOCK_BYTES];
     while (end > 0) {
         size_t n_bytes = end < (off_t)sizeof block ? (size_t)end : sizeof block;
         ssize_t n = pread(fd, block, n_bytes, end - (off_t)n_bytes);

@@ -12,11 +12,12 @@ ssize_t append_write(int fd, const char *bytes, size_t n_bytes);
 
 /*
  * Appends the n_bytes at `line`, which end in a line feed. `line[-1]` must be a line feed as well:
- * it is written too when *needs_newline says that the file ends in a torn line. After a short write
- * the torn part is cut off again, or, if another writer has appended meanwhile, *needs_newline is
- * set. 0, or the errno. A file-size limit gives EFBIG, never the signal.
+ * it is written too when *is_torn says that the file may end in a torn line, and it does. After a
+ * short write the torn part is cut off again, or, if another writer has appended meanwhile,
+ * *is_torn is set. 0, or the errno. The descriptor must be readable too. A file-size limit gives
+ * EFBIG, never the signal.
  */
-int append_line(int fd, const char *line, size_t n_bytes, bool *needs_newline);
+int append_line(int fd, const char *line, size_t n_bytes, bool *is_torn);
 
 /* Cuts a torn last line (of a writer that died) off. False: it could not be cut. */
 bool append_cut_torn_tail(int fd);

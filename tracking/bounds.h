@@ -7,8 +7,10 @@ enum {
     TRACKER_MAX_RECORD_BYTES =
         64 << 20, /* one line of log.jsonl; a larger one is lost and counted */
     TRACKER_KEPT_BUFFER_BYTES = 1 << 20, /* of an app's line buffer between records */
-    TRACKER_MAX_OPEN_FILES = 128, /* logs kept open in one tracker; more are opened per record */
-    TRACKER_LOCK_TRIES = 50,      /* for children.jsonl, 2 ms apart; then it is written without */
+    LOG_FILE_MAX_OPEN = 128,    /* logs kept open in a process; more are opened when written to */
+    LOG_FILE_MAX_STEPS = 1024,  /* of a search for one to close */
+    LOG_FILE_SPARE_TO_OPEN = 4, /* descriptors that making an app's folder needs at once */
+    TRACKER_LOCK_TRIES = 50,    /* for children.jsonl, 2 ms apart; then it is written without */
     READER_WINDOW_BYTES = 256 << 10,    /* read at once */
     READER_KEPT_WINDOW_BYTES = 4 << 20, /* given back when a long line has made it larger */
     READER_MAX_LINE_BYTES = 256 << 20,  /* a longer line is passed over */

@@ -13,11 +13,15 @@
  * Burr locks this file, so we do too; but whoever holds the lock for long must not stop the host:
  * one append is whole without it.
  */
-static void lock_briefly(int fd) {
+static bool lock_briefly(int fd) {
     const struct timespec pause = {.tv_nsec = 2000000};
-    for (int i = 0; i < TRACKER_LOCK_TRIES && flock(fd, LOCK_EX | LOCK_NB) != 0; i++) {
+    for (int i = 0; i < TRACKER_LOCK_TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            return true;
+        }
         (void)nanosleep(&pause, NULL);
     }
+    return false;
 }
 
 static int append_child(int folder_fd, const struct folder_path *path, mode_t mode,
@@ -31,9 +35,9 @@ static int append_child(int folder_fd, const struct folder_path *path, mode_t mo
     if (fd < 0) {
         return WEIR_E_IO;
     }
-    bool needs_newline = false;
-    lock_briefly(fd);
-    int error = append_line(fd, line, n_bytes, &needs_newline);
+    /* What a writer that died has left half is cut off by who has the lock, else closed off. */
+    bool is_torn = !lock_briefly(fd) || !append_cut_torn_tail(fd);
+    int error = append_line(fd, line, n_bytes, &is_torn);
     (void)close(fd); /* gives the lock back */
     if (error != 0) {
         return error_set_os(detail, WEIR_E_IO, error, "cannot write %s/%s/%s/children.jsonl",

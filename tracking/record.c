@@ -16,6 +16,11 @@ static void put_string(struct record_writer *to, const char *text) {
     }
 }
 
+/* Never the empty string: Burr's page tests it for truth. */
+static void put_exception(struct record_writer *to, const char *exception) {
+    put_string(to, exception != NULL && *exception == '\0' ? "\n" : exception);
+}
+
 static void put_value(struct record_writer *to, const weir_value *value, const char *absent) {
     if (value == NULL) {
         put(to, absent);
@@ -67,7 +72,7 @@ void record_end_entry(struct record_writer *to, uint64_t unix_ns, const char *ac
     put(to, ",\"result\":");
     put_value(to, result, "null");
     put(to, ",\"exception\":");
-    put_string(to, exception);
+    put_exception(to, exception);
     put(to, ",\"state\":");
     put_value(to, state, "{}");
     put(to, ",\"sequence_id\":");

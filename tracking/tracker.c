@@ -2,27 +2,23 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <weir/tracking.h>
 
 #include "otlp/common/alloc.h"
-#include "otlp/common/clock.h"
 #include "otlp/common/error.h"
-#include "otlp/common/lock.h"
 #include "otlp/common/log.h"
 #include "otlp/common/sized.h"
-#include "tracking/append.h"
 #include "tracking/bounds.h"
 #include "tracking/children.h"
 #include "tracking/folder.h"
 #include "tracking/graph.h"
+#include "tracking/log_file.h"
 #include "tracking/names.h"
 #include "tracking/record.h"
 
-static const uint64_t CHECK_EVERY_NS = UINT64_C(1000000000);
 static const mode_t DEFAULT_MODE = 0600;
 
 struct weir_tracker {
@@ -33,20 +29,16 @@ struct weir_tracker {
     struct logger logger;
     _Atomic uint64_t n_written, n_lost;
     _Atomic uint64_t n_lost_before; /* n_lost when the present loss began */
-    atomic_bool is_losing;
-    _Atomic uint32_t n_open_files;
+    _Atomic uint32_t n_losing;      /* apps that lose records at present */
 };
 
 struct weir_tracker_app {
     weir_tracker *tracker;
     char id[256];
-    struct lock lock; /* guards all below */
-    int fd;           /* -1: not open at the moment */
-    dev_t device;     /* of the log that fd was opened on */
-    ino_t inode;
-    uint64_t checked_ns; /* monotonic: when fd was last seen to be that log */
-    bool needs_newline;
-    struct buf line; /* begins with a line feed of reserve: append_line */
+    atomic_bool is_losing;
+    atomic_bool has_refused; /* a value of the caller's; said once */
+    struct log_file file;    /* its lock guards what is below */
+    struct buf line;         /* begins with a line feed of reserve: append_line */
     struct record_writer writer;
 };
 
@@ -103,153 +95,78 @@ void weir_tracker_get_stats(weir_tracker *tracker, weir_tracker_stats *out) {
 
 /* ---- loss: counted always, said when it begins and when it ends; no lock is held here ---- */
 
-static void count_lost(weir_tracker *tracker, const char *why) {
-    uint64_t before = atomic_fetch_add(&tracker->n_lost, 1);
-    if (!atomic_exchange(&tracker->is_losing, true)) {
-        atomic_store(&tracker->n_lost_before, before);
-        logger_say(&tracker->logger, WEIR_LOG_WARN, LOG_CAUSE_TRACKER,
-                   "tracker: records are being lost: %s", why);
-    }
-}
-
-static void count_written(weir_tracker *tracker) {
-    atomic_fetch_add_explicit(&tracker->n_written, 1, memory_order_relaxed);
-    if (atomic_load_explicit(&tracker->is_losing, memory_order_relaxed) &&
-        atomic_exchange(&tracker->is_losing, false)) {
-        uint64_t n = atomic_load(&tracker->n_lost) - atomic_load(&tracker->n_lost_before);
-        logger_say(&tracker->logger, WEIR_LOG_WARN, LOG_CAUSE_TRACKER,
-                   "tracker: records are written again; %llu were lost", (unsigned long long)n);
-    }
-}
-
-static int count(weir_tracker *tracker, int error, const weir_error_detail *detail) {
-    if (error == 0) {
-        count_written(tracker);
-    } else {
-        count_lost(tracker, detail->message[0] != '\0' ? detail->message : weir_strerror(error));
-    }
-    return error;
-}
-
-/* ---- an app's log file ---- */
-
-static struct folder_path path_of(const weir_tracker_app *app) {
-    return (struct folder_path){app->tracker->root, app->tracker->project, app->id};
-}
-
-static uint64_t now_ns(void) {
-    weir_clock clock = clock_system();
-    return clock_monotonic(&clock);
-}
-
-static void forget_fd(weir_tracker_app *app) {
-    if (app->fd >= 0) {
-        app->fd = -1;
-        atomic_fetch_sub_explicit(&app->tracker->n_open_files, 1, memory_order_relaxed);
-    }
-}
-
-static void close_log(weir_tracker_app *app) {
-    if (app->fd >= 0) {
-        (void)close(app->fd);
-        forget_fd(app);
-    }
-}
-
-static int keep_fd(weir_tracker_app *app, int fd, weir_error_detail *detail) {
-    struct stat status;
-    if (fstat(fd, &status) != 0) {
-        int saved = errno;
-        (void)close(fd);
-        return error_set_os(detail, WEIR_E_IO, saved, "cannot look at the log of %s", app->id);
-    }
-    app->fd = fd;
-    app->device = status.st_dev;
-    app->inode = status.st_ino;
-    app->checked_ns = now_ns();
-    atomic_fetch_add_explicit(&app->tracker->n_open_files, 1, memory_order_relaxed);
-    return 0;
-}
-
-static int reopen_log(weir_tracker_app *app, weir_error_detail *detail) {
-    struct folder_path path = path_of(app);
-    int folder_fd = folder_open(&path, app->tracker->mode, detail);
-    if (folder_fd < 0) {
-        return WEIR_E_IO;
-    }
-    int fd = folder_open_log(folder_fd, &path, "log.jsonl", app->tracker->mode, detail);
-    (void)close(folder_fd);
-    return fd >= 0 ? keep_fd(app, fd, detail) : WEIR_E_IO;
-}
-
-/*
- * A host that closes descriptors it does not know gives our number to a file of its own: our lines
- * must not go there. So once a second the descriptor is compared with what it was opened on; one
- * that is another file now is not ours to close.
- */
-static void check_log(weir_tracker_app *app) {
-    uint64_t now = now_ns();
-    if (app->fd < 0 || now - app->checked_ns < CHECK_EVERY_NS) {
+static void say_loss(weir_tracker_app *app, uint64_t n_before, const char *why) {
+    weir_tracker *tracker = app->tracker;
+    if (atomic_exchange(&app->is_losing, true) || atomic_fetch_add(&tracker->n_losing, 1) > 0) {
         return;
     }
-    struct stat status;
-    if (fstat(app->fd, &status) != 0 || status.st_dev != app->device ||
-        status.st_ino != app->inode) {
-        forget_fd(app);
-    } else if (status.st_nlink == 0) {
-        close_log(app); /* the file was deleted: go on in a new one */
-    }
-    app->checked_ns = now;
+    atomic_store(&tracker->n_lost_before, n_before);
+    logger_say(&tracker->logger, WEIR_LOG_WARN, LOG_CAUSE_TRACKER,
+               "tracker: records are being lost: %s", why);
 }
 
-static int write_line(weir_tracker_app *app, weir_error_detail *detail) {
-    check_log(app);
-    if (app->fd < 0) {
-        int error = reopen_log(app, detail);
-        if (error != 0) {
-            return error;
+static void say_recovery(weir_tracker_app *app) {
+    weir_tracker *tracker = app->tracker;
+    if (!atomic_exchange(&app->is_losing, false) || atomic_fetch_sub(&tracker->n_losing, 1) > 1) {
+        return;
+    }
+    uint64_t n = atomic_load(&tracker->n_lost) - atomic_load(&tracker->n_lost_before);
+    logger_say(&tracker->logger, WEIR_LOG_WARN, LOG_CAUSE_TRACKER,
+               "tracker: records are written again; %llu were lost", (unsigned long long)n);
+}
+
+/* A value that cannot be written says nothing of the disk. */
+static void say_refusal(weir_tracker_app *app, const char *why) {
+    if (!atomic_exchange(&app->has_refused, true)) {
+        logger_say(&app->tracker->logger, WEIR_LOG_WARN, LOG_CAUSE_VALUE, "tracker: %s", why);
+    }
+}
+
+static int count(weir_tracker_app *app, int error, const weir_error_detail *detail) {
+    if (error == 0) {
+        atomic_fetch_add_explicit(&app->tracker->n_written, 1, memory_order_relaxed);
+        if (atomic_load_explicit(&app->is_losing, memory_order_relaxed)) {
+            say_recovery(app);
         }
+        return 0;
     }
-    const char *line = (const char *)app->line.data + 1;
-    int os_error = append_line(app->fd, line, app->line.n_bytes - 1, &app->needs_newline);
-    if (os_error == EBADF) {
-        forget_fd(app);
+    uint64_t n_before = atomic_fetch_add(&app->tracker->n_lost, 1);
+    if (error == WEIR_E_SYNTAX || error == WEIR_E_TOO_LARGE) {
+        say_refusal(app, detail->message);
+    } else {
+        say_loss(app, n_before, detail->message);
     }
-    if (atomic_load_explicit(&app->tracker->n_open_files, memory_order_relaxed) >
-        TRACKER_MAX_OPEN_FILES) {
-        close_log(app);
-    }
-    if (os_error != 0) {
-        return error_set_os(detail, WEIR_E_IO, os_error, "cannot write the log of %s below %s/%s",
-                            app->id, app->tracker->root, app->tracker->project);
-    }
-    return 0;
+    return error;
 }
 
 /* ---- records ---- */
 
 static struct record_writer *begin_record(weir_tracker_app *app) {
-    lock_take(&app->lock);
+    lock_take(&app->file.lock);
     buf_clear(&app->line);
     buf_append_byte(&app->line, '\n');
     return &app->writer;
 }
 
-static int finish_record(weir_tracker_app *app) {
-    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+static int append_record(weir_tracker_app *app, weir_error_detail *detail) {
     int error = buf_error(&app->line);
     if (error != 0) {
-        (void)error_set(&detail, error, "a record of %s: %s", app->id, weir_strerror(error));
-    } else {
-        error = write_line(app, &detail);
+        return error_set(detail, error, "a record of %s is left out: %s", app->id,
+                         error == WEIR_E_SYNTAX ? "a value is no JSON" : weir_strerror(error));
     }
+    const char *line = (const char *)app->line.data + 1;
+    return log_file_append(&app->file, line, app->line.n_bytes - 1, detail);
+}
+
+static int finish_record(weir_tracker_app *app) {
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    int error = append_record(app, &detail);
     if (app->line.capacity > TRACKER_KEPT_BUFFER_BYTES) {
-        size_t max_bytes = app->line.max_bytes;
         buf_deinit(&app->line);
-        buf_init(&app->line, max_bytes);
+        buf_init(&app->line, TRACKER_MAX_RECORD_BYTES);
     }
-    lock_give(&app->lock);
-    return count(app->tracker, error, &detail);
+    lock_give(&app->file.lock);
+    return count(app, error, &detail);
 }
 
 int weir_tracker_begin_entry(weir_tracker_app *app, uint64_t unix_ns, const char *action,
@@ -332,13 +249,15 @@ int weir_tracker_end_stream(weir_tracker_app *app, uint64_t unix_ns, int64_t seq
 static void write_file(weir_tracker_app *app, int folder_fd, const char *name,
                        const struct buf *text) {
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    struct folder_path path = path_of(app);
+    const struct folder_path *path = &app->file.path;
     int error = buf_error(text);
-    if (error == 0) {
-        error = folder_write_file(folder_fd, &path, name, app->tracker->mode, text->data,
+    if (error != 0) {
+        (void)error_set(&detail, error, "%s of %s: %s", name, app->id, weir_strerror(error));
+    } else {
+        error = folder_write_file(folder_fd, path, name, app->tracker->mode, text->data,
                                   text->n_bytes, &detail);
     }
-    (void)count(app->tracker, error, &detail);
+    (void)count(app, error, &detail);
 }
 
 static void write_graph(weir_tracker_app *app, int folder_fd, const weir_graph *graph) {
@@ -365,15 +284,19 @@ static void tell_parent(weir_tracker_app *app, const weir_tracker_app_options *o
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
     struct buf CLEANUP(buf_deinit) line;
     buf_init(&line, TRACKER_MAX_RECORD_BYTES);
+    buf_append_byte(&line, '\n'); /* the reserve of append_line */
     struct record_writer writer = {.out = &line};
     record_child(&writer, options->unix_ns, app->id,
                  tracker->burr_exact ? NULL : options->partition_key, event_type, parent);
     int error = buf_error(&line);
-    if (error == 0) {
+    if (error != 0) {
+        (void)error_set(&detail, error, "children.jsonl of %s: %s", parent->app_id,
+                        weir_strerror(error));
+    } else {
         error = children_add(tracker->root, tracker->project, tracker->mode, parent,
-                             (const char *)line.data, line.n_bytes, &detail);
+                             (const char *)line.data + 1, line.n_bytes - 1, &detail);
     }
-    (void)count(tracker, error, &detail);
+    (void)count(app, error, &detail);
 }
 
 /* Burr's order: the log first, then each file unless an earlier life of the app has left it. */
@@ -391,17 +314,24 @@ static void write_creation(weir_tracker_app *app, int folder_fd,
     tell_parent(app, options, "spawn_start", options->spawning_parent);
 }
 
+static int open_folder(weir_tracker_app *app, weir_error_detail *detail) {
+    const struct folder_path *path = &app->file.path;
+    int fd = folder_open(path, app->tracker->mode, detail);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE) &&
+        log_file_spare(LOG_FILE_SPARE_TO_OPEN) > 0) {
+        fd = folder_open(path, app->tracker->mode, detail);
+    }
+    return fd;
+}
+
 static int create(weir_tracker_app *app, const weir_tracker_app_options *options,
                   weir_error_detail *detail) {
-    struct folder_path path = path_of(app);
-    int folder_fd = folder_open(&path, app->tracker->mode, detail);
+    int folder_fd = open_folder(app, detail);
     if (folder_fd < 0) {
         return WEIR_E_IO;
     }
-    int fd = folder_open_log(folder_fd, &path, "log.jsonl", app->tracker->mode, detail);
-    int error = fd >= 0 ? keep_fd(app, fd, detail) : WEIR_E_IO;
+    int error = log_file_create(&app->file, folder_fd, detail);
     if (error == 0) {
-        app->needs_newline = !append_cut_torn_tail(fd);
         write_creation(app, folder_fd, options);
     }
     (void)close(folder_fd);
@@ -426,8 +356,9 @@ int weir_tracker_app_open(weir_tracker *tracker, const weir_tracker_app_options 
         return error_set(detail, WEIR_E_NO_MEMORY, "no memory for the app's log");
     }
     app->tracker = tracker;
-    app->fd = -1;
     memcpy(app->id, full.app_id, strlen(full.app_id) + 1);
+    log_file_init(&app->file, (struct folder_path){tracker->root, tracker->project, app->id},
+                  tracker->mode);
     buf_init(&app->line, TRACKER_MAX_RECORD_BYTES);
     app->writer.out = &app->line;
     int error = create(app, &full, detail);
@@ -441,9 +372,10 @@ int weir_tracker_app_open(weir_tracker *tracker, const weir_tracker_app_options 
 
 weir_tracker_app *weir_tracker_app_close(weir_tracker_app *app) {
     if (app != NULL) {
-        app->checked_ns = 0; /* look again: the number may be another file's by now */
-        check_log(app);
-        close_log(app);
+        if (atomic_load(&app->is_losing)) { /* its loss ends unsaid */
+            atomic_fetch_sub(&app->tracker->n_losing, 1);
+        }
+        log_file_deinit(&app->file);
         buf_deinit(&app->line);
         mem_free(app);
     }

@@ -17,10 +17,15 @@ struct lock {
 void lock_wait(struct lock *lock);
 void lock_wake(struct lock *lock);
 
-static inline void lock_take(struct lock *lock) {
+/* Takes it only if nobody holds it. */
+static inline _Bool lock_try(struct lock *lock) {
     unsigned expected = 0;
-    if (!atomic_compare_exchange_strong_explicit(&lock->state, &expected, 1, memory_order_acquire,
-                                                 memory_order_relaxed)) {
+    return atomic_compare_exchange_strong_explicit(&lock->state, &expected, 1, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+static inline void lock_take(struct lock *lock) {
+    if (!lock_try(lock)) {
         lock_wait(lock);
     }
 }

@@ -11,8 +11,4 @@ enum {
     WEIR_MAX_LAST_STATE = 16 << 20, /* a state kept for steps that give none; a larger one is not */
     WEIR_APP_BUCKETS = 1024,        /* open apps are found by id through so many lists */
     WEIR_MAX_OPEN_APPS = 1 << 20,
-
-    REPLAY_MAX_OFFSETS = 4096,     /* changes of a log's offset to UTC */
-    REPLAY_MAX_OPEN_STEPS = 256,   /* begun in a log and not finished; then the oldest is closed */
-    REPLAY_MAX_HELD_SPANS = 16384, /* of one step: attributes may follow a span's end */
 };

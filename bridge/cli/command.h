@@ -48,6 +48,7 @@ struct command {
 };
 
 /* One a file: cmd_<name>.c. */
+extern const struct command cmd_replay;
 extern const struct command cmd_collect;
 extern const struct command cmd_demo;
 

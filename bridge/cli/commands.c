@@ -6,5 +6,6 @@
 const struct command *const commands[] = {
     &cmd_demo,
     &cmd_collect,
+    &cmd_replay,
     NULL,
 };

@@ -1,4 +1,4 @@
-#include "bridge/replay_ids.h"
+#include "bridge/replay/ids.h"
 
 #include <string.h>
 

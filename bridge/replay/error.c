@@ -1,4 +1,4 @@
-#include "bridge/replay_error.h"
+#include "bridge/replay/error.h"
 
 #include <string.h>
 

@@ -1,14 +1,14 @@
-#include "bridge/replay_value.h"
+#include "bridge/replay/value.h"
 
 #include <string.h>
 
 #include "bridge/attribute.h"
-#include "bridge/bounds.h"
+#include "bridge/replay/bounds.h"
 #include "otlp/common/json_write.h"
 
 void replay_scratch_init(struct replay_scratch *scratch) {
-    buf_init(&scratch->text, WEIR_MAX_STATE_BYTES);
-    buf_init(&scratch->json, WEIR_MAX_STATE_BYTES);
+    buf_init(&scratch->text, REPLAY_MAX_VALUE_BYTES);
+    buf_init(&scratch->json, REPLAY_MAX_VALUE_BYTES);
 }
 
 void replay_scratch_deinit(struct replay_scratch *scratch) {

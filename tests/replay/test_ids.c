@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bridge/replay_ids.h"
+#include "bridge/replay/ids.h"
 
 static void hex(const uint8_t *bytes, size_t n_bytes, char *out) {
     for (size_t i = 0; i < n_bytes; i++) {

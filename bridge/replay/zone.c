@@ -1,4 +1,4 @@
-#include "bridge/replay_zone.h"
+#include "bridge/replay/zone.h"
 
 #include <string.h>
 #include <time.h>

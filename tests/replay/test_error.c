@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "bridge/replay_error.h"
+#include "bridge/replay/error.h"
 #include "otlp/common/alloc.h"
 #include "otlp/common/macro.h"
 

@@ -1,6 +1,6 @@
-#include "bridge/replay_times.h"
+#include "bridge/replay/times.h"
 
-#include "bridge/bounds.h"
+#include "bridge/replay/bounds.h"
 #include "otlp/common/alloc.h"
 #include "otlp/common/macro.h"
 

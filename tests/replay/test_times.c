@@ -1,7 +1,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "bridge/replay_times.h"
+#include "bridge/replay/times.h"
 
 enum { MINUTE = 60, HOUR = 3600 };
 

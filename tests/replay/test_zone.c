@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "bridge/replay_zone.h"
+#include "bridge/replay/zone.h"
 #include "otlp/common/macro.h"
 
 /* POSIX rules, so that no zone files are needed: California's. */

@@ -44,7 +44,7 @@ with_gcc() {
 }
 
 with_clang() {
-    CC=clang CXX=clang++ configure clang -Dwerror=true && ninja -C "$builds/clang" &&
+    CC=clang CXX=clang++ configure clang -Dwerror=true && ninja -k 0 -C "$builds/clang" &&
         run_tests clang --no-suite lint --no-suite headers
 }
 
@@ -70,7 +70,7 @@ with_sanitizers() {
 without_http() {
     configure nohttp -Dwerror=true -Dhttp=disabled -Dexamples=false && ninja -C "$builds/nohttp" &&
         run_tests nohttp --suite unit --suite golden &&
-        python3 -B tests/headers/check_library.py "$root" "$builds/nohttp/libweir.so" --needs-only-libc
+        python3 -B tests/headers/check_library.py "$root" "$builds/nohttp/bridge/libweir.so" --needs-only-libc
 }
 
 # The library alone: no program, no tests, no examples.

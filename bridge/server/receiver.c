@@ -50,7 +50,7 @@ static bool is_plain(const char *encoding) {
 
 static void write_status(struct buf *out, enum rpc_code code, const char *message) {
     Rpc__Status status = RPC__STATUS__INIT;
-    status.code = code;
+    status.code = (int32_t)code;
     /* packing only reads */
     status.message = (ProtobufCBinaryData){strlen(message), (uint8_t *)(uintptr_t)message};
     uint8_t *room = buf_reserve(out, rpc__status__get_packed_size(&status));

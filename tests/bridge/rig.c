@@ -47,34 +47,50 @@ static void add_value(struct rig *rig, struct buf *out, const char *name, const 
     }
 }
 
+/* " name=text", unless there is none. */
+static void add_text(struct buf *out, const char *name, const char *text) {
+    if (text != NULL) {
+        add(out, " %s=%s", name, text);
+    }
+}
+
+static void add_flag(struct buf *out, const char *name, bool is_set) {
+    if (is_set) {
+        add(out, " %s", name);
+    }
+}
+
 static void add_fields(struct rig *rig, struct buf *out, const weir_lifecycle_event *e) {
-    static const char *const outcomes[] = {"", "produced", "exhausted", "failed"};
-    add(out, e->app_id ? " app=%s" : "", e->app_id);
-    add(out, e->partition_key ? " key=%s" : "", e->partition_key);
-    add(out, e->method ? " method=%s" : "", weir_method_name(e->method));
-    add(out, e->action ? " action=%s#%" PRId64 : "", e->action, e->sequence_id);
-    add(out, "%s", e->streams ? " streams" : "");
+    static const char *const outcomes[] = {NULL, "produced", "exhausted", "failed"};
+    add_text(out, "app", e->app_id);
+    add_text(out, "key", e->partition_key);
+    add_text(out, "method", e->method ? weir_method_name(e->method) : NULL);
+    add_text(out, "action", e->action);
+    if (e->action != NULL) {
+        add(out, "#%" PRId64, e->sequence_id);
+    }
+    add_flag(out, "streams", e->streams);
     add_value(rig, out, "inputs", e->inputs);
     add_value(rig, out, "result", e->result);
     add_value(rig, out, "state", e->state);
-    add(out, e->error ? " error=%s" : "", e->error ? e->error->type : "");
-    add(out, e->span_uid ? " span=%s" : "", e->span_uid);
-    add(out, e->span_name ? " name=%s" : "", e->span_name);
-    add(out, e->parent_span_uid ? " parent=%s" : "", e->parent_span_uid);
-    add(out, e->span_dependencies ? " dependencies=%s" : "",
-        e->span_dependencies ? e->span_dependencies[0] : "");
+    add_text(out, "error", e->error ? e->error->type : NULL);
+    add_text(out, "span", e->span_uid);
+    add_text(out, "name", e->span_name);
+    add_text(out, "parent", e->parent_span_uid);
+    add_text(out, "dependencies", e->span_dependencies ? e->span_dependencies[0] : NULL);
     for (size_t i = 0; i < e->n_attributes; i++) {
         add_value(rig, out, e->attributes[i].key, &e->attributes[i].value);
     }
-    add(out, e->item_index ? " index=%" PRIu64 : "", e->item_index);
-    add(out, e->outcome ? " outcome=%s" : "", outcomes[e->outcome]);
+    if (e->item_index != 0) {
+        add(out, " index=%" PRIu64, e->item_index);
+    }
+    add_text(out, "outcome", outcomes[e->outcome]);
     add_value(rig, out, "item", e->item);
-    add(out, "%s", e->stream_initialize_unix_ns ? " initialized" : "");
-    add(out, "%s", e->first_item_unix_ns ? " first_item" : "");
-    add(out, "%s", e->graph ? " graph" : "");
-    add(out, e->parent ? " forked_from=%s" : "", e->parent ? e->parent->app_id : "");
-    add(out, e->spawning_parent ? " spawned_by=%s" : "",
-        e->spawning_parent ? e->spawning_parent->app_id : "");
+    add_flag(out, "initialized", e->stream_initialize_unix_ns != 0);
+    add_flag(out, "first_item", e->first_item_unix_ns != 0);
+    add_flag(out, "graph", e->graph != NULL);
+    add_text(out, "forked_from", e->parent ? e->parent->app_id : NULL);
+    add_text(out, "spawned_by", e->spawning_parent ? e->spawning_parent->app_id : NULL);
 }
 
 /* What the event is about, in a word. */

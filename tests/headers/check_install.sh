@@ -24,11 +24,12 @@ export PKG_CONFIG_PATH LD_LIBRARY_PATH
 config() {
     pkg-config --define-prefix "$@" weir
 }
+# What the archive needs besides: the shared forms of the libraries that weir.pc names for it.
+private=$(for package in $(config --print-requires-private | cut -d' ' -f1); do pkg-config --libs "$package"; done)
 
 echo "== the exported names"
-# shellcheck disable=SC2046 # a list of flags
-python3 -B "$root/tests/headers/check_library.py" "$root" "$library" --static "$archive" \
-    $(config --static --libs-only-l | sed 's/-lweir\b//')
+# shellcheck disable=SC2086 # a list of flags
+python3 -B "$root/tests/headers/check_library.py" "$root" "$library" --static "$archive" $private
 
 cat >"$work/user.c" <<'END'
 #include <stdio.h>
@@ -90,8 +91,8 @@ echo "== programs"
 {
     cc -std=c11 -pedantic -Wall -Werror $(config --cflags) "$work/user.c" -o "$work/shared" $(config --libs)
     works shared
-    cc -std=c11 $(config --cflags) "$work/user.c" -o "$work/static" "$archive" \
-        $(config --static --libs-only-l | sed 's/-lweir\b//') -lpthread
+    # shellcheck disable=SC2086 # a list of flags
+    cc -std=c11 $(config --cflags) "$work/user.c" -o "$work/static" "$archive" $private -lpthread
     works static
     c++ -std=c++17 -pedantic -Wall -Werror $(config --cflags) "$work/user.cpp" -o "$work/cplusplus" $(config --libs)
     works cplusplus
@@ -99,14 +100,12 @@ echo "== programs"
 
 mkdir "$work/cmake"
 cp "$work/user.c" "$work/cmake"
-cat >"$work/cmake/CMakeLists.txt" <<'END'
-cmake_minimum_required(VERSION 3.16)
+{ # the lines that the README shows, around a program of that name
+    echo 'cmake_minimum_required(VERSION 3.16)
 project(user C)
-find_package(PkgConfig REQUIRED)
-pkg_check_modules(WEIR REQUIRED IMPORTED_TARGET weir)
-add_executable(user user.c)
-target_link_libraries(user PRIVATE PkgConfig::WEIR)
-END
+add_executable(app user.c)'
+    sed -n '/^```cmake$/,/^```$/p' "$root/README.md" | grep -v '^```'
+} >"$work/cmake/CMakeLists.txt"
 # CMake asks pkg-config without --define-prefix: tell the file where it lies.
 sed -i "s|^prefix=.*|prefix=$(config --variable=prefix)|" "$pc"
 cmake -S "$work/cmake" -B "$work/cmake/build" >"$work/cmake.log" 2>&1 && cmake --build "$work/cmake/build" >>"$work/cmake.log" 2>&1 || {
@@ -114,5 +113,5 @@ cmake -S "$work/cmake" -B "$work/cmake/build" >"$work/cmake.log" 2>&1 && cmake -
     echo "FAIL: the CMake lines"
     exit 1
 }
-cp "$work/cmake/build/user" "$work/by_cmake"
+cp "$work/cmake/build/app" "$work/by_cmake"
 works by_cmake

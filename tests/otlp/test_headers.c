@@ -72,15 +72,9 @@ Test(headers, reads_the_options_form_and_replaces_by_name) {
 }
 
 Test(headers, refuses_bad_lines_by_their_place_without_their_value) {
-    static const char *const bad[] = {"secret",
-                                      ": secret",
-                                      "a b: secret",
-                                      "a : secret",
-                                      "a: secret\n",
-                                      "a: se\x7f"
-                                      "cret",
-                                      "\xc3\xa9: secret",
-                                      "content-length: secret"};
+    static const char *const bad[] = {
+        "secret",      ": secret",      "a b: secret",      "a : secret",
+        "a: secret\n", "a: sec\x7fret", "\xc3\xa9: secret", "content-length: secret"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         const char *const lines[] = {"ok: 1", bad[i], NULL};
         struct headers headers = {0};

@@ -30,7 +30,7 @@ static struct model_id id_in(const json_t *object, const char *name) {
     struct model_id id = {.n_bytes = 0};
     const char *hex = json_string_value(json_object_get(object, name));
     for (; hex != NULL && hex[0] != '\0'; hex += 2) {
-        unsigned byte;
+        unsigned byte = 0;
         if (id.n_bytes == sizeof id.bytes || sscanf(hex, "%2x", &byte) != 1) {
             die(name);
         }

@@ -16,9 +16,10 @@ struct fake_exporter {
     uint64_t n_spans;
     unsigned n_nudges;
     unsigned n_hurries;
-    bool holds;      /* keeps the segments that are pushed, as if the endpoint did not answer */
-    bool is_nowhere; /* the next pipeline gets no transport */
-    int start_error; /* what exporter_start shall return */
+    bool holds; /* keeps the segments that are pushed, as if the endpoint did not answer */
+    bool keeps_no_bodies; /* counts only */
+    bool is_nowhere;      /* the next pipeline gets no transport */
+    int start_error;      /* what exporter_start shall return */
 };
 
 /* Of the process: a test has one pipeline at a time. */

@@ -78,12 +78,7 @@ static inline const Otlp__Span *pipeline_span(struct pipeline *p) {
 }
 
 /* A field of protobuf-c is this text. */
-#define expect_data(data, text)                                                                    \
-    do {                                                                                           \
-        cr_assert(eq(sz, (data).len, strlen(text)), "instead of %s", text);                        \
-        cr_assert((data).len == 0 || memcmp((data).data, text, (data).len) == 0,                   \
-                  "%.*s instead of %s", (int)(data).len, (const char *)(data).data, text);         \
-    } while (0)
+#define expect_data(field, text) expect_text(expect_terminated((field).data, (field).len), text)
 
 /* An attribute by its key; NULL when there is none. */
 static inline const Otlp__AnyValue *pipeline_find(Otlp__KeyValue *const *items, size_t n_items,

@@ -179,28 +179,38 @@ bool segment_grow(struct segment_pool *pool, struct segment *segment, size_t n_b
 
 /*
  * As much memory stays free as is in use: a busy pipeline need not allocate, and one that comes to
- * rest gives its memory back by and by.
+ * rest gives its memory back by and by. Takes one segment too many out of the list.
  */
-static bool is_worth_keeping(const struct segment_pool *pool, size_t n_bytes) {
+static struct segment *take_surplus(struct segment_pool *pool) {
     size_t used = atomic_load_explicit(&pool->used_bytes, memory_order_relaxed);
-    size_t in_use = used - pool->free_bytes - n_bytes;
-    return pool->free_bytes + n_bytes <= MAX((size_t)SEGMENT_KEEP_BYTES, in_use);
+    size_t in_use = used - pool->free_bytes;
+    struct segment *segment = pool->free;
+    if (segment == NULL || pool->free_bytes <= MAX((size_t)SEGMENT_KEEP_BYTES, in_use)) {
+        return NULL;
+    }
+    pool->free = segment->next;
+    pool->free_bytes -= segment->capacity;
+    discharge(pool, segment->capacity);
+    return segment;
 }
 
 void segment_release(struct segment_pool *pool, struct segment *segment) {
     if (pool->max_spans > 0) {
         atomic_fetch_sub_explicit(&pool->n_spans, segment->n_spans, memory_order_relaxed);
     }
+    struct segment *surplus = NULL, *next;
     lock_take(&pool->lock);
-    bool keep = is_worth_keeping(pool, segment->capacity);
-    if (keep) {
-        segment->next = pool->free;
-        pool->free = segment;
-        pool->free_bytes += segment->capacity;
+    segment->next = pool->free;
+    pool->free = segment;
+    pool->free_bytes += segment->capacity;
+    while ((next = take_surplus(pool)) != NULL) {
+        next->next = surplus;
+        surplus = next;
     }
     lock_give(&pool->lock);
-    if (!keep) {
-        discard(pool, segment);
+    for (; surplus != NULL; surplus = next) {
+        next = surplus->next;
+        segment_free(surplus);
     }
 }
 

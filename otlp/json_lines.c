@@ -101,6 +101,9 @@ static uint32_t oneof_bits(const struct schema_message *message) {
 static uint32_t note(uint32_t bits, const struct schema_message *message,
                      const struct schema_member *member, const struct wire_field *field) {
     uint32_t bit = bit_of(message, member);
+    if (member->presence == SCHEMA_UNUSED) {
+        return bits & ~oneof_bits(message);
+    }
     if (member->presence == SCHEMA_ONEOF) {
         return (bits & ~oneof_bits(message)) | bit;
     }

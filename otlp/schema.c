@@ -27,6 +27,7 @@ static const struct schema_member any_value_members[] = {
     {5, SCHEMA_MESSAGE, SCHEMA_ONEOF, "arrayValue", &array_value},
     {6, SCHEMA_MESSAGE, SCHEMA_ONEOF, "kvlistValue", &key_value_list},
     {7, SCHEMA_BYTES, SCHEMA_ONEOF, "bytesValue"},
+    {8, SCHEMA_INT32, SCHEMA_UNUSED, "stringValueStrindex"},
 };
 SHARED_MESSAGE(any_value);
 

@@ -28,7 +28,8 @@ enum schema_kind {
 enum schema_presence {
     SCHEMA_SINGULAR, /* left out of JSON when it has its default (B17) */
     SCHEMA_REPEATED,
-    SCHEMA_ONEOF /* in JSON when set, default or not */
+    SCHEMA_ONEOF, /* in JSON when set, default or not */
+    SCHEMA_UNUSED /* of a oneof, but never for traces: a reader takes the whole as absent (A39) */
 };
 
 struct schema_message;

@@ -118,6 +118,16 @@ Test(json_lines, the_last_of_a_singular_field_counts) {
                 "{\"attributes\":[{\"key\":\"a\",\"value\":{\"intValue\":\"1\"}}]}");
 }
 
+/* What only profiles use (A39). */
+Test(json_lines, a_value_by_string_index_is_absent) {
+    EXPECT_SPAN("\x4a\x07\x0a\x01"
+                "a\x12\x02\x40\x05",
+                "{\"attributes\":[{\"key\":\"a\",\"value\":{}}]}");
+    EXPECT_SPAN("\x4a\x0a\x0a\x01"
+                "a\x12\x05\x0a\x01s\x40\x05",
+                "{\"attributes\":[{\"key\":\"a\",\"value\":{}}]}");
+}
+
 Test(json_lines, leaves_out_unknown_fields) {
     EXPECT_SPAN("\xc0\x3e\x07" /* 1000, varint */
                 "\x2a\x01n"

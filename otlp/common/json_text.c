@@ -56,9 +56,24 @@ static uint64_t mark_special(uint64_t word) {
     return found & tops;
 }
 
-/* The first byte from `at` on that is special, or n_bytes. Strings are most of a log: eight bytes
- * at a time. */
+/* Sixteen bytes at once, where the processor can. */
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+
+static bool has_special(const char *text) {
+    bytes16 bytes;
+    uint64_t halves[2];
+    memcpy(&bytes, text, sizeof bytes);
+    bytes16 found = (bytes16)((bytes == '"') | (bytes == '\\') | (bytes < 0x20));
+    memcpy(halves, &found, sizeof halves);
+    return (halves[0] | halves[1]) != 0;
+}
+
+/* The first byte from `at` on that is special, or n_bytes. Strings are most of a log, and most of
+ * its bytes are in long ones: sixteen bytes at a time, then eight to find the one. */
 static size_t find_special(const char *text, size_t n_bytes, size_t at) {
+    while (n_bytes - at >= 16 && !has_special(text + at)) {
+        at += 16;
+    }
     for (; n_bytes - at >= 8; at += 8) {
         uint64_t word;
         memcpy(&word, text + at, 8);
@@ -107,11 +122,17 @@ static int skip_escape(struct json_cursor *c) {
         c->at += 6;
         return 0;
     }
-    if (kind == '\0' || strchr("\"\\/bfnrt", kind) == NULL) {
-        return fault(c, "an unknown escape in a string");
+    switch (kind) { /* quotes and line feeds are common: no search */
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't': c->at += 2; return 0;
+    default: return fault(c, "an unknown escape in a string");
     }
-    c->at += 2;
-    return 0;
 }
 
 static int skip_string(struct json_cursor *c) {

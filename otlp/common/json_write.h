@@ -12,7 +12,7 @@
 #include "otlp/common/buf.h"
 
 /*
- * JSON_COMPACT: as pydantic writes .jsonl files (spec/burr.md 3.2): no spaces, raw UTF-8, 0.00001,
+ * JSON_COMPACT: as pydantic writes Burr's .jsonl files: no spaces, raw UTF-8, 0.00001,
  *               1e+16, NaN and infinities null.
  * JSON_PYTHON:  as Python's json.dumps: ", " and ": ", ASCII with \u escapes, 1e-05, NaN, Infinity.
  */

@@ -47,6 +47,7 @@ WEIR_API weir_tracker *weir_tracker_close(weir_tracker *tracker);
 
 typedef struct weir_tracker_stats {
     size_t size;
+    /* Lines of log.jsonl; a graph.json, a metadata.json and a parent's line count as one each. */
     uint64_t records_written;
     uint64_t records_lost; /* disk full, folder not writable, no memory, value refused */
 } weir_tracker_stats;
@@ -99,7 +100,7 @@ typedef struct weir_tracker_app_options {
 
 /*
  * Creates or reopens the app's folder: log.jsonl first; then, unless graph.json exists already,
- * graph.json, metadata.json and the lines in its parents' children.jsonl (spec/burr.md 3.1, 3.4).
+ * graph.json, metadata.json and the lines in its parents' children.jsonl, in Burr's order.
  * A torn last line of an existing log is cut off. *out is set last; free with
  * weir_tracker_app_close. WEIR_E_INVALID (id; detail names it), WEIR_E_IO (detail has the path),
  * WEIR_E_NO_MEMORY.
@@ -112,7 +113,7 @@ WEIR_API WEIR_WARN_UNUSED int weir_tracker_app_open(weir_tracker *tracker,
 WEIR_API weir_tracker_app *weir_tracker_app_close(weir_tracker_app *app);
 
 /*
- * One record each (fields: spec/burr.md 3.3). Strings are NUL-terminated and copied; NULL where
+ * One record each (fields: tracking/README.md). Strings are NUL-terminated and copied; NULL where
  * Burr writes null. Invalid UTF-8 becomes U+FFFD. 0; WEIR_E_SYNTAX (a JSON value that does not
  * parse); WEIR_E_TOO_LARGE (64 MiB a record); WEIR_E_IO; WEIR_E_NO_MEMORY. A record that failed is
  * wholly absent and counted. NULL app: WEIR_E_INVALID.
@@ -226,7 +227,7 @@ typedef struct weir_load_options {
     ((struct weir_load_options){.size = sizeof(struct weir_load_options), __VA_ARGS__})
 
 /*
- * Reads the state that the last end_entry (of that sequence id) holds (spec/burr.md 4). Values with
+ * Reads the state that the last end_entry (of that sequence id) holds. Values with
  * __burr_serde__ are data, never deserialised. Broken lines are passed over.
  * 0; WEIR_E_NOT_FOUND (no such run, or no such sequence id; detail says which); WEIR_E_INVALID (a
  * name); WEIR_E_IO; WEIR_E_NO_MEMORY. *out is set last.

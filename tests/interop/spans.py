@@ -100,6 +100,17 @@ def by_id(spans):
     return found
 
 
+def unordered(node):
+    """The same with every attribute list sorted by key: Jaeger does not keep the order."""
+    if isinstance(node, dict):
+        return {key: unordered(child) for key, child in node.items()}
+    if isinstance(node, list):
+        items = [unordered(child) for child in node]
+        is_attributes = all(isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], tuple) for item in items)
+        return sorted(items) if is_attributes else items
+    return tuple(unordered(child) for child in node) if isinstance(node, tuple) else node
+
+
 def shape(spans):
     """What two runs of one program have in common: names, parents by name, attribute keys, events, status.
 

@@ -158,7 +158,7 @@ class Lint:
             if angled.startswith("weir/"):
                 if angled not in headers:
                     self.fault("layer", name, f"{folder} may not include <{angled}>", number)
-            elif not SYSTEM_HEADERS.match(angled) and folder not in ("otlp/deps",):
+            elif not SYSTEM_HEADERS.match(angled) and folder not in ("otlp/deps", "examples"):
                 self.fault("third-party", name, f"<{angled}> belongs behind a file of otlp/deps", number)
         elif "/" not in quoted:
             self.fault("include-from-root", name, f'"{quoted}" is not written from the root', number)

@@ -1,0 +1,113 @@
+"""Each example does what its head says."""
+import json
+
+import example_programs
+from example_programs import TestCase, attributes_of, outline, run
+
+
+class Minimal(TestCase):
+    def test_its_stream_is_an_event_and_its_files_are_in_the_home_directory(self):
+        spans, out, errors = self.collect('minimal')
+        self.assertEqual((out, errors), ('to be or not\n', ''))
+        self.assertEqual(outline(spans), 'stream_result\n  ! stream_completed')
+        attributes = attributes_of(spans[0])
+        self.assertEqual(attributes, {'burr.project': 'chat', 'burr.app_id': 'run-1', 'gen_ai.request.model': 'small'})
+        self.assertEqual(attributes_of(spans[0]['events'][0])['stream.iteration_count'], 4)
+        self.assertEqual(self.records('.burr', 'chat', 'run-1'),
+                         ['begin_entry', 'attribute', 'begin_stream', 'first_item_stream', 'end_entry', 'end_stream'])
+
+    def test_without_a_collector_it_says_so_and_streams_all_the_same(self):
+        code, out, errors = run('minimal', HOME=str(self.directory), OTEL_EXPORTER_OTLP_ENDPOINT='http://127.0.0.1:9')
+        self.assertEqual((code, out), (1, 'to be or not\n'))
+        self.assertIn('http://127.0.0.1:9', errors)
+        self.assertEqual(errors.count('\n'), 1, errors)
+
+
+class StreamingModes(TestCase):
+    def test_the_four_trees_stand_side_by_side(self):
+        code, out, errors = run('streaming_modes')
+        self.assertEqual((code, errors), (0, ''))
+        columns = [0, 26, 60, 86, 200]
+        trees = ['\n'.join(line[a:b].rstrip() for line in out.splitlines() if line[a:b].strip())
+                 for a, b in zip(columns, columns[1:])]
+        common = '  stream_result\n    think\n      retrieve\n'
+        self.assertEqual(trees, [
+            'single_span\n' + common + '    answer [stream.*]',
+            'event\n' + common + '    ! stream_completed [stream.*]',
+            'chunk_spans\n' + common + '    answer::chunk_0\n    answer::chunk_1\n    answer::chunk_2',
+            'single_and_chunk_spans\n' + common + '    answer [stream.*]\n      answer::chunk_0\n'
+            '      answer::chunk_1\n      answer::chunk_2',
+        ])
+
+    def test_it_writes_the_files_of_each_run(self):
+        code, _, errors = run('streaming_modes', '--tracker-dir', self.directory)
+        self.assertEqual((code, errors), (0, ''))
+        for mode in ('single_span', 'event', 'chunk_spans', 'single_and_chunk_spans'):
+            self.assertEqual(self.records('streaming_modes', mode)[-1], 'end_stream')
+
+    def test_it_says_how_it_is_used(self):
+        code, out, errors = run('streaming_modes', '--nonsense')
+        self.assertEqual((code, out), (2, ''))
+        self.assertIn('--tracker-dir DIR', errors)
+
+
+class CustomAdapter(TestCase):
+    def test_a_line_a_step(self):
+        code, out, errors = run('custom_adapter')
+        self.assertEqual((code, errors), (0, ''))
+        first, second, failed, third = [line.rsplit('\r', 1)[-1] for line in out.split('\n')[:-1]]
+        self.assertRegex(first, r'^answer: first token after \d+ ms, then \d+ tokens/s \(12 tokens\)$')
+        self.assertRegex(second, r'^answer: first token after \d+ ms$')
+        self.assertEqual(failed, 'answer failed: TimeoutError: the model did not answer')
+        self.assertEqual(third, 'answer: no token')
+        self.assertEqual(out.count('\r'), 13)
+
+
+class LocalFiles(TestCase):
+    def test_what_was_written_is_read_back(self):
+        code, out, errors = run('local_files', self.directory)
+        self.assertEqual((code, errors), (0, ''))
+        types = [line.split()[3] for line in out.splitlines()]
+        self.assertEqual(types, ['begin_entry', 'begin_span', 'attribute', 'attribute', 'attribute', 'end_span', 'end_entry',
+                                 'begin_entry', 'begin_stream', 'first_item', 'end_entry', 'end_stream'])
+        folder = self.directory / 'local_files' / 'run-1'
+        self.assertEqual(sorted(file.name for file in folder.iterdir()), ['graph.json', 'log.jsonl', 'metadata.json'])
+        graph = json.loads((folder / 'graph.json').read_text())
+        self.assertEqual([action['name'] for action in graph['actions']], ['ask', 'answer'])
+        self.assertEqual(json.loads((folder / 'metadata.json').read_text())['partition_key'], 'user-7')
+
+    def test_a_directory_that_cannot_be_made_costs_the_files_and_is_told(self):
+        (self.directory / 'file').write_text('')
+        code, out, errors = run('local_files', self.directory / 'file')
+        self.assertEqual((code, out), (1, ''))
+        self.assertIn(str(self.directory / 'file'), errors)
+
+
+class Interleaved(TestCase):
+    def test_every_stream_has_its_own_tree(self):
+        spans, out, errors = self.collect('interleaved')
+        self.assertEqual((out, errors), ('2 runs in turn, 3 on threads of their own\n', ''))
+        chunks = ''.join(f'\n    count::chunk_{n}\n      compute' for n in range(3))
+        self.assertEqual(outline(spans), '\n'.join(['stream_result\n  count' + chunks] * 5))
+        roots = [attributes_of(span)['burr.app_id'] for span in spans if span['name'] == 'stream_result']
+        self.assertEqual(sorted(roots), ['first', 'left', 'right', 'second', 'third'])
+        for span in spans:
+            if span['name'] == 'count':
+                self.assertEqual(attributes_of(span)['stream.iteration_count'], 3)
+
+
+class Cpp(TestCase):
+    def test_scopes_and_exceptions(self):
+        spans, out, errors = self.collect('cpp')
+        self.assertEqual((out, errors), ('one two three\n', ''))
+        self.assertEqual(outline(spans), 'run\n  answer\n  check ERROR three is not an answer\n'
+                                         '  plan\n    retrieve\n      ! cache miss')
+        by_name = {span['name']: attributes_of(span) for span in spans}
+        plan = {key: value for key, value in by_name['plan'].items() if not key.startswith('burr.')}
+        self.assertEqual(plan, {'urgent': True, 'budget': 0.5, 'model': 'small', 'retries': 2})
+        self.assertEqual(by_name['retrieve'], {'documents': 3})
+        self.assertEqual(by_name['answer']['stream.iteration_count'], 3)
+
+
+if __name__ == '__main__':
+    example_programs.main()

@@ -134,7 +134,13 @@ weir_otlp_tracer *weir_otlp_tracer_get_with(weir_otlp *otlp, const char *name, c
     tracer->scope.resource = piece(&otlp->resource, 0, otlp->resource.n_bytes);
     tracer->scope.resource_url = piece(&otlp->resource_url, 0, otlp->resource_url.n_bytes);
     say_what_is_wrong(otlp, name, n_refused);
-    return enter(otlp, &tracer);
+    struct weir_otlp_tracer *found = enter(otlp, &tracer);
+    if (found == NULL) {
+        logger_say(&otlp->logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG,
+                   "tracer %.100s cannot be made: there are %d already", name ? name : "",
+                   OTLP_MAX_TRACERS);
+    }
+    return found;
 }
 
 weir_otlp_tracer *weir_otlp_tracer_get(weir_otlp *otlp, const char *name, const char *version,

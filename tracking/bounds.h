@@ -14,5 +14,9 @@ enum {
     READER_WINDOW_BYTES = 256 << 10,    /* read at once */
     READER_KEPT_WINDOW_BYTES = 4 << 20, /* given back when a long line has made it larger */
     READER_MAX_LINE_BYTES = 256 << 20,  /* a longer line is passed over */
+    LOAD_MAX_STATE_BYTES = 512 << 20,   /* a state as given back */
+    STORE_MAX_NAMES = 1 << 20,          /* of apps in a project, or lines in children.jsonl */
+    STORE_MAX_FILE_BYTES = 64 << 20,    /* graph.json, metadata.json */
+    STORE_MAX_TAIL_BYTES = 256 << 20,   /* read backwards for the last step of a log */
     STORE_MAX_PATH_BYTES = 4096,
 };

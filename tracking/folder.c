@@ -17,6 +17,10 @@ mode_t folder_mode(mode_t file_mode) {
     return file_mode | (file_mode & 0444) >> 2;
 }
 
+void folder_file_path(const struct folder_path *path, const char *name, char *out, size_t n_bytes) {
+    (void)snprintf(out, n_bytes, "%s/%s/%s/%s", path->root, path->project, path->app_id, name);
+}
+
 /* mkdir -p of the root: the host's own choice of place, so links are fine there. */
 static int make_root(const char *root, mode_t mode, weir_error_detail *detail) {
     char path[STORE_MAX_PATH_BYTES];
@@ -136,22 +140,31 @@ int folder_write_file(int folder_fd, const struct folder_path *path, const char 
                         path->project, path->app_id, name);
 }
 
-char *folder_root(const char *directory) {
+/* What stands for "~" in front of the rest; "" when nothing does; NULL when HOME is unset. */
+static const char *home_for(const char *directory) {
+    if (directory[0] != '~' || (directory[1] != '/' && directory[1] != '\0')) {
+        return "";
+    }
+    return env_text("HOME");
+}
+
+int folder_root(const char *directory, char **out, weir_error_detail *detail) {
     directory = directory != NULL ? directory : env_text("WEIR_TRACKER_DIR");
     directory = directory != NULL ? directory : env_text("burr_path");
     directory = directory != NULL ? directory : "~/.burr";
-    if (directory[0] != '~' || (directory[1] != '/' && directory[1] != '\0')) {
-        return mem_strdup(directory);
-    }
-    const char *home = env_text("HOME");
+    const char *home = home_for(directory);
     if (home == NULL) {
-        return NULL;
+        return error_set(detail, WEIR_E_INVALID,
+                         "no storage directory: %.64s needs HOME, which is unset", directory);
     }
-    size_t home_bytes = strlen(home), rest_bytes = strlen(directory + 1);
-    char *root = mem_alloc(home_bytes + rest_bytes + 1);
-    if (root != NULL) {
-        memcpy(root, home, home_bytes);
-        memcpy(root + home_bytes, directory + 1, rest_bytes + 1);
+    const char *rest = home[0] != '\0' ? directory + 1 : directory;
+    size_t n_home = strlen(home), n_rest = strlen(rest);
+    char *root = mem_alloc(n_home + n_rest + 1);
+    if (root == NULL) {
+        return error_set(detail, WEIR_E_NO_MEMORY, "no memory for the storage directory's name");
     }
-    return root;
+    memcpy(root, home, n_home);
+    memcpy(root + n_home, rest, n_rest + 1);
+    *out = root;
+    return 0;
 }

@@ -17,6 +17,9 @@ struct folder_path {
     const char *app_id;
 };
 
+/* "root/project/app/name" for messages and readers' labels; cut when it does not fit. */
+void folder_file_path(const struct folder_path *path, const char *name, char *out, size_t n_bytes);
+
 /*
  * The descriptor of an app's folder, made (with its parents) if it is not there. -1: detail says
  * why; close it.
@@ -38,6 +41,7 @@ mode_t folder_mode(mode_t file_mode);
 
 /*
  * The storage directory: `directory`, else WEIR_TRACKER_DIR, else burr_path, else ~/.burr, with a
- * leading "~/" replaced by HOME. Owned (mem_free); NULL: no memory, or HOME is needed and unset.
+ * leading "~/" replaced by HOME. *out is owned (mem_free). WEIR_E_INVALID (HOME is needed and
+ * unset), WEIR_E_NO_MEMORY.
  */
-char *folder_root(const char *directory);
+int folder_root(const char *directory, char **out, weir_error_detail *detail);

@@ -79,6 +79,15 @@ int weir_reader_open(const char *log_path, weir_reader **out, weir_error_detail 
     return reader_open_fd(fd, log_path, out, detail);
 }
 
+uint64_t reader_changed_ns(const weir_reader *reader) {
+    struct stat status;
+    if (fstat(reader->fd, &status) != 0 || status.st_ctim.tv_sec < 0) {
+        return 0;
+    }
+    return (uint64_t)status.st_ctim.tv_sec * UINT64_C(1000000000) +
+           (uint64_t)status.st_ctim.tv_nsec;
+}
+
 weir_reader *weir_reader_close(weir_reader *reader) {
     if (reader != NULL) {
         (void)close(reader->fd);

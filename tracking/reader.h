@@ -10,3 +10,6 @@
  * with errno set is the failure of an open(2) that went before.
  */
 int reader_open_fd(int fd, const char *path, weir_reader **out, weir_error_detail *detail);
+
+/* The open log's ctime in ns since the epoch; 0 when the system does not say. */
+uint64_t reader_changed_ns(const weir_reader *reader);

@@ -60,15 +60,17 @@ int weir_tracker_open(const weir_tracker_options *options, weir_tracker **out,
     if (tracker == NULL) {
         return error_set(detail, WEIR_E_NO_MEMORY, "no memory for a tracker");
     }
-    tracker->root = folder_root(full.directory);
+    int error = folder_root(full.directory, &tracker->root, detail);
     tracker->project = mem_strdup(full.project);
     tracker->mode = full.file_mode != 0 ? (mode_t)(full.file_mode & 0666) : DEFAULT_MODE;
     tracker->burr_exact = full.burr_exact;
     logger_init(&tracker->logger, full.log, full.log_data, full.log_level);
-    if (tracker->root == NULL || tracker->project == NULL) {
+    if (error == 0 && tracker->project == NULL) {
+        error = error_set(detail, WEIR_E_NO_MEMORY, "no memory for a tracker");
+    }
+    if (error != 0) {
         weir_tracker_close(tracker);
-        return error_set(detail, WEIR_E_INVALID,
-                         "no storage directory: set tracker_dir, or HOME for ~/.burr");
+        return error;
     }
     tzset(); /* localtime_r need not do it */
     *out = tracker;

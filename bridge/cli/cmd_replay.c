@@ -266,9 +266,10 @@ static int add_path(struct replay *replay, const char *root, const char *path) {
 
 static int add_paths(struct replay *replay, const struct settings *settings,
                      const struct arguments *paths) {
-    char *root CLEANUP(mem_cleanup) = folder_root(settings->tracker_dir);
-    if (root == NULL) {
-        return report_failure("no storage directory: HOME is not set; give --tracker-dir");
+    char *root CLEANUP(mem_cleanup) = NULL;
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    if (folder_root(settings->tracker_dir, &root, &detail) != 0) {
+        return report_failure("%s", detail.message);
     }
     if (paths->n_items == 0) {
         return add_path(replay, root, root);

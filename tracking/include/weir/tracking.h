@@ -227,10 +227,12 @@ typedef struct weir_load_options {
     ((struct weir_load_options){.size = sizeof(struct weir_load_options), __VA_ARGS__})
 
 /*
- * Reads the state that the last end_entry (of that sequence id) holds. Values with
- * __burr_serde__ are data, never deserialised. Broken lines are passed over.
+ * Reads the state that the last end_entry (of that sequence id) holds. Its values keep their
+ * spelling, but NaN and infinities, which are no JSON, are null. Values with __burr_serde__ are
+ * data, never deserialised. Broken lines are passed over. Any name that is safe in a path is taken:
+ * Burr does not check its app ids.
  * 0; WEIR_E_NOT_FOUND (no such run, or no such sequence id; detail says which); WEIR_E_INVALID (a
- * name); WEIR_E_IO; WEIR_E_NO_MEMORY. *out is set last.
+ * name, or no home directory); WEIR_E_IO; WEIR_E_TOO_LARGE; WEIR_E_NO_MEMORY. *out is set last.
  */
 WEIR_API WEIR_WARN_UNUSED int weir_load(const weir_load_options *options, weir_loaded **out,
                                         weir_error_detail *detail);

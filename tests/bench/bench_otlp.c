@@ -39,7 +39,7 @@ static void *work(void *data) {
 
 static weir_otlp *open_null(void) {
     weir_transport transport = bench_null_transport();
-    return bench_otlp_open(&WEIR_OTLP_OPTIONS(.transport = &transport));
+    return bench_otlp_open(&WEIR_OTLP_OPTIONS(.transport = &transport, .log_level = WEIR_LOG_NONE));
 }
 
 static double ns_per_span(unsigned n_strings) {

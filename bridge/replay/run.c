@@ -165,12 +165,19 @@ static bool take_begin(struct replay_run *run, const weir_record *record,
     return !run->keeps_marks || add_mark(run, record, stamp->ns);
 }
 
+/* As the second reading takes them: others may point only to steps that it will make. */
+static bool begins_step(const weir_record *record) {
+    const struct json_slice action = {record->action.text, record->action.n_bytes};
+    return record->type == WEIR_RECORD_BEGIN_ENTRY && record->sequence_id >= 0 &&
+           json_kind_of(action) == JSON_STRING;
+}
+
 static bool take_record(struct replay_run *run, const weir_record *record) {
     struct time_stamp stamp;
     if (!replay_stamp_of(record->time, &stamp)) {
         return true; /* the second reading says so */
     }
-    if (record->type == WEIR_RECORD_BEGIN_ENTRY && !take_begin(run, record, &stamp)) {
+    if (begins_step(record) && !take_begin(run, record, &stamp)) {
         return false;
     }
     return stamp.is_utc ? replay_offsets_utc(&run->offsets, record->line, stamp.ns)

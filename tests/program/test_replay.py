@@ -257,6 +257,17 @@ class Origins(Replay):
         self.assertEqual(self.summary['runs'], 4)
 
 
+    def test_a_pointer_to_a_step_that_cannot_be_made(self):
+        broken = self.log('parent').begin(0).finish(1)
+        broken.line(type='begin_entry', start_time=broken.local(2), action=None, inputs={}, sequence_id=1)
+        self.log('child').metadata(spawner=('parent', 1)).begin(3, 'work').finish(4, 'work')
+        spans = self.replay()
+        root = next(s for s in spans if s.attributes.get('burr.app_id') == 'child' and s.name == 'chat')
+        self.assertIsNone(root.parent_id)
+        self.assertEqual(root.links[0][1], next(s for s in spans if s.name == 'chat' and s is not root).id,
+                         'without the step, the link leads to the run')
+
+
 class Times(Replay):
     def test_the_offset_of_a_log_comes_from_its_own_stamps(self):
         for hours in (-7, 5.75, 13, 0):

@@ -219,7 +219,7 @@ static void emit_stream_begin(struct app *app, const weir_lifecycle_event *event
 }
 
 static weir_pull_outcome outcome_of(const weir_lifecycle_event *event) {
-    if (event->outcome != WEIR_PULL_NONE) {
+    if (event->outcome >= WEIR_PULL_PRODUCED && event->outcome <= WEIR_PULL_FAILED) {
         return event->outcome;
     }
     if (event->error != NULL) {

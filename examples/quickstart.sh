@@ -70,11 +70,11 @@ install_packages() {
     fi
     missing=$(missing_packages)
     [ -n "$missing" ] || return
-    say "installing: $missing"
     by_hand="install them by hand: apt-get install $missing"
     if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
         fail 'packages are missing, and this is neither root nor is there sudo' "$by_hand"
     fi
+    say "installing: $missing"
     quietly 'apt-get update' 'look at the network and at /etc/apt/sources.list' as_root apt-get update
     # shellcheck disable=SC2086 # a list of names
     quietly 'apt-get install' "$by_hand" as_root apt-get install -y --no-install-recommends $missing

@@ -180,7 +180,8 @@ static void tell_of_loss(struct exporter *exporter, const struct outcome *outcom
             say(exporter, LOG_CAUSE_EXPORT, text);
         }
     } else if (outcome->is_delivered && exporter->n_lost > 0) {
-        snprintf(text, sizeof text, "spans arrive again; %" PRIu64 " were lost", exporter->n_lost);
+        snprintf(text, sizeof text, "spans arrive again; lost meanwhile: %" PRIu64,
+                 exporter->n_lost);
         exporter->n_lost = 0;
         say(exporter, LOG_CAUSE_EXPORT, text);
     }
@@ -200,7 +201,7 @@ static void tell_of_partial(struct exporter *exporter, const struct outcome *out
     char text[EXPORTER_TROUBLE_BYTES + 64];
     const char *reason = *outcome->message != '\0' ? outcome->message : "no reason given";
     if (exporter->n_rejected_untold > 0) {
-        snprintf(text, sizeof text, "the endpoint rejected %" PRIu64 " spans: %s",
+        snprintf(text, sizeof text, "the endpoint rejected %" PRIu64 " of the spans: %s",
                  exporter->n_rejected_untold, reason);
     } else {
         snprintf(text, sizeof text, "the endpoint took all spans and warns: %s", reason);

@@ -42,13 +42,6 @@ static void end_thread(struct exporter *exporter, uint64_t deadline_ns) {
     }
 }
 
-void exporter_halt(struct exporter *exporter, uint64_t deadline_ns) {
-    (void)exporter_flush(exporter, deadline_ns);
-    pthread_mutex_lock(&exporter->mutex);
-    end_thread(exporter, 0);
-    pthread_mutex_unlock(&exporter->mutex);
-}
-
 static void count_undelivered(struct exporter *exporter, const struct segment *segment) {
     exporter->counts.dropped[WEIR_DROP_SHUTDOWN_DEADLINE] += segment->n_spans;
 }
@@ -108,13 +101,11 @@ static void part_from_thread(struct exporter *exporter, bool is_abandoned) {
     exporter_destroy_transport(exporter);
 }
 
-static void say_farewell(struct exporter *exporter, const struct farewell *farewell) {
-    if (farewell->n_lost > 0) {
-        logger_say(&exporter->logger, WEIR_LOG_WARN, LOG_CAUSE_EXPORT,
-                   "%" PRIu64 " spans were not sent by the deadline of the close: %s",
-                   farewell->n_lost,
-                   *farewell->trouble != '\0' ? farewell->trouble : "no answer came in time");
-    }
+static void say_undelivered(struct exporter *exporter, uint64_t n_spans, const char *when,
+                            const char *trouble) {
+    logger_say(&exporter->logger, WEIR_LOG_WARN, LOG_CAUSE_EXPORT, "%" PRIu64 " %s not sent %s: %s",
+               n_spans, n_spans == 1 ? "span was" : "spans were", when,
+               *trouble != '\0' ? trouble : "no answer came in time");
 }
 
 int exporter_stop(struct exporter *exporter, uint64_t deadline_ns, struct exporter_counts *counts) {
@@ -123,11 +114,40 @@ int exporter_stop(struct exporter *exporter, uint64_t deadline_ns, struct export
         exporter_list_remove(exporter);
         wind_up(exporter, deadline_ns, &farewell);
         part_from_thread(exporter, farewell.is_abandoned);
-        say_farewell(exporter, &farewell);
+        if (farewell.n_lost > 0) {
+            say_undelivered(exporter, farewell.n_lost, "by the deadline of the close",
+                            farewell.trouble);
+        }
         exporter_unref(exporter);
     } /* else a forked child: thread, connections and counts are the parent's */
     if (counts != NULL) {
         *counts = farewell.counts;
     }
     return farewell.n_lost > 0 ? WEIR_E_TIMEOUT : 0;
+}
+
+/* ---- at exit ---- */
+
+static uint64_t n_waiting(const struct exporter *exporter) {
+    uint64_t n = exporter->current != NULL ? exporter->current->n_spans : 0;
+    for (const struct segment *segment = exporter->first; segment; segment = segment->next) {
+        n += segment->n_spans;
+    }
+    return n;
+}
+
+void exporter_halt(struct exporter *exporter, uint64_t deadline_ns) {
+    char trouble[EXPORTER_TROUBLE_BYTES];
+    (void)exporter_flush(exporter, deadline_ns);
+    pthread_mutex_lock(&exporter->mutex);
+    uint64_t before = exporter->counts.dropped[WEIR_DROP_SHUTDOWN_DEADLINE];
+    end_thread(exporter, 0);
+    uint64_t n_lost = exporter->counts.dropped[WEIR_DROP_SHUTDOWN_DEADLINE] - before;
+    n_lost += n_waiting(exporter);
+    memcpy(trouble, exporter->trouble, sizeof trouble);
+    pthread_mutex_unlock(&exporter->mutex);
+    /* To stderr only: what the host's callback needs may be gone by now. */
+    if (n_lost > 0 && exporter->logger.fn == NULL) {
+        say_undelivered(exporter, n_lost, "before the exit, without a close", trouble);
+    }
 }

@@ -4,6 +4,7 @@
 #include "otlp/transport.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
@@ -50,7 +51,8 @@ static void describe_trouble(const struct http_transport *http, const struct htt
         [HTTP_NO_MEMORY] = "was not asked: out of memory",
         [HTTP_OTHER] = "cannot be used",
     };
-    const char *text = answer->trouble == HTTP_NO_TIME ? "" : answer->text;
+    bool says_it_all = answer->trouble == HTTP_NO_TIME || answer->trouble == HTTP_NO_NAME;
+    const char *text = says_it_all ? "" : answer->text;
     (void)error_set(detail, error, "%.80s %s%s%.70s%s", http->shown, words[answer->trouble],
                     *text != '\0' ? " (" : "", text, *text != '\0' ? ")" : "");
 }

@@ -75,6 +75,18 @@ static void take_header_value(const char *line, size_t n_bytes, const char *name
     out[n] = '\0';
 }
 
+/* An answer's head begins with a line HTTP/… and ends with an empty one; interim answers (100) and
+ * those of proxies come before it. */
+static void note_line(struct http_client *client, const char *line, size_t n_bytes) {
+    struct http_answer *answer = client->answer;
+    if (n_bytes >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+        answer->retry_after[0] = answer->location[0] = '\0';
+        client->has_whole_head = false;
+    } else if (n_bytes > 0 && (line[0] == '\r' || line[0] == '\n')) {
+        client->has_whole_head = true;
+    }
+}
+
 static size_t take_header(char *line, size_t one, size_t n_bytes, void *data) {
     struct http_client *client = data;
     struct http_answer *answer = client->answer;
@@ -84,13 +96,7 @@ static size_t take_header(char *line, size_t one, size_t n_bytes, void *data) {
         client->is_too_much = true;
         return 0;
     }
-    if (n_bytes >= 5 && memcmp(line, "HTTP/", 5) == 0) { /* an interim answer came before */
-        answer->retry_after[0] = answer->location[0] = '\0';
-        client->has_whole_head = false;
-    }
-    if (n_bytes > 0 && (line[0] == '\r' || line[0] == '\n')) {
-        client->has_whole_head = true;
-    }
+    note_line(client, line, n_bytes);
     take_header_value(line, n_bytes, "retry-after", answer->retry_after,
                       sizeof answer->retry_after);
     take_header_value(line, n_bytes, "location", answer->location, sizeof answer->location);
@@ -317,6 +323,20 @@ static int error_of(enum http_trouble trouble) {
     }
 }
 
+/* The system's word for a refused connection says more than libcurl's sentence. */
+static void describe(struct http_client *client, CURLcode result, struct http_answer *answer) {
+    char room[96];
+    long os_error = 0;
+    (void)curl_easy_getinfo(client->easy, CURLINFO_OS_ERRNO, &os_error);
+    const char *text = client->error_text;
+    if (answer->trouble == HTTP_NO_CONNECTION && os_error != 0) {
+        text = strerror_r((int)os_error, room, sizeof room);
+    } else if (*text == '\0') {
+        text = curl_easy_strerror(result);
+    }
+    snprintf(answer->text, sizeof answer->text, "%s", text);
+}
+
 int http_client_post(struct http_client *client, const uint8_t *body, size_t n_bytes,
                      uint64_t deadline_ns, struct http_answer *answer) {
     CURLcode result = begin(client, body, n_bytes, answer);
@@ -326,9 +346,7 @@ int http_client_post(struct http_client *client, const uint8_t *body, size_t n_b
     }
     answer->trouble = trouble_of(client, result);
     if (answer->trouble != HTTP_NO_TROUBLE) {
-        const char *text = client->error_text;
-        snprintf(answer->text, sizeof answer->text, "%s",
-                 *text != '\0' ? text : curl_easy_strerror(result));
+        describe(client, result, answer);
         return error_of(answer->trouble);
     }
     long status = 0;

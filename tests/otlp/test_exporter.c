@@ -310,7 +310,7 @@ Test(exporter, counts_and_tells_what_was_rejected) {
     cr_expect(eq(u64, counts().rejected, 7));
     cr_expect(eq(u64, counts().acknowledged, 3));
     cr_expect(eq(u64, counts().requests, 1)); /* not retried (B21) */
-    expect_text(rig.log.text, "the endpoint rejected 7 spans: quota\n");
+    expect_text(rig.log.text, "the endpoint rejected 7 of the spans: quota\n");
     push(10); /* within the minute: counted, not told */
     (void)flush_in(S(10));
     cr_expect(eq(u64, counts().rejected, 14));
@@ -373,7 +373,7 @@ Test(exporter, says_once_that_a_loss_begins_and_once_that_it_ends) {
     cr_expect(eq(uint, rig.log.n, 1));
     push(4);
     (void)flush_in(S(10));
-    cr_expect(kept_log_has(&rig.log, "spans arrive again; 3 were lost\n"));
+    cr_expect(kept_log_has(&rig.log, "spans arrive again; lost meanwhile: 3\n"));
     push(8);
     (void)flush_in(S(10));
     cr_expect(kept_log_has(&rig.log, "spans are being lost: the answer was 418\n"));
@@ -509,5 +509,21 @@ Test(exporter, start_fails_cleanly_when_memory_is_short) {
         } else {
             cr_expect(not(script_is_destroyed(&rig.script))); /* still the caller's */
         }
+    }
+}
+
+/* Texts of a peer are copied for the log; when that fails, only the text is missing. */
+Test(exporter, counts_right_when_memory_is_short) {
+    static const struct script_step steps[] = {
+        {.body = rejects_7, .n_bytes = sizeof rejects_7},
+        {.status = 400, .body = "\x08\x03\x12\x03why", .n_bytes = 7}};
+    for (size_t n = 1, goes_on = 1; goes_on; n++) {
+        START(steps, .timeout_ns = S(10));
+        struct segment *first = segment_of(10), *second = segment_of(5);
+        goes_on = fault_arm(n, false); /* from here on: what the exporter's thread allocates */
+        exporter_push(rig.exporter, first);
+        exporter_push(rig.exporter, second);
+        stop(15);
+        fault_disarm();
     }
 }

@@ -143,7 +143,7 @@ static void play(const struct peer_step *step, enum fate fate, const char *messa
 
 CASE(success, ACKNOWLEDGED, NULL, .body = "\x0a\x00", .n_bytes = 2)
 CASE(success_without_a_body, ACKNOWLEDGED, NULL, .status = 200)
-CASE(partial_success, REJECTED_7, "the endpoint rejected 7 spans: quota",
+CASE(partial_success, REJECTED_7, "the endpoint rejected 7 of the spans: quota",
      .body = "\x0a\x09\x08\x07\x12\x05quota", .n_bytes = 11)
 CASE(partial_success_that_only_warns, ACKNOWLEDGED, "takes no links",
      .body = "\x0a\x10\x12\x0etakes no links", .n_bytes = 18)

@@ -2,6 +2,7 @@
  * What a pipeline does that nobody closes, and one that nobody uses.
  */
 #include <dirent.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "otlp/common/macro.h"
 #include "tests/support/expect.h"
 #include "tests/support/peer.h"
+#include "tests/support/temp.h"
 
 enum { LATE_MS = 8000 };
 
@@ -76,6 +78,28 @@ Test(process_end, exit_waits_for_a_silent_peer_only_so_long) {
     cr_expect(eq(int, status_of(child), 7));
     cr_expect(lt(u64, now_ms() - began, LATE_MS));
     peer_stop(peer);
+}
+
+Test(process_end, exit_says_on_stderr_what_it_did_not_send) {
+    char *dir CLEANUP(temp_dir_remove) = temp_dir_new();
+    char *path CLEANUP(temp_path_free) = temp_path(dir, "stderr");
+    char url[64];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d", peer_closed_port());
+    pid_t child = fork();
+    if (child == 0) {
+        weir_otlp *otlp;
+        dup2(open(path, O_WRONLY | O_CREAT, 0600), STDERR_FILENO);
+        if (weir_otlp_open(&WEIR_OTLP_OPTIONS(.endpoint = url), &otlp, NULL) == 0) {
+            end_span(otlp);
+            end_span(otlp);
+        }
+        exit(7);
+    }
+    cr_expect(eq(int, status_of(child), 7));
+    char *said CLEANUP(temp_path_free) = temp_read(path, NULL);
+    cr_expect(strstr(said, "2 spans were not sent before the exit, without a close: ") != NULL,
+              "%s", said);
+    cr_expect(strstr(said, "Connection refused") != NULL, "%s", said);
 }
 
 Test(process_end, exit_after_close_and_twice_over_is_fine) {

@@ -217,24 +217,25 @@ static bool same_value(struct arena *arena, struct json_slice expected,
            is_tuple_of_list(arena, expected, observed);
 }
 
-/* White space outside of strings is part of what must be equal: members are compared only when the
- * lines are as compact as each other. */
-static bool same_line(struct arena *arena, struct json_slice expected, struct json_slice observed) {
-    if (expected.n_bytes == observed.n_bytes &&
-        memcmp(expected.text, observed.text, expected.n_bytes) == 0) {
-        return true;
+static bool is_compact_object(struct arena *arena, struct json_slice line) {
+    if (json_tree_fault(arena, line) != NULL || json_kind_of(line) != JSON_OBJECT) {
+        return false;
     }
     struct buf compact;
-    buf_init(&compact, observed.n_bytes * 3 + 1);
-    bool is_object = json_tree_fault(arena, expected) == NULL &&
-                     json_tree_fault(arena, observed) == NULL &&
-                     json_kind_of(expected) == JSON_OBJECT && json_kind_of(observed) == JSON_OBJECT;
-    if (is_object) {
-        json_append_compact(&compact, observed);
-    }
-    bool is_compact = is_object && compact.n_bytes == observed.n_bytes;
+    buf_init(&compact, line.n_bytes * 3 + 1);
+    json_append_compact(&compact, line);
+    bool is_compact = compact.n_bytes == line.n_bytes;
     buf_deinit(&compact);
-    return is_compact && same_value(arena, expected, observed);
+    return is_compact;
+}
+
+/* White space outside of strings is part of what must be equal: members are compared only where
+ * there is none. */
+static bool same_line(struct arena *arena, struct json_slice expected, struct json_slice observed) {
+    return (expected.n_bytes == observed.n_bytes &&
+            memcmp(expected.text, observed.text, expected.n_bytes) == 0) ||
+           (is_compact_object(arena, expected) && is_compact_object(arena, observed) &&
+            same_value(arena, expected, observed));
 }
 
 static struct json_slice next_line(struct json_slice *rest) {
@@ -252,8 +253,9 @@ static const char *lines_difference(struct arena *arena, const struct golden_fil
     struct json_slice left = {expected->text, expected->n_bytes};
     struct json_slice right = {observed->text, observed->n_bytes};
     for (size_t number = 1; left.n_bytes > 0 || right.n_bytes > 0; number++) {
+        bool is_one_longer = left.n_bytes == 0 || right.n_bytes == 0;
         struct json_slice want = next_line(&left), got = next_line(&right);
-        if (!same_line(arena, want, got)) {
+        if (is_one_longer || !same_line(arena, want, got)) {
             return arena_format(arena, "%s/%s line %zu is\n  %.*s\nexpected\n  %.*s",
                                 expected->app_id, expected->name, number, (int)got.n_bytes,
                                 got.text, (int)want.n_bytes, want.text);

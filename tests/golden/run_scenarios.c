@@ -159,7 +159,8 @@ int main(int argc, char **argv) {
     }
     bool burr_exact = argc == 5 && strcmp(argv[3], "--exact") == 0;
     weir_streaming_mode mode;
-    if ((argc == 4 || burr_exact) && strcmp(argv[1], "--print") == 0 &&
+    bool has_file = (argc == 4 && argv[3][0] != '-') || burr_exact;
+    if (has_file && strcmp(argv[1], "--print") == 0 &&
         weir_streaming_mode_parse(argv[2], &mode) == 0) {
         return print_one(mode, burr_exact, argv[argc - 1]);
     }

@@ -1,0 +1,142 @@
+/* Contexts: what a span opened below a handle now would have as parent. */
+#include <string.h>
+
+#include "tests/bridge/rig.h"
+
+TestSuite(context);
+
+/* The name of the span that a handle's traceparent stands for, once all have been sent. */
+static const char *named_by(struct rig *rig, const char *traceparent) {
+    weir_otlp_context context;
+    cr_assert(eq(int, weir_otlp_context_parse(traceparent, NULL, &context), 0));
+    weir_otlp_tracer *tracer = weir_tracer(rig->w, "test", NULL);
+    weir_otlp_span *probe = weir_otlp_span_begin(
+        tracer, "probe",
+        &(weir_otlp_span_options){.size = sizeof(weir_otlp_span_options), .parent = &context});
+    weir_otlp_span_end(probe);
+    struct span_list spans = rig_spans(rig);
+    const struct golden_span *last = NULL;
+    for (size_t i = 0; i < spans.n; i++) {
+        last = strcmp(spans.items[i]->name, "probe") == 0 ? spans.items[i] : last;
+    }
+    cr_assert(last != NULL);
+    return last->parent != NULL ? last->parent->name : "none";
+}
+
+static void end(weir_stream *stream, struct rig *rig, struct rig_run *run) {
+    weir_step_end(run->step, NULL);
+    weir_stream_end(stream);
+    rig_end(rig, run);
+}
+
+Test(context, each_handle_has_one) {
+    char of_app[56], of_call[56], of_step[56], of_stream[56], of_span[56];
+    struct rig *rig CLEANUP(rig_close) = RIG();
+    struct rig_run run = rig_begin(rig, NULL);
+    weir_span *span = weir_span_begin(run.step, "inside", NULL);
+    weir_stream *stream = weir_stream_begin(run.step);
+    cr_assert(not(weir_traceparent(run.app, of_app))); /* a call begun now would be a root */
+    expect_text(of_app, "");
+    cr_assert(weir_traceparent(run.call, of_call));
+    cr_assert(weir_traceparent(run.step, of_step));
+    cr_assert(weir_traceparent(stream, of_stream));
+    cr_assert(weir_traceparent(span, of_span));
+    weir_span_end(span);
+    end(stream, rig, &run);
+    expect_text(named_by(rig, of_call), "run");
+    expect_text(named_by(rig, of_step), "act");
+    expect_text(named_by(rig, of_stream), "act");
+    expect_text(named_by(rig, of_span), "inside");
+}
+
+Test(context, a_step_points_where_a_span_opened_now_would_go) {
+    static const struct {
+        const char *before, *in_pull, *between;
+    } expected[] = {
+        [WEIR_STREAMING_SINGLE_SPAN] = {"act", "act", "act"},
+        [WEIR_STREAMING_EVENT] = {"run", "run", "run"},
+        [WEIR_STREAMING_CHUNK_SPANS] = {"run", "act::chunk_0", "run"},
+        [WEIR_STREAMING_SINGLE_AND_CHUNK_SPANS] = {"act", "act::chunk_0", "act"},
+    };
+    for (weir_streaming_mode mode = WEIR_STREAMING_SINGLE_SPAN;
+         mode <= WEIR_STREAMING_SINGLE_AND_CHUNK_SPANS; mode++) {
+        char before[56], in_pull[56], between[56];
+        struct rig *rig CLEANUP(rig_close) =
+            RIG(.streaming_mode = mode, .chunk_span_min_ms = 1000); /* needed all the same */
+        struct rig_run run = rig_begin(rig, &WEIR_STEP_OPTIONS(.streams = true));
+        weir_stream *stream = weir_stream_begin(run.step);
+        cr_assert(weir_traceparent(run.step, before));
+        weir_stream_pull(stream);
+        cr_assert(weir_traceparent(stream, in_pull));
+        weir_stream_yield(stream);
+        cr_assert(weir_traceparent(run.step, between));
+        end(stream, rig, &run);
+        expect_text_at(mode, named_by(rig, before), expected[mode].before);
+        expect_text_at(mode, named_by(rig, in_pull), expected[mode].in_pull);
+        expect_text_at(mode, named_by(rig, between), expected[mode].between);
+    }
+}
+
+Test(context, a_silent_call_points_to_the_outer_one) {
+    char outer_text[56], inner_text[56];
+    struct rig *rig CLEANUP(rig_close) = RIG();
+    weir_app *app = weir_app_new(rig->w, NULL);
+    weir_call *outer = weir_call_begin(app, WEIR_METHOD_RUN);
+    weir_call *inner = weir_call_begin(app, WEIR_METHOD_STEP);
+    cr_assert(weir_traceparent(outer, outer_text));
+    cr_assert(weir_traceparent(inner, inner_text));
+    expect_text(inner_text, outer_text);
+}
+
+Test(context, an_app_points_to_the_parent_of_its_calls) {
+    char text[56];
+    struct rig *rig CLEANUP(rig_close) = RIG();
+    struct rig_run run = rig_begin(rig, NULL);
+    weir_app *child = weir_app_new(rig->w, &WEIR_APP_OPTIONS(.spawning_step = run.step));
+    cr_assert(weir_traceparent(child, text));
+    rig_end(rig, &run);
+    expect_text(named_by(rig, text), "act");
+    cr_assert(not(weir_traceparent(child, text))); /* the step has ended */
+}
+
+Test(context, without_otlp_there_is_none) {
+    char text[56] = "untouched";
+    weir *w = NULL;
+    cr_assert(eq(int, weir_open(&WEIR_OPTIONS(.otlp_off = true), &w, NULL), 0));
+    weir_app *app = weir_app_new(w, NULL);
+    weir_call *call = weir_call_begin(app, WEIR_METHOD_RUN);
+    weir_step *step = weir_step_begin(call, "a", NULL);
+    weir_span *span = weir_span_begin(step, "b", NULL);
+    cr_assert(not(weir_traceparent(app, text)));
+    cr_assert(not(weir_traceparent(call, text)));
+    cr_assert(not(weir_traceparent(step, text)));
+    cr_assert(not(weir_traceparent(span, text)));
+    expect_text(text, "");
+    weir_event(step, "e", NULL, 0);
+    weir_set_error(step, &WEIR_ERROR("E", "e"));
+    cr_assert(eq(ptr, weir_tracer(w, "x", NULL), NULL));
+    weir_close(w, 0);
+}
+
+Test(context, null_and_stale_handles_have_none) {
+    char text[56];
+    struct rig *rig CLEANUP(rig_close) = RIG();
+    struct rig_run run = rig_begin(rig, NULL);
+    rig_end(rig, &run);
+    uint64_t before = rig_stats(rig).stale_handles;
+    cr_assert(not(weir_traceparent(run.app, text)));
+    cr_assert(not(weir_traceparent(run.call, text)));
+    cr_assert(not(weir_traceparent(run.step, text)));
+    cr_assert(eq(u64, rig_stats(rig).stale_handles, before + 3));
+    cr_assert(not(weir_traceparent((weir_app *)NULL, text)));
+    cr_assert(eq(u64, rig_stats(rig).stale_handles, before + 3));
+    weir_otlp_context context = weir_context(run.step);
+    cr_assert(eq(int, context.trace_id[0], 0));
+    cr_assert(eq(u64, context.owner, 0));
+}
+
+Test(context, the_owner_is_the_handle) {
+    struct rig *rig CLEANUP(rig_close) = RIG();
+    struct rig_run run = rig_begin(rig, NULL);
+    cr_assert(eq(u64, weir_context(run.step).owner, (uint64_t)(uintptr_t)run.step));
+}

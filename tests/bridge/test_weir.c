@@ -1,0 +1,285 @@
+/* Opening, closing and counting; options and what is wrong with them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/bridge/rig.h"
+#include "tests/support/fault.h"
+#include "tests/support/temp.h"
+
+TestSuite(weir);
+
+enum { CLOSE_MS = 20000 };
+
+static const weir_options OFF = {.size = sizeof OFF, .otlp_off = true};
+
+/* ---- options ---- */
+
+static void expect_refused(const weir_options *options, int error, const char *part) {
+    weir *const untouched = (weir *)(uintptr_t)&OFF;
+    weir *w = untouched;
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    cr_assert(eq(int, weir_open(options, &w, &detail), error), "%s", detail.message);
+    cr_assert(eq(int, detail.code, error));
+    cr_assert(ne(ptr, strstr(detail.message, part), NULL), "%s", detail.message);
+    cr_assert(eq(ptr, w, untouched));
+}
+
+Test(weir, wrong_options_are_named) {
+    const weir_adapter *const null_adapter[] = {NULL};
+    weir_options options = OFF;
+    options.streaming_mode = (weir_streaming_mode)9;
+    expect_refused(&options, WEIR_E_INVALID, "streaming_mode 9");
+    options = OFF;
+    options.n_adapters = 1;
+    expect_refused(&options, WEIR_E_INVALID, "adapters is NULL");
+    options.adapters = null_adapter;
+    expect_refused(&options, WEIR_E_INVALID, "adapters[0] is NULL");
+    options.n_adapters = 63;
+    expect_refused(&options, WEIR_E_INVALID, "at most 62");
+    options = OFF;
+    options.project = "a/../b";
+    options.tracker_dir = "/tmp";
+    expect_refused(&options, WEIR_E_INVALID, "a/../b");
+    expect_refused(&WEIR_OPTIONS(.otlp = &WEIR_OTLP_OPTIONS(.endpoint = "not a url")),
+                   WEIR_E_INVALID, "not a url");
+    expect_refused(&WEIR_OPTIONS(.otlp = &WEIR_OTLP_OPTIONS(.endpoint = "ftp://x")), WEIR_E_INVALID,
+                   "ftp://x");
+}
+
+Test(weir, a_project_that_names_no_folder_may_be_called_anything) {
+    struct rig *rig CLEANUP(rig_close) = RIG(.project = "a/b c", .tracker_dir = "");
+    struct rig_run run = rig_begin(rig, NULL);
+    rig_end(rig, &run);
+    cr_assert(ne(ptr, strstr(rig_tree(rig, RIG_IDENTITY), "burr.project=\"a/b c\""), NULL));
+}
+
+Test(weir, the_mode_may_come_from_the_environment) {
+    static const struct {
+        const char *name;
+        weir_streaming_mode option;
+        const char *tree;
+    } rows[] = {
+        {"event", WEIR_STREAMING_DEFAULT, "run OK\n"},
+        {"both", WEIR_STREAMING_DEFAULT, "run OK\n  act OK\n    act::chunk_0 OK\n"},
+        {"", WEIR_STREAMING_DEFAULT, "run OK\n  act OK\n"},
+        {"chunk_spans", WEIR_STREAMING_EVENT, "run OK\n"}, /* the option wins */
+        {"nonsense", WEIR_STREAMING_EVENT, "run OK\n"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        setenv("WEIR_STREAMING_MODE", rows[i].name, 1);
+        struct rig *rig CLEANUP(rig_close) = RIG(.streaming_mode = rows[i].option);
+        struct rig_run run = rig_begin(rig, &WEIR_STEP_OPTIONS(.streams = true));
+        weir_stream *stream = weir_stream_begin(run.step);
+        weir_stream_pull(stream);
+        weir_stream_yield(stream);
+        weir_step_end(run.step, NULL);
+        weir_stream_end(stream);
+        rig_end(rig, &run);
+        expect_text_at(i, rig_tree(rig, 0), rows[i].tree);
+    }
+    setenv("WEIR_STREAMING_MODE", "nonsense", 1);
+    expect_refused(&OFF, WEIR_E_INVALID, "WEIR_STREAMING_MODE=nonsense");
+}
+
+Test(weir, the_tracker_directory_may_come_from_the_environment) {
+    char *dir CLEANUP(temp_dir_remove) = temp_dir_new();
+    char *log CLEANUP(temp_path_free) = temp_path(dir, "default/a/log.jsonl");
+    setenv("WEIR_TRACKER_DIR", dir, 1);
+    weir *w = NULL;
+    cr_assert(eq(int, weir_open(&OFF, &w, NULL), 0));
+    weir_app_free(weir_app_new(w, &WEIR_APP_OPTIONS(.app_id = "a")));
+    weir_close(w, 0);
+    char *text CLEANUP(temp_path_free) = temp_read(log, NULL);
+    cr_assert(ne(ptr, text, NULL));
+}
+
+Test(weir, a_project_alone_writes_nothing) {
+    char *dir CLEANUP(temp_dir_remove) = temp_dir_new();
+    setenv("HOME", dir, 1);
+    unsetenv("WEIR_TRACKER_DIR");
+    weir *w = NULL;
+    cr_assert(eq(int, weir_open(&WEIR_OPTIONS(.project = "x", .otlp_off = true), &w, NULL), 0));
+    weir_app_free(weir_app_new(w, NULL));
+    weir_stats stats = {.size = sizeof stats};
+    weir_get_stats(w, &stats);
+    cr_assert(eq(u64, stats.tracker_written, 0));
+    weir_close(w, 0);
+    char *burr CLEANUP(temp_path_free) = temp_path(dir, ".burr/x");
+    cr_assert(eq(ptr, temp_read(burr, NULL), NULL));
+}
+
+Test(weir, no_options_are_defaults) {
+    setenv("OTEL_TRACES_EXPORTER", "none", 1);
+    weir *w = NULL;
+    cr_assert(eq(int, weir_open(NULL, &w, NULL), 0));
+    cr_assert(ne(ptr, (void *)w, NULL));
+    cr_assert(eq(int, weir_flush(w, 1000), 0));
+    cr_assert(eq(int, weir_close(w, 1000), 0));
+    cr_assert(eq(int, weir_open(NULL, NULL, NULL), WEIR_E_INVALID));
+}
+
+Test(weir, an_adapter_of_a_weir_that_did_not_open_is_the_callers_still) {
+    const weir_adapter table = WEIR_ADAPTER(.destroy = (void (*)(void *))abort);
+    const weir_adapter *const adapters[] = {&table};
+    expect_refused(&WEIR_OPTIONS(.adapters = adapters, .n_adapters = 1,
+                                 .otlp = &WEIR_OTLP_OPTIONS(.endpoint = "nonsense")),
+                   WEIR_E_INVALID, "nonsense");
+}
+
+/* ---- scope ---- */
+
+Test(weir, the_scope_says_who_made_the_spans) {
+    static const struct {
+        bool exact;
+        const char *name, *expected, *absent;
+    } rows[] = {
+        {false, NULL, "weir.bridge", "burr.integrations"},
+        {true, NULL, "burr.integrations.opentelemetry", "weir.bridge"},
+        {false, "mine", "mine", "weir.bridge"},
+        {true, "mine", "mine", "burr.integrations"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct rig *rig CLEANUP(rig_close) =
+            RIG(.burr_exact = rows[i].exact, .tracer_name = rows[i].name);
+        struct rig_run run = rig_begin(rig, NULL);
+        rig_end(rig, &run);
+        (void)rig_spans(rig);
+        const struct buf *bytes = &rig->collector.bodies;
+        cr_assert(
+            ne(ptr, memmem(bytes->data, bytes->n_bytes, rows[i].expected, strlen(rows[i].expected)),
+               NULL));
+        cr_assert(eq(ptr,
+                     memmem(bytes->data, bytes->n_bytes, rows[i].absent, strlen(rows[i].absent)),
+                     NULL));
+    }
+}
+
+Test(weir, the_outer_service_name_wins) {
+    struct collector collector;
+    collector_init(&collector);
+    weir_transport transport = collector_transport(&collector);
+    weir *w = NULL;
+    cr_assert(eq(int,
+                 weir_open(&WEIR_OPTIONS(.service_name = "outer",
+                                         .otlp = &WEIR_OTLP_OPTIONS(.service_name = "inner",
+                                                                    .transport = &transport)),
+                           &w, NULL),
+                 0));
+    weir_app *app = weir_app_new(w, NULL);
+    weir_call_end(weir_call_begin(app, WEIR_METHOD_RUN), NULL);
+    cr_assert(eq(int, weir_close(w, CLOSE_MS), 0));
+    cr_assert(ne(ptr, memmem(collector.bodies.data, collector.bodies.n_bytes, "outer", 5), NULL));
+    cr_assert(eq(ptr, memmem(collector.bodies.data, collector.bodies.n_bytes, "inner", 5), NULL));
+    collector_deinit(&collector);
+}
+
+Test(weir, spans_of_the_hosts_own_go_the_same_way) {
+    struct rig *rig CLEANUP(rig_close) = RIG();
+    struct rig_run run = rig_begin(rig, NULL);
+    weir_otlp_tracer *tracer = weir_tracer(rig->w, "host", "1");
+    weir_otlp_context context = weir_context(run.step);
+    weir_otlp_span *span = weir_otlp_span_begin(
+        tracer, "query",
+        &(weir_otlp_span_options){.size = sizeof(weir_otlp_span_options), .parent = &context});
+    weir_otlp_span_end(span);
+    rig_end(rig, &run);
+    expect_tree(rig, 0, "run OK\n  act OK\n    query UNSET\n");
+    cr_assert(eq(ptr, (void *)weir_tracer(NULL, "x", NULL), NULL));
+}
+
+/* ---- counting ---- */
+
+Test(weir, the_sum_is_exact) {
+    struct rig *rig CLEANUP(rig_close) = RIG();
+    struct rig_run run = rig_begin(rig, NULL);
+    (void)weir_span_begin(run.step, "open", NULL);
+    weir_stats stats = rig_stats(rig);
+    cr_assert(eq(u64, stats.otlp.started, 3));
+    cr_assert(eq(u64, stats.otlp.live, 3));
+    rig_end(rig, &run);
+    (void)rig_spans(rig);
+    stats = rig_stats(rig);
+    cr_assert(eq(u64, stats.otlp.started, 3));
+    cr_assert(eq(u64, stats.otlp.acknowledged, 3));
+    cr_assert(eq(u64, stats.tracker_written, 6)); /* 4 records, graph.json, metadata.json */
+    cr_assert(eq(u64, stats.tracker_lost, 0));
+}
+
+Test(weir, a_smaller_struct_is_filled_as_far_as_it_goes) {
+    struct rig *rig CLEANUP(rig_close) = RIG();
+    weir_stats stats;
+    memset(&stats, 0xaa, sizeof stats);
+    stats.size = offsetof(weir_stats, left_open);
+    weir_get_stats(rig->w, &stats);
+    cr_assert(eq(u64, stats.refused_values, 0));
+    cr_assert(eq(u64, stats.left_open, UINT64_C(0xaaaaaaaaaaaaaaaa)));
+    cr_assert(eq(sz, stats.size, offsetof(weir_stats, left_open)));
+    weir_get_stats(rig->w, NULL);
+    memset(&stats, 0xaa, sizeof stats);
+    stats.size = sizeof stats;
+    weir_get_stats(NULL, &stats);
+    cr_assert(eq(u64, stats.otlp.started, 0));
+}
+
+/* ---- NULL everywhere ---- */
+
+Test(weir, a_weir_that_did_not_open_costs_the_telemetry_alone) {
+    weir *w = NULL;
+    char text[56];
+    weir_app *app = weir_app_new(w, NULL);
+    weir_call *call = weir_call_begin(app, WEIR_METHOD_RUN);
+    weir_step *step = weir_step_begin(call, "a", NULL);
+    weir_span *span = weir_span_begin(step, "s", NULL);
+    weir_stream *stream = weir_stream_begin(step);
+    weir_set(step, "k", 1);
+    weir_set(span, "k", "v");
+    weir_set_all(span, {"k", weir_value_int(1)});
+    weir_set_json(span, "k", "{}");
+    weir_event(span, "e", NULL, 0);
+    weir_set_error(span, NULL);
+    cr_assert(not(weir_traceparent(step, text)));
+    weir_stream_pull(stream);
+    weir_stream_yield(stream);
+    weir_stream_end(stream);
+    weir_span_end(span);
+    weir_step_end(step, NULL);
+    weir_call_end(call, NULL);
+    weir_app_free(app);
+    weir_emit(w, NULL);
+    cr_assert(eq(int, weir_flush(w, 1000), 0));
+    cr_assert(eq(int, weir_close(w, 1000), 0));
+}
+
+/* ---- short memory ---- */
+
+static void run_once(weir *w) {
+    weir_app *app = weir_app_new(w, &WEIR_APP_OPTIONS(.partition_key = "k", .state = "{\"a\":1}"));
+    weir_call *call = weir_call_begin(app, WEIR_METHOD_STREAM_RESULT);
+    weir_step *step =
+        weir_step_begin(call, "s", &WEIR_STEP_OPTIONS(.streams = true, .inputs = "{\"b\":[1,2]}"));
+    weir_span *span = weir_span_begin(step, "inside", NULL);
+    weir_set_json(span, "k", "{\"c\":null}");
+    weir_span_end(span);
+    weir_stream *stream = weir_stream_begin(step);
+    weir_stream_pull(stream);
+    weir_stream_yield(stream);
+    weir_step_end(step, &WEIR_STEP_RESULT(.result = "{}", .state = "{\"a\":2}"));
+    weir_stream_end(stream);
+    weir_call_end(call, NULL);
+    weir_app_free(app);
+}
+
+Test(weir, any_allocation_may_fail) {
+    char *dir CLEANUP(temp_dir_remove) = temp_dir_new();
+    struct kept_log log = KEPT_LOG_INIT;
+    FAULT_FOR_EACH_ALLOCATION(n) {
+        weir *w = NULL;
+        weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+        int error = weir_open(&WEIR_OPTIONS(.otlp_off = true, .tracker_dir = dir,
+                                            .log = kept_log_fn, .log_data = &log),
+                              &w, &detail);
+        cr_assert(error == 0 || (error == WEIR_E_NO_MEMORY && w == NULL), "%zu: %d", n, error);
+        run_once(w);
+        cr_assert(eq(int, weir_close(w, 0), 0));
+    }
+}

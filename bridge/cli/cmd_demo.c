@@ -13,6 +13,7 @@
 #include "bridge/cli/options.h"
 #include "bridge/cli/report.h"
 #include "otlp/common/env.h"
+#include "otlp/common/id.h"
 #include "otlp/common/json_write.h"
 #include "otlp/common/macro.h"
 
@@ -39,7 +40,7 @@ static const struct option_row options[] = {
      OPTION_TEXT, offsetof(struct settings, tracker_dir)},
     {"project", "NAME", "of the files and spans (default: weir-demo)", OPTION_TEXT,
      offsetof(struct settings, project)},
-    {"app-id", "ID", "of the run (default: a new one)", OPTION_TEXT,
+    {"app-id", "ID", "of the run (default: demo- and a random number)", OPTION_TEXT,
      offsetof(struct settings, app_id)},
     {"endpoint", "URL",
      "where OTLP goes (default: OTEL_EXPORTER_OTLP_ENDPOINT, else http://localhost:4318)",
@@ -197,7 +198,10 @@ static int run(int argc, char **argv) {
         return exit_code;
     }
     struct demo_app_result result = {0};
-    demo_app_run(w, settings.app_id, settings.fail, is_quiet ? NULL : say_token, &result);
+    char app_id[16];
+    snprintf(app_id, sizeof(app_id), "demo-%08x", (unsigned)(id_random() & UINT32_MAX));
+    demo_app_run(w, settings.app_id != NULL ? settings.app_id : app_id, settings.fail,
+                 is_quiet ? NULL : say_token, &result);
     fputs(is_quiet ? "" : "\n", stdout);
     weir_flush(w, CLOSE_TIMEOUT_MS);
     weir_stats stats = {.size = sizeof(stats)};

@@ -193,7 +193,7 @@ static void print_whole(struct tree *tree, struct buf *out) {
         next = at->newer;
         bool is_candidate = at->is_touched && (at->has_root || at->trace.is_continued);
         at->is_touched = false;
-        if (is_candidate && (at->trace.is_continued || tree_layout_is_whole(&at->trace))) {
+        if (is_candidate && (at->trace.is_continued || tree_shape_is_whole(&at->trace))) {
             print(tree, at, out);
         }
     }

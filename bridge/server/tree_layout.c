@@ -1,16 +1,12 @@
 #include "bridge/server/tree_layout.h"
 
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <weir/error.h>
-
 #include "bridge/server/bounds.h"
+#include "bridge/server/tree_shape.h"
 #include "bridge/server/tree_value.h"
 #include "bridge/server/visible.h"
-#include "otlp/common/alloc.h"
 #include "otlp/common/macro.h"
 
 /* Columns of the right-hand side: two spaces, a duration, two spaces, a bar. */
@@ -35,141 +31,12 @@ enum {
 struct layout {
     const struct tree_options *options;
     struct buf *out;
-    struct tree_span **spans; /* each id once */
-    size_t n_spans, n_twice;
-    struct tree_span *first, *last; /* the top level */
+    const struct tree_shape *shape;
     uint64_t start_ns, end_ns;
     size_t name_columns, bar_columns;
     bool has_services;                 /* spans of more than one service */
     bool is_open[TREE_MAX_INDENT + 1]; /* the span of that level has a sibling below */
 };
-
-/* ---- who is whose child ---- */
-
-static int compare_ids(const void *left, const void *right) {
-    const struct tree_span *a = *(struct tree_span *const *)left;
-    const struct tree_span *b = *(struct tree_span *const *)right;
-    int order = memcmp(a->span_id, b->span_id, sizeof(a->span_id));
-    return order != 0 ? order : (a->arrival > b->arrival) - (a->arrival < b->arrival);
-}
-
-static int compare_starts(const void *left, const void *right) {
-    const struct tree_span *a = *(struct tree_span *const *)left;
-    const struct tree_span *b = *(struct tree_span *const *)right;
-    int order = (a->start_ns > b->start_ns) - (a->start_ns < b->start_ns);
-    return order != 0 ? order : (a->arrival > b->arrival) - (a->arrival < b->arrival);
-}
-
-/* The spans of a trace sorted by id. NULL: no memory. */
-static struct tree_span **sort_by_id(const struct tree_trace *trace) {
-    struct tree_span **sorted = mem_array(trace->n_spans + 1, sizeof(struct tree_span *));
-    size_t n = 0;
-    for (struct tree_span *span = trace->spans; sorted != NULL && span != NULL; span = span->next) {
-        span->arrival = n;
-        sorted[n++] = span;
-    }
-    if (sorted != NULL) {
-        qsort(sorted, n, sizeof(struct tree_span *), compare_ids);
-    }
-    return sorted;
-}
-
-static struct tree_span *find_parent(struct tree_span *const *sorted, size_t n_spans,
-                                     const struct tree_span *span) {
-    size_t from = 0, to = n_spans;
-    while (from < to) {
-        size_t middle = from + (to - from) / 2;
-        int order = memcmp(sorted[middle]->span_id, span->parent_id, sizeof(span->parent_id));
-        if (order == 0) {
-            return sorted[middle];
-        }
-        if (order < 0) {
-            from = middle + 1;
-        } else {
-            to = middle;
-        }
-    }
-    return NULL;
-}
-
-bool tree_layout_is_whole(const struct tree_trace *trace) {
-    CLEANUP(mem_cleanup) struct tree_span **sorted = sort_by_id(trace);
-    bool has_root = false;
-    for (struct tree_span *span = trace->spans; sorted != NULL && span != NULL; span = span->next) {
-        has_root = has_root || !span->has_parent;
-        if (span->has_parent && find_parent(sorted, trace->n_spans, span) == NULL) {
-            return false;
-        }
-    }
-    return has_root;
-}
-
-/* A sender that missed an answer sends again: the first of each id stays. */
-static void drop_repeated(struct layout *layout) {
-    size_t n_kept = 0;
-    for (size_t i = 0; i < layout->n_spans; i++) {
-        struct tree_span *span = layout->spans[i];
-        if (n_kept > 0 &&
-            memcmp(layout->spans[n_kept - 1]->span_id, span->span_id, sizeof(span->span_id)) == 0) {
-            layout->n_twice++;
-        } else {
-            layout->spans[n_kept++] = span;
-        }
-    }
-    layout->n_spans = n_kept;
-}
-
-/* Broken senders make spans that are their own ancestors. The one where a walk up meets itself
- * loses its parent. */
-static void cut_cycle(struct tree_span *span, size_t walk) {
-    while (span != NULL && span->walk == 0) {
-        span->walk = walk;
-        if (span->parent != NULL && span->parent->walk == walk) {
-            span->parent = NULL;
-        }
-        span = span->parent;
-    }
-}
-
-static void link_spans(struct layout *layout) {
-    for (size_t i = 0; i < layout->n_spans; i++) {
-        struct tree_span *span = layout->spans[i];
-        span->first_child = span->last_child = span->sibling = NULL;
-        span->walk = 0;
-        span->parent = span->has_parent ? find_parent(layout->spans, layout->n_spans, span) : NULL;
-    }
-    for (size_t i = 0; i < layout->n_spans; i++) {
-        cut_cycle(layout->spans[i], i + 1);
-    }
-    qsort(layout->spans, layout->n_spans, sizeof(struct tree_span *), compare_starts);
-    for (size_t i = 0; i < layout->n_spans; i++) {
-        struct tree_span *span = layout->spans[i], *parent = span->parent;
-        struct tree_span **first = parent != NULL ? &parent->first_child : &layout->first;
-        struct tree_span **last = parent != NULL ? &parent->last_child : &layout->last;
-        *(*first == NULL ? first : &(*last)->sibling) = span;
-        *last = span;
-    }
-}
-
-/* ---- walking over it ---- */
-
-struct place {
-    struct tree_span *span;
-    size_t depth;
-};
-
-/* The next span from top to bottom; {NULL} behind the last. */
-static struct place next_place(struct place place) {
-    struct tree_span *span = place.span;
-    if (span->first_child != NULL) {
-        return (struct place){span->first_child, place.depth + 1};
-    }
-    while (span != NULL && span->sibling == NULL) {
-        span = span->parent;
-        place.depth -= span != NULL;
-    }
-    return (struct place){span != NULL ? span->sibling : NULL, place.depth};
-}
 
 static size_t indent_of(size_t depth) {
     return MIN(depth, (size_t)TREE_MAX_INDENT) * INDENT_COLUMNS;
@@ -192,19 +59,20 @@ static size_t name_columns(const struct layout *layout, const struct tree_span *
 
 static void measure_times(struct layout *layout) {
     layout->start_ns = UINT64_MAX;
-    for (size_t i = 0; i < layout->n_spans; i++) {
-        const struct tree_span *span = layout->spans[i];
+    for (size_t i = 0; i < layout->shape->n_spans; i++) {
+        const struct tree_span *span = layout->shape->spans[i];
         layout->start_ns = MIN(layout->start_ns, span->start_ns);
         layout->end_ns = MAX(layout->end_ns, span->end_ns);
         layout->has_services =
-            layout->has_services || strcmp(span->service, layout->spans[0]->service) != 0;
+            layout->has_services || strcmp(span->service, layout->shape->spans[0]->service) != 0;
     }
 }
 
 /* Names get what they need, within limits; on a narrow terminal bars shrink, then names. */
 static void measure_columns(struct layout *layout) {
     size_t widest = NAME_MIN_COLUMNS;
-    for (struct place at = {layout->first, 0}; at.span != NULL; at = next_place(at)) {
+    for (struct tree_place at = {layout->shape->first, 0}; at.span != NULL;
+         at = tree_shape_next(at)) {
         size_t columns = indent_of(at.depth) + name_columns(layout, at.span);
         widest = MAX(widest, MIN(columns, (size_t)NAME_MAX_COLUMNS));
     }
@@ -271,7 +139,7 @@ static void append_branch(struct layout *layout, size_t depth) {
 
 /* Returns the columns taken. On a terminal a name that is too long is cut; else it pushes the rest
  * to the right. */
-static size_t append_name(struct layout *layout, struct place at) {
+static size_t append_name(struct layout *layout, struct tree_place at) {
     const struct tree_span *span = at.span;
     size_t used = indent_of(at.depth);
     size_t room = layout->options->columns == 0     ? SIZE_MAX
@@ -322,7 +190,7 @@ static size_t append_bar(struct layout *layout, const struct tree_span *span) {
     return start + (n_eighths + 7) / 8;
 }
 
-static void append_span_line(struct layout *layout, struct place at) {
+static void append_span_line(struct layout *layout, struct tree_place at) {
     append_branch(layout, at.depth);
     size_t columns = append_name(layout, at);
     append_spaces(layout, columns < layout->name_columns ? layout->name_columns - columns : 0);
@@ -343,7 +211,7 @@ static void append_span_line(struct layout *layout, struct place at) {
     append(layout, "\n");
 }
 
-static void append_detail(struct layout *layout, struct place at, const char *line,
+static void append_detail(struct layout *layout, struct tree_place at, const char *line,
                           size_t n_bytes) {
     size_t level = MIN(at.depth, (size_t)TREE_MAX_INDENT);
     bool has_children = at.span->first_child != NULL;
@@ -355,7 +223,7 @@ static void append_detail(struct layout *layout, struct place at, const char *li
     append(layout, "\n");
 }
 
-static void append_missing_parent(struct layout *layout, struct place at, bool is_continued) {
+static void append_missing_parent(struct layout *layout, struct tree_place at, bool is_continued) {
     char line[96], id[17];
     for (size_t i = 0; i < sizeof(at.span->parent_id); i++) {
         snprintf(id + 2 * i, 3, "%02x", at.span->parent_id[i]);
@@ -367,7 +235,7 @@ static void append_missing_parent(struct layout *layout, struct place at, bool i
     append_detail(layout, at, line, (size_t)n);
 }
 
-static void append_details(struct layout *layout, struct place at) {
+static void append_details(struct layout *layout, struct tree_place at) {
     const char *line = at.span->details;
     while (*line != '\0') {
         size_t n_bytes = strcspn(line, "\n");
@@ -376,35 +244,55 @@ static void append_details(struct layout *layout, struct place at) {
     }
 }
 
+/* When the trace began, if there is room for it behind `used` columns. */
+static void append_start(struct layout *layout, size_t used) {
+    CLEANUP(buf_deinit) struct buf text;
+    buf_init(&text, 64);
+    buf_append_text(&text, "  ");
+    tree_moment_append(&text, layout->start_ns);
+    if (layout->options->columns == 0 || used + text.n_bytes <= layout->options->columns) {
+        buf_append(layout->out, text.data, text.n_bytes);
+    }
+}
+
+/* Service, number of spans and time, behind `used` columns. */
+static void append_summary(struct layout *layout, size_t used) {
+    CLEANUP(buf_deinit) struct buf text;
+    buf_init(&text, TREE_MAX_SPAN_BYTES);
+    if (layout->shape->first->service[0] != '\0') {
+        buf_append_text(&text, "  ");
+        buf_append_text(&text, layout->shape->first->service);
+    }
+    char count[48];
+    snprintf(count, sizeof(count), "  %zu span%s  ", layout->shape->n_spans,
+             layout->shape->n_spans == 1 ? "" : "s");
+    buf_append_text(&text, count);
+    tree_duration_append(&text, layout->end_ns - layout->start_ns, layout->options->is_ascii);
+    used += append_cut(layout, (const char *)text.data, text.n_bytes, used);
+    append_start(layout, used);
+}
+
 static void append_head(struct layout *layout, const struct tree_trace *trace) {
-    char text[64];
-    colour(layout, COLOUR_BOLD);
-    append(layout, "trace ");
+    static const char continued[] = " (continued)";
+    char text[64] = "trace ";
     for (size_t i = 0; i < sizeof(trace->spans->trace_id); i++) {
-        snprintf(text, sizeof(text), "%02x", trace->spans->trace_id[i]);
-        append(layout, text);
+        snprintf(text + strlen(text), 3, "%02x", trace->spans->trace_id[i]);
     }
-    colour(layout, COLOUR_OFF);
-    append(layout, trace->is_continued ? " (continued)" : "");
-    if (layout->first->service[0] != '\0') {
-        append(layout, "  ");
-        append(layout, layout->first->service);
-    }
-    snprintf(text, sizeof(text), "  %zu span%s  ", layout->n_spans,
-             layout->n_spans == 1 ? "" : "s");
+    colour(layout, COLOUR_BOLD);
     append(layout, text);
-    tree_duration_append(layout->out, layout->end_ns - layout->start_ns, layout->options->is_ascii);
-    append(layout, "  ");
-    tree_moment_append(layout->out, layout->start_ns);
+    colour(layout, COLOUR_OFF);
+    append(layout, trace->is_continued ? continued : "");
+    append_summary(layout, strlen(text) + (trace->is_continued ? strlen(continued) : 0));
     append(layout, "\n");
-    if (layout->n_twice > 0) {
-        snprintf(text, sizeof(text), "(%zu more that came twice)\n", layout->n_twice);
+    if (layout->shape->n_twice > 0) {
+        snprintf(text, sizeof(text), "(%zu more that came twice)\n", layout->shape->n_twice);
         append(layout, text);
     }
 }
 
 static void append_tree(struct layout *layout, const struct tree_trace *trace) {
-    for (struct place at = {layout->first, 0}; at.span != NULL; at = next_place(at)) {
+    for (struct tree_place at = {layout->shape->first, 0}; at.span != NULL;
+         at = tree_shape_next(at)) {
         layout->is_open[MIN(at.depth, (size_t)TREE_MAX_INDENT)] = at.span->sibling != NULL;
         append_span_line(layout, at);
         if (at.depth == 0 && at.span->has_parent) {
@@ -416,15 +304,13 @@ static void append_tree(struct layout *layout, const struct tree_trace *trace) {
 
 void tree_layout_append(struct buf *out, const struct tree_trace *trace,
                         const struct tree_options *options) {
-    CLEANUP(mem_cleanup) struct tree_span **spans = sort_by_id(trace);
-    if (spans == NULL || trace->n_spans == 0) {
-        out->error = spans == NULL && out->error == 0 ? WEIR_E_NO_MEMORY : out->error;
+    CLEANUP(tree_shape_deinit) struct tree_shape shape;
+    int error = tree_shape_init(&shape, trace);
+    if (error != 0 || shape.n_spans == 0) {
+        out->error = out->error == 0 ? error : out->error;
         return;
     }
-    struct layout layout = {
-        .options = options, .out = out, .spans = spans, .n_spans = trace->n_spans};
-    drop_repeated(&layout);
-    link_spans(&layout);
+    struct layout layout = {.options = options, .out = out, .shape = &shape};
     measure_times(&layout);
     measure_columns(&layout);
     append_head(&layout, trace);

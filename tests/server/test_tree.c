@@ -161,7 +161,8 @@ Test(tree, can_leave_details_out) {
 Test(tree, long_lines_are_cut_where_the_terminal_ends) {
     expect_tree_with(
         ((struct tree_options){.has_details = true, .columns = 60}),
-        HEAD "1 span  1.00 ms" AT "a name that is longer than room …   1.00 ms  ████████  ERROR\n"
+        HEAD "1 span  1.00 ms\n"
+             "a name that is longer than room …   1.00 ms  ████████  ERROR\n"
              "   ! a message that goes on and on, further than a line of …\n"
              "   k  a value that goes on and on, further than a line of 6…\n"
              "\n",

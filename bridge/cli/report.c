@@ -1,13 +1,16 @@
 #include "bridge/cli/report.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "bridge/cli/command.h"
+#include "bridge/server/visible.h"
 
 enum {
     REPORT_MAX_BYTES = 1024, /* a message; longer ones are cut */
+    ESCAPED_MAX_BYTES = 10,  /* a byte becomes at most \u{10ffff} */
     WORD_MAX_CHARS = 32      /* words beyond this get no suggestion */
 };
 
@@ -18,20 +21,14 @@ void report_set_command(const char *name) {
 }
 
 /* A file name may hold escape sequences: none of them reaches the terminal. */
-static void escape_controls(char *text) {
-    for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < 0x20 || *text == 0x7f) {
-            *text = '?';
-        }
-    }
-}
-
 static void say(const char *format, va_list arguments) {
     char message[REPORT_MAX_BYTES];
     vsnprintf(message, sizeof(message), format, arguments);
-    escape_controls(message);
+    CLEANUP(buf_deinit) struct buf shown;
+    buf_init(&shown, sizeof(message) * ESCAPED_MAX_BYTES);
+    visible_append(&shown, message, strlen(message), SIZE_MAX, "");
     fflush(stdout); /* what was printed before stays before on a shared terminal */
-    fprintf(stderr, "%s: %s\n", prefix, message);
+    fprintf(stderr, "%s: %.*s\n", prefix, (int)shown.n_bytes, (const char *)shown.data);
 }
 
 int report_failure(const char *format, ...) {

@@ -90,8 +90,8 @@ class CommandLine(TestCase):
                           'weir collect: --tree and --output - would both write to standard output')
 
     def test_messages_escape_control_characters(self):
-        _, _, errors = run('\x1b[31mred')
-        self.assertNotIn('\x1b', errors)
+        self.assertEqual(run('\x1b[31mred\u202e')[2].splitlines()[0],
+                         "weir: no command '\\u{1b}[31mred\\u{202e}'")
 
     def test_a_full_disk_behind_stdout_is_an_error(self):
         with open('/dev/full', 'wb') as full:

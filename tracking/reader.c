@@ -29,7 +29,7 @@ struct weir_reader {
     size_t at;       /* the next line begins here in the window */
     size_t n_bytes;  /* in the window */
     uint64_t offset; /* in the file, behind the window */
-    uint64_t line;   /* number of the line returned last */
+    uint64_t line;   /* number of the line passed last */
     uint64_t n_torn;
     bool is_short;     /* the last read came to the end of the file */
     uint64_t n_passed; /* bytes gone already of a line that is too long; 0: not in such a line */
@@ -86,6 +86,10 @@ uint64_t reader_changed_ns(const weir_reader *reader) {
     }
     return (uint64_t)status.st_ctim.tv_sec * UINT64_C(1000000000) +
            (uint64_t)status.st_ctim.tv_nsec;
+}
+
+uint64_t reader_n_lines(const weir_reader *reader) {
+    return reader->line;
 }
 
 weir_reader *weir_reader_close(weir_reader *reader) {

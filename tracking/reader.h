@@ -13,3 +13,6 @@ int reader_open_fd(int fd, const char *path, weir_reader **out, weir_error_detai
 
 /* The open log's ctime in ns since the epoch; 0 when the system does not say. */
 uint64_t reader_changed_ns(const weir_reader *reader);
+
+/* The number of lines passed so far, blank and broken ones too. */
+uint64_t reader_n_lines(const weir_reader *reader);

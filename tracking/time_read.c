@@ -1,6 +1,9 @@
 #include "tracking/time_read.h"
 
 static const int64_t SECONDS_PER_DAY = 86400;
+static const uint64_t NS_PER_SECOND = 1000000000;
+static const uint64_t LAST_EPOCH_SECOND = 20000000000; /* a larger number is milliseconds */
+static const uint64_t LAST_YEAR_MS = 16756761600000;   /* the end of 2500, as in dates */
 
 struct digits {
     const char *at, *end;
@@ -120,6 +123,56 @@ bool time_read(const char *text, size_t n_bytes, struct time_stamp *out) {
     if (second < 0) {
         return false;
     }
-    *out = (struct time_stamp){(uint64_t)second * UINT64_C(1000000000) + (uint64_t)ns, is_utc};
+    *out = (struct time_stamp){(uint64_t)second * NS_PER_SECOND + (uint64_t)ns, is_utc};
     return true;
+}
+
+/* ---- epoch numbers ---- */
+
+/* Digits before the point as whole units, those behind it as billionths of one. */
+static bool take_decimal(struct digits *text, uint64_t *units, int64_t *billionths) {
+    const char *first = text->at;
+    *units = 0;
+    while (text->at < text->end && *text->at >= '0' && *text->at <= '9') {
+        if (text->at - first == 15) {
+            return false; /* beyond any year, in milliseconds too */
+        }
+        *units = *units * 10 + (uint64_t)(*text->at++ - '0');
+    }
+    if (text->at == first || !take_fraction(text, billionths)) {
+        return false;
+    }
+    while (text->at < text->end && *text->at >= '0' && *text->at <= '9') {
+        text->at++; /* a double has more digits than a nanosecond needs */
+    }
+    return text->at == text->end;
+}
+
+static bool read_epoch(const char *text, size_t n_bytes, struct time_stamp *out) {
+    struct digits rest = {text, text + n_bytes};
+    uint64_t units;
+    int64_t billionths;
+    if (!take_decimal(&rest, &units, &billionths)) {
+        return false;
+    }
+    uint64_t ns = (uint64_t)billionths, unit_ns = NS_PER_SECOND;
+    if (units > LAST_EPOCH_SECOND) {
+        unit_ns = 1000000;
+        ns /= 1000;
+    }
+    if (units * (unit_ns / 1000000) > LAST_YEAR_MS) {
+        return false;
+    }
+    *out = (struct time_stamp){units * unit_ns + ns, true};
+    return true;
+}
+
+bool time_read_json(const char *text, size_t n_bytes, struct time_stamp *out) {
+    if (text == NULL || n_bytes == 0) {
+        return false;
+    }
+    if (text[0] == '"') {
+        return n_bytes >= 2 && time_read(text + 1, n_bytes - 2, out);
+    }
+    return read_epoch(text, n_bytes, out);
 }

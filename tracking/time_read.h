@@ -1,6 +1,6 @@
 /*
  * Reading the time stamps of Burr's files, and the spellings near them that Burr's own reader
- * takes: a blank for the T, one to nine digits of fraction, an offset in place of the Z.
+ * takes: a blank for the T, one to nine digits of fraction, an offset in place of the Z, a number.
  */
 #pragma once
 
@@ -15,3 +15,9 @@ struct time_stamp {
 
 /* False when the text is no stamp, or one before 1970 or after 2500. */
 bool time_read(const char *text, size_t n_bytes, struct time_stamp *out);
+
+/*
+ * A whole JSON value: a string with its quotes, or a number of seconds since the epoch (of
+ * milliseconds when it is above 20,000,000,000, as Burr's reader takes it), which is UTC.
+ */
+bool time_read_json(const char *text, size_t n_bytes, struct time_stamp *out);

@@ -49,6 +49,8 @@ struct command {
 
 /* One a file: cmd_<name>.c. */
 extern const struct command cmd_replay;
+extern const struct command cmd_load;
+extern const struct command cmd_validate;
 extern const struct command cmd_collect;
 extern const struct command cmd_demo;
 

@@ -133,8 +133,7 @@ struct replay_run *replay_run_new(const char *project, const char *directory) {
 /* ---- the first reading ---- */
 
 bool replay_stamp_of(weir_slice time, struct time_stamp *out) {
-    return time.text != NULL && time.n_bytes >= 2 && time.text[0] == '"' &&
-           time_read(time.text + 1, time.n_bytes - 2, out);
+    return time_read_json(time.text, time.n_bytes, out);
 }
 
 static bool add_mark(struct replay_run *run, const weir_record *record, uint64_t local_ns) {

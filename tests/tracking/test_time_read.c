@@ -78,3 +78,42 @@ Test(time_read, reads_no_byte_too_many) {
         mem_free(copy);
     }
 }
+
+Test(time_read, reads_numbers_as_burr_does) {
+    static const struct {
+        const char *text;
+        uint64_t ns;
+        bool is_utc;
+    } rows[] = {
+        {"\"2026-01-02T03:04:05.000006\"", UINT64_C(1767323045000006000), false},
+        {"0", 0, true},
+        {"1767323045", UINT64_C(1767323045000000000), true},
+        {"1767323045.5", UINT64_C(1767323045500000000), true},
+        {"1767323045.1234567890123", UINT64_C(1767323045123456789), true},
+        {"1767323045000", UINT64_C(1767323045000000000), true},
+        {"1767323045000.25", UINT64_C(1767323045000250000), true},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        struct time_stamp stamp;
+        cr_assert(time_read_json(rows[i].text, strlen(rows[i].text), &stamp), "%s", rows[i].text);
+        cr_assert(eq(u64, stamp.ns, rows[i].ns), "%s", rows[i].text);
+        cr_assert(eq(int, stamp.is_utc, rows[i].is_utc), "%s", rows[i].text);
+    }
+    static const char *const refused[] = {"",
+                                          "\"",
+                                          "\"\"",
+                                          "-1",
+                                          "1.",
+                                          "1e9",
+                                          "null",
+                                          "true",
+                                          "99999999999999999999",
+                                          "20000000000",
+                                          "NaN"};
+    for (size_t i = 0; i < ARRAY_LENGTH(refused); i++) {
+        struct time_stamp stamp;
+        cr_assert(not(time_read_json(refused[i], strlen(refused[i]), &stamp)), "%s", refused[i]);
+    }
+    struct time_stamp stamp;
+    cr_assert(not(time_read_json(NULL, 0, &stamp)));
+}

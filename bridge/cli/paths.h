@@ -1,0 +1,16 @@
+/*
+ * What a PATH on the command line means: a place on disk, or a place in the storage directory.
+ */
+#pragma once
+
+#include <weir/error.h>
+
+#include "tracking/store.h"
+
+/*
+ * Finds out what `path` is; one that is not there and is relative, such as PROJECT/APP, is looked
+ * for below the storage directory too (tracker_dir: NULL for the environment's). NULL path: the
+ * storage directory itself. As store_find, and folder_root's errors.
+ */
+int paths_find(const char *path, const char *tracker_dir, struct store_path *out,
+               weir_error_detail *detail);

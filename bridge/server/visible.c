@@ -79,6 +79,15 @@ static size_t read_glyph(const char *text, struct glyph *out) {
     return n_used;
 }
 
+/* How many of the first max_bytes are printable ASCII: most text is, and takes a column a byte. */
+static size_t plain_run(const char *text, size_t max_bytes) {
+    size_t n = 0;
+    while (n < max_bytes && text[n] >= 0x20 && text[n] < 0x7f) {
+        n++;
+    }
+    return n;
+}
+
 /* Where valid text stops fitting. */
 struct fit {
     size_t n_bytes;   /* of the text, that fit */
@@ -89,6 +98,13 @@ struct fit {
 static struct fit measure(const char *text, size_t n_bytes, size_t max_columns) {
     struct fit fit = {.is_all = true};
     while (fit.n_bytes < n_bytes) {
+        size_t n_plain =
+            plain_run(text + fit.n_bytes, MIN(n_bytes - fit.n_bytes, max_columns - fit.n_columns));
+        fit.n_bytes += n_plain;
+        fit.n_columns += n_plain;
+        if (fit.n_bytes == n_bytes) {
+            break;
+        }
         struct glyph glyph;
         size_t n_used = read_glyph(text + fit.n_bytes, &glyph);
         if (glyph.n_columns > max_columns - fit.n_columns) {
@@ -103,9 +119,14 @@ static struct fit measure(const char *text, size_t n_bytes, size_t max_columns) 
 
 static void append_glyphs(struct buf *out, const char *text, size_t n_bytes) {
     for (size_t at = 0; at < n_bytes;) {
-        struct glyph glyph;
-        at += read_glyph(text + at, &glyph);
-        buf_append(out, glyph.bytes, glyph.n_bytes);
+        size_t n_plain = plain_run(text + at, n_bytes - at);
+        buf_append(out, text + at, n_plain);
+        at += n_plain;
+        if (at < n_bytes) {
+            struct glyph glyph;
+            at += read_glyph(text + at, &glyph);
+            buf_append(out, glyph.bytes, glyph.n_bytes);
+        }
     }
 }
 

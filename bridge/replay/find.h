@@ -1,5 +1,5 @@
 /*
- * Finding logged runs on disk, in Burr's layout: <storage>/<project>/<app>/log.jsonl.
+ * The logged runs that a path leads to.
  */
 #pragma once
 
@@ -16,21 +16,15 @@ struct replay_found {
 
 void replay_found_deinit(struct replay_found *found);
 
-/* Adds the run of an app's folder. 0, or WEIR_E_NO_MEMORY. */
-int replay_found_add(struct replay_found *found, const char *directory);
-
 /* Adds the runs of a path: a log, or the folder of an app, a project, or a storage directory. 0;
  * WEIR_E_NOT_FOUND; WEIR_E_IO; WEIR_E_NO_MEMORY. */
 int replay_find(struct replay_found *found, const char *path, weir_error_detail *detail);
 
+/* Adds one app. The run, which the list owns; NULL: there is none, or no memory. */
+struct replay_run *replay_found_add(struct replay_found *found, const struct folder_path *app);
+
 /* By folder, each once. */
 void replay_found_sort(struct replay_found *found);
 
-/* The run in a folder, of those that were sorted; NULL: none. */
-struct replay_run *replay_found_get(const struct replay_found *found, const char *directory);
-
-/* The folder of another app in a run's project; owned. NULL: a name that is none, or no memory. */
-char *replay_sibling(const struct replay_run *run, const char *app_id);
-
-/* The folder of a run's project; owned. */
-char *replay_project_folder(const struct replay_run *run);
+/* The run of a folder, of those that were sorted; NULL: none. */
+struct replay_run *replay_found_get(const struct replay_found *found, const char *folder);

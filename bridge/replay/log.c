@@ -338,7 +338,7 @@ static void end_all(struct reading *reading) {
 int replay_log_run(struct replay_shared *shared, const struct replay_run *run,
                    const struct replay_place *place, weir_error_detail *detail) {
     weir_reader *reader CLEANUP(close_reader) = NULL;
-    int error = weir_reader_open(run->log_path, &reader, detail);
+    int error = replay_run_open(run, &reader, detail);
     if (error != 0) {
         return error;
     }

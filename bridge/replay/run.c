@@ -1,28 +1,20 @@
 #include "bridge/replay/run.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "bridge/replay/bounds.h"
 #include "otlp/common/alloc.h"
 #include "otlp/common/buf.h"
 #include "otlp/common/json_text.h"
 #include "otlp/common/macro.h"
+#include "tracking/bounds.h"
+#include "tracking/store.h"
+#include "tracking/store_files.h"
 #include "tracking/time_read.h"
 
 /* ---- making ---- */
-
-static char *join(const char *directory, const char *name) {
-    struct buf path;
-    buf_init(&path, strlen(directory) + strlen(name) + 2);
-    buf_append_text(&path, directory);
-    buf_append_byte(&path, '/');
-    buf_append_text(&path, name);
-    char *text = buf_take_text(&path);
-    buf_deinit(&path);
-    return text;
-}
 
 static void pointer_deinit(struct replay_pointer *pointer) {
     mem_free(pointer->app_id);
@@ -31,9 +23,10 @@ static void pointer_deinit(struct replay_pointer *pointer) {
 
 struct replay_run *replay_run_free(struct replay_run *run) {
     if (run != NULL) {
+        mem_free(run->folder);
+        mem_free(run->root);
         mem_free(run->project);
         mem_free(run->app_id);
-        mem_free(run->directory);
         mem_free(run->log_path);
         mem_free(run->partition_key);
         pointer_deinit(&run->parent);
@@ -45,89 +38,84 @@ struct replay_run *replay_run_free(struct replay_run *run) {
     return NULL;
 }
 
-/* ---- metadata.json ---- */
-
-static struct json_slice member(struct json_slice object, const char *name) {
-    struct json_slice found = {0}, key, value;
-    if (json_kind_of(object) != JSON_OBJECT) {
-        return found;
-    }
-    struct json_cursor cursor = json_cursor_over(object.text, object.n_bytes);
-    (void)json_enter(&cursor, '{');
-    while (json_next_member(&cursor, &key, &value) == 1) {
-        if (json_string_is(key, name)) {
-            found = value;
-        }
-    }
-    return found;
+char *replay_folder_name(const struct folder_path *app) {
+    struct buf name;
+    buf_init(&name, STORE_MAX_PATH_BYTES);
+    buf_append_text(&name, app->root);
+    buf_append_byte(&name, '/');
+    buf_append_text(&name, app->project);
+    buf_append_byte(&name, '/');
+    buf_append_text(&name, app->app_id);
+    char *text = buf_take_text(&name);
+    buf_deinit(&name);
+    return text;
 }
 
-static char *text_of(struct json_slice string) {
-    return json_kind_of(string) == JSON_STRING ? json_decode_text(string) : NULL;
+static char *log_name(const char *folder) {
+    struct buf name;
+    buf_init(&name, STORE_MAX_PATH_BYTES + sizeof "/log.jsonl");
+    buf_append_text(&name, folder);
+    buf_append_text(&name, "/log.jsonl");
+    char *text = buf_take_text(&name);
+    buf_deinit(&name);
+    return text;
 }
 
-static void read_pointer(struct json_slice object, struct replay_pointer *out) {
-    out->app_id = text_of(member(object, "app_id"));
-    out->partition_key = text_of(member(object, "partition_key"));
-    struct json_slice sequence_id = member(object, "sequence_id");
-    out->has_sequence_id =
-        json_kind_of(sequence_id) == JSON_NUMBER && json_to_int64(sequence_id, &out->sequence_id);
-}
-
-static void close_file(FILE **file) {
-    if (*file != NULL) {
-        (void)fclose(*file);
+static void keep_pointer(const weir_pointer *pointer, struct replay_pointer *out) {
+    if (pointer != NULL && pointer->app_id != NULL) {
+        out->app_id = mem_strdup(pointer->app_id);
+        out->partition_key = mem_strdup(pointer->partition_key);
+        out->has_sequence_id = pointer->has_sequence_id;
+        out->sequence_id = pointer->sequence_id;
     }
 }
 
-/* A small file whole; false when it cannot be read or is too large to be what it should. */
-static bool read_file(const char *path, struct buf *out) {
-    FILE *file CLEANUP(close_file) = fopen(path, "re");
-    size_t n = file != NULL ? 1 : 0;
-    while (n > 0) {
-        uint8_t piece[4096];
-        n = fread(piece, 1, sizeof piece, file);
-        buf_append(out, piece, n);
-    }
-    return file != NULL && !ferror(file) && buf_error(out) == 0 && out->n_bytes > 0;
-}
-
-static void read_metadata(struct replay_run *run) {
-    struct buf text CLEANUP(buf_deinit);
-    buf_init(&text, REPLAY_MAX_METADATA_BYTES);
-    char *path CLEANUP(mem_cleanup) = join(run->directory, "metadata.json");
-    if (path == NULL || !read_file(path, &text)) {
-        return;
-    }
-    struct json_cursor cursor = json_cursor_over((const char *)text.data, text.n_bytes);
-    struct json_slice whole;
-    if (json_skip(&cursor, &whole) == 0) {
-        run->partition_key = text_of(member(whole, "partition_key"));
-        read_pointer(member(whole, "parent_pointer"), &run->parent);
-        read_pointer(member(whole, "spawning_parent_pointer"), &run->spawner);
+static void read_metadata(struct replay_run *run, const struct folder_path *app, int app_fd) {
+    struct store_metadata metadata;
+    if (store_read_metadata(app, app_fd, &metadata, NULL) == 0) {
+        run->partition_key = mem_strdup(metadata.partition_key);
+        keep_pointer(metadata.parent, &run->parent);
+        keep_pointer(metadata.spawning_parent, &run->spawner);
+        store_metadata_deinit(&metadata);
     }
 }
 
-struct replay_run *replay_run_new(const char *project, const char *directory) {
-    const char *slash = strrchr(directory, '/');
+static bool set_names(struct replay_run *run, const struct folder_path *app, const char *log_path) {
+    run->folder = replay_folder_name(app);
+    run->root = mem_strdup(app->root);
+    run->project = mem_strdup(app->project);
+    run->app_id = mem_strdup(app->app_id);
+    run->is_loose = log_path != NULL;
+    run->log_path = log_path != NULL ? mem_strdup(log_path)
+                                     : (run->folder != NULL ? log_name(run->folder) : NULL);
+    return run->folder && run->root && run->project && run->app_id && run->log_path;
+}
+
+struct replay_run *replay_run_new(const struct folder_path *app, int app_fd, const char *log_path) {
     struct replay_run *run = mem_zalloc(sizeof *run);
-    if (run == NULL) {
-        return NULL;
-    }
-    run->project = mem_strdup(project);
-    run->directory = mem_strdup(directory);
-    run->app_id = mem_strdup(slash != NULL ? slash + 1 : directory);
-    run->log_path = join(directory, "log.jsonl");
-    if (run->project == NULL || run->directory == NULL || run->app_id == NULL ||
-        run->log_path == NULL) {
+    if (run == NULL || !set_names(run, app, log_path)) {
         return replay_run_free(run);
     }
     struct stat status;
     if (stat(run->log_path, &status) == 0 && status.st_size > 0) {
-        run->n_bytes = (uint64_t)status.st_size;
+        run->n_bytes = (uint64_t)status.st_size; /* for the bar alone */
     }
-    read_metadata(run);
+    read_metadata(run, app, app_fd);
     return run;
+}
+
+int replay_run_open(const struct replay_run *run, weir_reader **out, weir_error_detail *detail) {
+    if (run->is_loose) {
+        return weir_reader_open(run->log_path, out, detail);
+    }
+    const struct folder_path app = {run->root, run->project, run->app_id};
+    int fd = store_open(&app, detail);
+    if (fd < 0) {
+        return fd;
+    }
+    int error = store_open_records(&app, fd, "log.jsonl", out, detail);
+    (void)close(fd);
+    return error;
 }
 
 /* ---- the first reading ---- */
@@ -189,7 +177,7 @@ static void close_reader(weir_reader **reader) {
 
 int replay_run_survey(struct replay_run *run, weir_error_detail *detail) {
     weir_reader *reader CLEANUP(close_reader) = NULL;
-    int error = weir_reader_open(run->log_path, &reader, detail);
+    int error = replay_run_open(run, &reader, detail);
     if (error != 0) {
         return error;
     }

@@ -12,6 +12,7 @@
 
 #include "bridge/replay/ids.h"
 #include "bridge/replay/times.h"
+#include "tracking/folder.h"
 
 /* Where another run came from. */
 struct replay_pointer {
@@ -32,10 +33,12 @@ enum { REPLAY_STAMP_BYTES = 48 };
 
 struct replay_run {
     struct replay_run *next;
+    char *folder; /* <storage>/<project>/<app>: its name among other runs */
+    char *root;
     char *project;
     char *app_id;
-    char *directory;
-    char *log_path;
+    char *log_path; /* for messages */
+    bool is_loose;  /* the log was given by its own path, whatever it is called */
     char *partition_key;
     struct replay_pointer parent, spawner;
     bool is_selected; /* in what is replayed; else it is only pointed to */
@@ -51,10 +54,18 @@ struct replay_run {
     size_t n_marks, marks_capacity;
 };
 
-/* Reads metadata.json; a run without one, or with a broken one, has no pointers. NULL: no memory.
+/* The name of an app's folder; owned. NULL: no memory, or too long. */
+char *replay_folder_name(const struct folder_path *app);
+
+/*
+ * Reads metadata.json; a run without one, or with a broken one, has no pointers. log_path NULL: the
+ * log in its folder, which is opened without following links. NULL: no memory.
  */
-struct replay_run *replay_run_new(const char *project, const char *directory);
+struct replay_run *replay_run_new(const struct folder_path *app, int app_fd, const char *log_path);
 struct replay_run *replay_run_free(struct replay_run *run);
+
+/* Opens its log. As weir_reader_open. */
+int replay_run_open(const struct replay_run *run, weir_reader **out, weir_error_detail *detail);
 
 /* The first reading. 0, or why the log cannot be read. */
 int replay_run_survey(struct replay_run *run, weir_error_detail *detail);

@@ -4,6 +4,7 @@
 
 #include "otlp/common/alloc.h"
 #include "otlp/common/macro.h"
+#include "tracking/store.h"
 
 enum { SAMPLED = 0x01 };
 static const uint64_t NS_PER_HOUR = UINT64_C(3600000000000);
@@ -15,12 +16,20 @@ void replay_set_deinit(struct replay_set *set) {
 
 /* ---- pointers ---- */
 
+/* The app that a pointer means, in the run's own project. False: it means none. */
+static bool app_of(const struct replay_run *run, const struct replay_pointer *pointer,
+                   struct folder_path *out) {
+    *out = (struct folder_path){run->root, run->project, pointer->app_id};
+    return pointer->app_id != NULL && store_name_is_safe(pointer->app_id);
+}
+
 /* The run that a pointer means, if it is among those replayed. */
 static struct replay_run *find_selected(const struct replay_set *set, const struct replay_run *run,
                                         const struct replay_pointer *pointer) {
-    char *directory CLEANUP(mem_cleanup) =
-        pointer->app_id != NULL ? replay_sibling(run, pointer->app_id) : NULL;
-    return directory != NULL ? replay_found_get(&set->selected, directory) : NULL;
+    struct folder_path app;
+    char *folder CLEANUP(mem_cleanup) =
+        app_of(run, pointer, &app) ? replay_folder_name(&app) : NULL;
+    return folder != NULL ? replay_found_get(&set->selected, folder) : NULL;
 }
 
 void replay_set_link(struct replay_set *set) {
@@ -36,9 +45,9 @@ void replay_set_link(struct replay_set *set) {
     }
 }
 
-static struct replay_run *find_other(const struct replay_set *set, const char *directory) {
+static struct replay_run *find_other(const struct replay_set *set, const char *folder) {
     for (size_t i = 0; i < set->others.n; i++) {
-        if (strcmp(set->others.items[i]->directory, directory) == 0) {
+        if (strcmp(set->others.items[i]->folder, folder) == 0) {
             return set->others.items[i];
         }
     }
@@ -46,10 +55,10 @@ static struct replay_run *find_other(const struct replay_set *set, const char *d
 }
 
 /* A run beside those that are replayed, surveyed. NULL: there is none that can be read. */
-static struct replay_run *load_other(struct replay_set *set, const char *directory) {
-    struct replay_run *run = find_other(set, directory);
-    if (run == NULL && replay_found_add(&set->others, directory) == 0) {
-        run = set->others.items[set->others.n - 1];
+static struct replay_run *load_other(struct replay_set *set, const struct folder_path *app) {
+    char *folder CLEANUP(mem_cleanup) = replay_folder_name(app);
+    struct replay_run *run = folder != NULL ? find_other(set, folder) : NULL;
+    if (run == NULL && folder != NULL && (run = replay_found_add(&set->others, app)) != NULL) {
         run->is_selected = false;
         run->keeps_marks = true;
         (void)replay_run_survey(run, NULL);
@@ -60,13 +69,12 @@ static struct replay_run *load_other(struct replay_set *set, const char *directo
 /* The run that a pointer means, replayed or not. */
 static struct replay_run *find_origin(struct replay_set *set, const struct replay_run *run,
                                       const struct replay_pointer *pointer) {
-    char *directory CLEANUP(mem_cleanup) =
-        pointer->app_id != NULL ? replay_sibling(run, pointer->app_id) : NULL;
-    if (directory == NULL) {
+    struct folder_path app;
+    if (!app_of(run, pointer, &app)) {
         return NULL;
     }
-    struct replay_run *found = replay_found_get(&set->selected, directory);
-    found = found != NULL ? found : load_other(set, directory);
+    struct replay_run *found = find_selected(set, run, pointer);
+    found = found != NULL ? found : load_other(set, &app);
     return found != NULL && found->first_begin[0] != '\0' ? found : NULL;
 }
 
@@ -147,10 +155,8 @@ void replay_set_place(struct replay_set *set, struct replay_run *run, struct rep
 /* ---- offsets ---- */
 
 static bool is_neighbour(const struct replay_run *run, const struct replay_run *other) {
-    char *own CLEANUP(mem_cleanup) = replay_project_folder(run);
-    size_t length = own != NULL ? strlen(own) : 0;
-    return other != run && length > 0 && strncmp(other->directory, own, length) == 0 &&
-           other->directory[length] == '/' && strchr(other->directory + length + 1, '/') == NULL;
+    return other != run && strcmp(run->project, other->project) == 0 &&
+           strcmp(run->root, other->root) == 0;
 }
 
 /* The nearest in time of the offsets that the runs of a list tell. */
@@ -172,23 +178,22 @@ static bool nearest_of(const struct replay_found *found, const struct replay_run
     return any;
 }
 
+static int ask_one(const struct folder_path *app, int app_fd, void *data) {
+    struct replay_set *set = data;
+    (void)app_fd;
+    char *folder CLEANUP(mem_cleanup) = replay_folder_name(app);
+    if (folder == NULL || replay_found_get(&set->selected, folder) != NULL) {
+        return 0; /* asked already */
+    }
+    const struct replay_run *other = load_other(set, app);
+    return other != NULL && other->offsets.n > 0;
+}
+
 /* Surveys the logs beside a run that are not replayed, until one tells an offset. */
 static bool ask_around(struct replay_set *set, const struct replay_run *run) {
-    struct replay_found around = {0};
-    char *project CLEANUP(mem_cleanup) = replay_project_folder(run);
-    bool is_told = false;
-    if (project != NULL && replay_find(&around, project, NULL) == 0) {
-        replay_found_sort(&around);
-        for (size_t i = 0; i < around.n && !is_told; i++) {
-            const char *directory = around.items[i]->directory;
-            const struct replay_run *other = replay_found_get(&set->selected, directory) == NULL
-                                                 ? load_other(set, directory)
-                                                 : NULL;
-            is_told = other != NULL && other->offsets.n > 0;
-        }
-    }
-    replay_found_deinit(&around);
-    return is_told;
+    const struct store_path project = {
+        .place = STORE_PROJECT, .root = run->root, .project = run->project};
+    return store_walk(&project, ask_one, set, NULL) == 1;
 }
 
 bool replay_set_hearsay(struct replay_set *set, const struct replay_run *run, uint64_t local_ns,

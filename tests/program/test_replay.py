@@ -179,16 +179,28 @@ class Shape(Replay):
                              (self.project / 'a' / 'log.jsonl', 1)):
             self.replay(path=path)
             self.assertEqual(self.summary['runs'], n_runs, path)
-        self.replay(self.project / 'a', path=self.project)
+        self.replay(self.project / 'a', self.project / 'a' / 'log.jsonl', path=self.project)
         self.assertEqual(self.summary['runs'], 2, 'a run that is named twice is replayed once')
         code, out, _ = run('replay', '--dry-run', env={'WEIR_TRACKER_DIR': str(self.storage)})
         self.assertEqual((code, out.split(' (')[0]), (0, 'replayed 3 runs'))
         code, out, _ = run('replay', 'chat/a', '--tracker-dir', self.storage, '--dry-run')
         self.assertEqual((code, out.split(' (')[0]), (0, 'replayed 1 runs'))
 
+    def test_a_log_of_another_name(self):
+        self.log().begin(0).finish(1).path.rename(self.project / 'run-1' / 'kept.jsonl')
+        spans = self.replay(path=self.project / 'run-1' / 'kept.jsonl')
+        self.assertEqual({s.attributes.get('burr.app_id') for s in spans}, {'run-1'})
+
+    def test_links_are_not_followed(self):
+        Log(self.directory / 'outside' / 'p' / 'secret').begin(0).finish(1)
+        self.log().begin(0).finish(1)
+        (self.project / 'link').symlink_to(self.directory / 'outside' / 'p' / 'secret')
+        self.replay()
+        self.assertEqual(self.summary['runs'], 1)
+
     def test_paths_that_are_none(self):
         (self.directory / 'empty').mkdir()
-        for path, word in (('no/such/path', 'no/such/path'), (self.directory / 'empty', 'holds no log')):
+        for path, word in (('no/such/path', 'no/such/path'), (self.directory / 'empty', 'holds no runs')):
             code, out, errors = run('replay', path, '--dry-run')
             self.assertEqual((code, out), (1, ''))
             self.assertIn(word, errors)

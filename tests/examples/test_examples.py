@@ -76,6 +76,11 @@ class LocalFiles(TestCase):
         self.assertEqual([action['name'] for action in graph['actions']], ['ask', 'answer'])
         self.assertEqual(json.loads((folder / 'metadata.json').read_text())['partition_key'], 'user-7')
 
+    def test_weir_load_reads_it(self):
+        run('local_files', self.directory)
+        state = json.loads(self.load('--tracker-dir', self.directory, 'local_files/run-1'))
+        self.assertEqual(state['words'], 4)
+
     def test_a_directory_that_cannot_be_made_costs_the_files_and_is_told(self):
         (self.directory / 'file').write_text('')
         code, out, errors = run('local_files', self.directory / 'file')
@@ -94,6 +99,40 @@ class Interleaved(TestCase):
         for span in spans:
             if span['name'] == 'count':
                 self.assertEqual(attributes_of(span)['stream.iteration_count'], 3)
+
+
+class Reload(TestCase):
+    def reload(self, *arguments, expect=0):
+        code, out, errors = run('reload', self.directory, *arguments)
+        self.assertEqual(code, expect, out + errors)
+        return out.splitlines(), errors
+
+    def log(self, app_id):
+        text = (self.directory / 'reload' / app_id / 'log.jsonl').read_text()
+        return [json.loads(line) for line in text.splitlines()]
+
+    def test_a_run_breaks_goes_on_and_is_forked(self):
+        lines, _ = self.reload()
+        app_id = lines[0].split()[1]
+        self.assertEqual(lines[1:], ['0 add: n = 1', '1 double: n = 2', '2 add: n = 3', '3 double: broke'])
+        lines, _ = self.reload(app_id)
+        self.assertEqual(lines, [f'app {app_id}, after step 3 (double failed), n = 3', '4 double: n = 6', '5 add: n = 7',
+                                 '6 double: n = 14', '7 add: n = 15', '8 double: n = 30'])
+        lines, _ = self.reload(app_id, '1')
+        fork = lines[0].split()[1].rstrip(',')
+        self.assertEqual(lines[0], f'app {fork}, forked from {app_id} after step 1 (double completed), n = 2')
+        self.assertEqual(lines[1], '2 add: n = 3')
+        self.assertNotEqual(fork, app_id)
+        ids = [record['sequence_id'] for record in self.log(app_id) if record['type'] == 'end_entry']
+        self.assertEqual(ids, list(range(9)))
+        self.assertEqual(self.log(fork)[0]['sequence_id'], 2)
+        children = (self.directory / 'reload' / app_id / 'children.jsonl').read_text().splitlines()
+        self.assertEqual([json.loads(line)['event_type'] for line in children], ['fork'])
+        self.assertEqual(json.loads(children[0])['sequence_id'], 1)
+
+    def test_a_run_that_is_not_there(self):
+        _, errors = self.reload('nobody', expect=1)
+        self.assertIn('nobody', errors)
 
 
 class Cpp(TestCase):

@@ -148,17 +148,27 @@ static void print_text(const struct settings *settings, const char *mode,
     }
 }
 
+static uint64_t count_lost(const weir_otlp_stats *stats) {
+    uint64_t n = stats->rejected + stats->queued + stats->in_flight;
+    for (size_t cause = 0; cause < WEIR_N_DROP_CAUSES; cause++) {
+        n += stats->dropped[cause];
+    }
+    return n;
+}
+
 /* Says what was lost, and how to mend it. */
 static int check_losses(const struct settings *settings, const weir_stats *stats) {
-    uint64_t n_lost = stats->otlp.started - stats->otlp.acknowledged;
+    uint64_t n_lost = count_lost(&stats->otlp);
     if (stats->tracker_lost > 0) {
         return report_failure("%" PRIu64 " records were not written (%s)", stats->tracker_lost,
                               last_message);
     }
     if (n_lost > 0) {
-        return report_failure("%" PRIu64 " of %" PRIu64 " spans did not reach %s (%s); start `weir "
-                              "collect` in another terminal, or use --output FILE",
-                              n_lost, stats->otlp.started, destination(settings), last_message);
+        return report_failure("%" PRIu64 " of %" PRIu64
+                              " spans were lost (%s); start `weir collect` "
+                              "in another terminal, or use --output FILE",
+                              n_lost, stats->otlp.started,
+                              last_message[0] != '\0' ? last_message : destination(settings));
     }
     return COMMAND_OK;
 }

@@ -7,7 +7,7 @@
 
 #include "otlp/common/clock.h"
 #include "otlp/common/macro.h"
-#include "otlp/exporter.h"
+#include "otlp/exporter_state.h"
 #include "tests/support/expect.h"
 #include "tests/support/fault.h"
 #include "tests/support/log.h"
@@ -489,6 +489,20 @@ Test(exporter, stop_leaves_a_hanging_log_callback_behind) {
     struct exporter_counts last;
     cr_expect(eq(int, stop_in(MS(20), 5, &last), 0)); /* nothing was lost to the deadline */
     cr_expect(eq(u64, last.dropped[WEIR_DROP_EXPORT_FAILED], 5));
+}
+
+Test(exporter, a_halted_exporter_still_counts) {
+    START(takes, .timeout_ns = S(10));
+    rig.open = segment_of(2);
+    exporter_halt(rig.exporter, now_ns() + S(10)); /* as at exit, before a late close */
+    cr_expect(eq(u64, counts().acknowledged, 2));
+    push(3);
+    rig.open = segment_of(4);
+    cr_expect(eq(int, flush_in(S(10)), WEIR_E_TIMEOUT)); /* there is no thread to wait for */
+    struct exporter_counts last;
+    cr_expect(eq(int, stop_in(S(10), 9, &last), WEIR_E_TIMEOUT));
+    cr_expect(eq(u64, last.dropped[WEIR_DROP_SHUTDOWN_DEADLINE], 7));
+    cr_expect(script_is_destroyed(&rig.script));
 }
 
 Test(exporter, start_fails_cleanly_when_memory_is_short) {

@@ -307,6 +307,8 @@ static size_t left_out(const struct replay_counts *c, struct row rows[N_ROWS]) {
          c->n_unknown_parents},
         {"unfinished_steps", "steps without an end", c->n_unfinished_steps},
         {"unfinished_spans", "spans without an end", c->n_unfinished_spans},
+        {"lost_attributes", "attributes lost, too large or for want of memory",
+         c->n_lost_attributes},
         {"backward_times", "ends that lay before their begin", c->n_backward_times},
     };
     memcpy(rows, all, sizeof all);

@@ -50,15 +50,22 @@ static int visit(const struct folder_path *app, int app_fd, void *data) {
     return look.has_log ? add_run(data, app, app_fd, NULL) : 0;
 }
 
-struct replay_run *replay_found_add(struct replay_found *found, const struct folder_path *app) {
+int replay_found_add(struct replay_found *found, const struct folder_path *app,
+                     struct replay_run **out) {
     int fd = store_open(app, NULL);
     if (fd < 0) {
-        return NULL;
+        return fd;
     }
     size_t n_before = found->n;
-    (void)visit(app, fd, found);
+    int error = visit(app, fd, found);
     (void)close(fd);
-    return found->n > n_before ? found->items[n_before] : NULL;
+    if (error == 0 && found->n == n_before) {
+        return WEIR_E_NOT_FOUND;
+    }
+    if (error == 0) {
+        *out = found->items[n_before];
+    }
+    return error;
 }
 
 static int add_log(struct replay_found *found, const struct store_path *log,

@@ -20,8 +20,10 @@ void replay_found_deinit(struct replay_found *found);
  * WEIR_E_NOT_FOUND; WEIR_E_IO; WEIR_E_NO_MEMORY. */
 int replay_find(struct replay_found *found, const char *path, weir_error_detail *detail);
 
-/* Adds one app. The run, which the list owns; NULL: there is none, or no memory. */
-struct replay_run *replay_found_add(struct replay_found *found, const struct folder_path *app);
+/* Adds one app; *out is its run, which the list owns. 0; WEIR_E_NOT_FOUND; WEIR_E_IO;
+ * WEIR_E_NO_MEMORY. */
+int replay_found_add(struct replay_found *found, const struct folder_path *app,
+                     struct replay_run **out);
 
 /* By folder, each once. */
 void replay_found_sort(struct replay_found *found);

@@ -20,6 +20,7 @@ struct reading {
     struct replay_trace trace;
     struct replay_steps steps;
     uint64_t last_ns; /* the latest time of any record */
+    bool is_short;    /* memory was, for a text of the record */
 };
 
 static struct replay_counts *counts_of(const struct reading *reading) {
@@ -38,15 +39,23 @@ static void report(const struct reading *reading, uint64_t line, const char *wha
     }
 }
 
-/* Owned; NULL (and reported) when the member is no string. Memory that is short is told apart by
- * whoever asks next. */
+/* Owned; NULL when the member is no string, or memory is short (then is_short says so). */
+static char *decode(struct reading *reading, weir_slice member) {
+    if (json_kind_of(slice_of(member)) != JSON_STRING) {
+        return NULL;
+    }
+    char *text = json_decode_text(slice_of(member));
+    reading->is_short = reading->is_short || text == NULL;
+    return text;
+}
+
+/* The same for a member that must be there: its absence is reported. */
 static char *take_text(struct reading *reading, const weir_record *record, weir_slice member,
                        const char *complaint) {
     if (json_kind_of(slice_of(member)) != JSON_STRING) {
         report(reading, record->line, complaint);
-        return NULL;
     }
-    return json_decode_text(slice_of(member));
+    return decode(reading, member);
 }
 
 /* ---- times ---- */
@@ -169,10 +178,7 @@ static int on_begin_span(struct reading *reading, const weir_record *record, uin
     if (name == NULL) {
         return 0;
     }
-    char *parent_uid CLEANUP(mem_cleanup) =
-        json_kind_of(slice_of(record->parent_span_id)) == JSON_STRING
-            ? json_decode_text(slice_of(record->parent_span_id))
-            : NULL;
+    char *parent_uid CLEANUP(mem_cleanup) = decode(reading, record->parent_span_id);
     const struct replay_span *parent =
         parent_uid != NULL ? replay_step_find_span(step, parent_uid) : NULL;
     counts_of(reading)->n_unknown_parents += parent_uid != NULL && parent == NULL;
@@ -213,9 +219,7 @@ static int on_attribute(struct reading *reading, const weir_record *record, uint
     if (key == NULL) {
         return 0;
     }
-    char *uid CLEANUP(mem_cleanup) = json_kind_of(slice_of(record->span_id)) == JSON_STRING
-                                         ? json_decode_text(slice_of(record->span_id))
-                                         : NULL;
+    char *uid CLEANUP(mem_cleanup) = decode(reading, record->span_id);
     const struct replay_span *span = uid != NULL ? replay_step_find_span(step, uid) : NULL;
     replay_trace_set(&reading->trace, span != NULL ? span->span : step->span, key,
                      slice_of(record->value));
@@ -273,7 +277,8 @@ static int take_record(struct reading *reading, const weir_record *record) {
         return 0;
     }
     int error = reading->trace.root == NULL ? replay_trace_begin(&reading->trace, ns) : 0;
-    return error != 0 ? error : handler(reading, record, ns);
+    error = error != 0 ? error : handler(reading, record, ns);
+    return reading->is_short ? WEIR_E_NO_MEMORY : error;
 }
 
 /* Waits for the pipeline when it is half full, so that nothing is dropped. */

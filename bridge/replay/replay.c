@@ -118,7 +118,9 @@ static int replay_one(struct replay *replay, struct replay_run *run, weir_error_
     replay_set_place(&replay->set, run, &place);
     replay->current = run;
     replay->is_fallback_counted = false;
-    return replay_log_run(&replay->shared, run, &place, detail);
+    int error = replay->set.is_short ? WEIR_E_NO_MEMORY
+                                     : replay_log_run(&replay->shared, run, &place, detail);
+    return error == 0 && replay->set.is_short ? WEIR_E_NO_MEMORY : error;
 }
 
 int replay_run_all(struct replay *replay, const struct replay_options *options,

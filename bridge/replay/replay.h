@@ -28,8 +28,9 @@ struct replay_counts {
     uint64_t n_unknown_parents; /* spans whose parent never began: children of their step instead */
     uint64_t n_unfinished_steps; /* without an end_entry */
     uint64_t n_unfinished_spans;
-    uint64_t n_without_step;   /* spans and attributes of a step that never began */
-    uint64_t n_backward_times; /* ends before their begin: they end when they begin */
+    uint64_t n_without_step;    /* spans and attributes of a step that never began */
+    uint64_t n_backward_times;  /* ends before their begin: they end when they begin */
+    uint64_t n_lost_attributes; /* over 64 MiB, or memory was short */
     uint64_t
         n_runs_by_fallback; /* no log of the project tells the zone: options or reader's zone */
 };

@@ -61,23 +61,34 @@ static char *log_name(const char *folder) {
     return text;
 }
 
-static void keep_pointer(const weir_pointer *pointer, struct replay_pointer *out) {
-    if (pointer != NULL && pointer->app_id != NULL) {
-        out->app_id = mem_strdup(pointer->app_id);
-        out->partition_key = mem_strdup(pointer->partition_key);
-        out->has_sequence_id = pointer->has_sequence_id;
-        out->sequence_id = pointer->sequence_id;
-    }
+/* A copy, or NULL of NULL. False: no memory. */
+static bool keep_text(const char *text, char **out) {
+    *out = mem_strdup(text);
+    return text == NULL || *out != NULL;
 }
 
-static void read_metadata(struct replay_run *run, const struct folder_path *app, int app_fd) {
-    struct store_metadata metadata;
-    if (store_read_metadata(app, app_fd, &metadata, NULL) == 0) {
-        run->partition_key = mem_strdup(metadata.partition_key);
-        keep_pointer(metadata.parent, &run->parent);
-        keep_pointer(metadata.spawning_parent, &run->spawner);
-        store_metadata_deinit(&metadata);
+static bool keep_pointer(const weir_pointer *pointer, struct replay_pointer *out) {
+    if (pointer == NULL || pointer->app_id == NULL) {
+        return true;
     }
+    out->has_sequence_id = pointer->has_sequence_id;
+    out->sequence_id = pointer->sequence_id;
+    return keep_text(pointer->app_id, &out->app_id) &&
+           keep_text(pointer->partition_key, &out->partition_key);
+}
+
+/* What cannot be read is taken as absent. False: no memory. */
+static bool read_metadata(struct replay_run *run, const struct folder_path *app, int app_fd) {
+    struct store_metadata metadata;
+    int error = store_read_metadata(app, app_fd, &metadata, NULL);
+    if (error != 0) {
+        return error != WEIR_E_NO_MEMORY;
+    }
+    bool is_kept = keep_text(metadata.partition_key, &run->partition_key) &&
+                   keep_pointer(metadata.parent, &run->parent) &&
+                   keep_pointer(metadata.spawning_parent, &run->spawner);
+    store_metadata_deinit(&metadata);
+    return is_kept;
 }
 
 static bool set_names(struct replay_run *run, const struct folder_path *app, const char *log_path) {
@@ -93,14 +104,13 @@ static bool set_names(struct replay_run *run, const struct folder_path *app, con
 
 struct replay_run *replay_run_new(const struct folder_path *app, int app_fd, const char *log_path) {
     struct replay_run *run = mem_zalloc(sizeof *run);
-    if (run == NULL || !set_names(run, app, log_path)) {
+    if (run == NULL || !set_names(run, app, log_path) || !read_metadata(run, app, app_fd)) {
         return replay_run_free(run);
     }
     struct stat status;
     if (stat(run->log_path, &status) == 0 && status.st_size > 0) {
         run->n_bytes = (uint64_t)status.st_size; /* for the bar alone */
     }
-    read_metadata(run, app, app_fd);
     return run;
 }
 

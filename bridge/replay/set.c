@@ -23,12 +23,17 @@ static bool app_of(const struct replay_run *run, const struct replay_pointer *po
     return pointer->app_id != NULL && store_name_is_safe(pointer->app_id);
 }
 
+static char *folder_of(struct replay_set *set, const struct folder_path *app) {
+    char *folder = replay_folder_name(app);
+    set->is_short = set->is_short || folder == NULL;
+    return folder;
+}
+
 /* The run that a pointer means, if it is among those replayed. */
-static struct replay_run *find_selected(const struct replay_set *set, const struct replay_run *run,
+static struct replay_run *find_selected(struct replay_set *set, const struct replay_run *run,
                                         const struct replay_pointer *pointer) {
     struct folder_path app;
-    char *folder CLEANUP(mem_cleanup) =
-        app_of(run, pointer, &app) ? replay_folder_name(&app) : NULL;
+    char *folder CLEANUP(mem_cleanup) = app_of(run, pointer, &app) ? folder_of(set, &app) : NULL;
     return folder != NULL ? replay_found_get(&set->selected, folder) : NULL;
 }
 
@@ -56,12 +61,16 @@ static struct replay_run *find_other(const struct replay_set *set, const char *f
 
 /* A run beside those that are replayed, surveyed. NULL: there is none that can be read. */
 static struct replay_run *load_other(struct replay_set *set, const struct folder_path *app) {
-    char *folder CLEANUP(mem_cleanup) = replay_folder_name(app);
+    char *folder CLEANUP(mem_cleanup) = folder_of(set, app);
     struct replay_run *run = folder != NULL ? find_other(set, folder) : NULL;
-    if (run == NULL && folder != NULL && (run = replay_found_add(&set->others, app)) != NULL) {
-        run->is_selected = false;
-        run->keeps_marks = true;
-        (void)replay_run_survey(run, NULL);
+    if (run == NULL && folder != NULL) {
+        int error = replay_found_add(&set->others, app, &run);
+        if (error == 0) {
+            run->is_selected = false;
+            run->keeps_marks = true;
+            error = replay_run_survey(run, NULL);
+        }
+        set->is_short = set->is_short || error == WEIR_E_NO_MEMORY;
     }
     return run != NULL && run->is_surveyed ? run : NULL;
 }
@@ -181,7 +190,7 @@ static bool nearest_of(const struct replay_found *found, const struct replay_run
 static int ask_one(const struct folder_path *app, int app_fd, void *data) {
     struct replay_set *set = data;
     (void)app_fd;
-    char *folder CLEANUP(mem_cleanup) = replay_folder_name(app);
+    char *folder CLEANUP(mem_cleanup) = folder_of(set, app);
     if (folder == NULL || replay_found_get(&set->selected, folder) != NULL) {
         return 0; /* asked already */
     }

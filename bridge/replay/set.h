@@ -22,6 +22,7 @@ struct replay_set {
     struct replay_found selected; /* sorted */
     struct replay_found others;   /* pointed to, or asked for their offset; not replayed */
     struct replay_hearsay hearsay;
+    bool is_short; /* memory was: what was found is not to be relied on */
 };
 
 void replay_set_deinit(struct replay_set *set);

@@ -152,6 +152,10 @@ int replay_trace_begin_span(struct replay_trace *trace, struct replay_step *step
 void replay_trace_set(struct replay_trace *trace, struct otlp_span *span, const char *key,
                       struct json_slice json) {
     const weir_value value = replay_value_of(json, trace->scratch);
+    if (value.kind == WEIR_VALUE_EMPTY) { /* null would be text: it is too large, or memory short */
+        trace->counts->n_lost_attributes++;
+        return;
+    }
     span_set(span, key, &value);
     trace->counts->n_attributes++;
 }
@@ -159,6 +163,9 @@ void replay_trace_set(struct replay_trace *trace, struct otlp_span *span, const 
 /* ---- ends ---- */
 
 static void finish_span(struct replay_trace *trace, struct replay_span *span, uint64_t step_end) {
+    if (span->span == NULL) {
+        return; /* memory was too short to begin it */
+    }
     if (span->has_end) {
         span_set_status(span->span, WEIR_OTLP_STATUS_OK, NULL);
         end_at(trace, span->span, span->begin_ns, span->end_ns);

@@ -7,7 +7,7 @@
  *
  * Threads: a handle may be used from any thread, by one thread at a time; siblings at the same
  * time. Nothing here waits for the network but weir_flush and weir_close, and these return by their
- * deadline. Handles begun before fork() are stale in the child, the weir and its apps excepted.
+ * deadline. A weir belongs to the process that opened it: a child made by fork() opens its own.
  *
  * Strings are NUL-terminated UTF-8 and copied; invalid UTF-8 is repaired (U+FFFD). JSON text must
  * be one JSON value; NaN and Infinity are refused. What is refused or lost is counted:

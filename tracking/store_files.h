@@ -31,7 +31,7 @@ void store_metadata_deinit(struct store_metadata *metadata);
 
 struct store_graph {
     weir_graph graph; /* required and optional inputs changed back: the file has them swapped */
-    const char *text; /* the whole file */
+    const char *text; /* the whole object */
     size_t n_bytes;
     struct store_memory memory;
 };

@@ -88,7 +88,7 @@ with_valgrind() {
     reports=$builds/valgrind.reports
     rm -rf "$reports" && mkdir -p "$reports"
     configure gcc -Dwerror=true && ninja -C "$builds/gcc" || return 1
-    run_tests gcc --suite unit --no-rebuild --timeout-multiplier 20 --logbase valgrind --wrapper \
+    run_tests gcc --suite memcheck --no-rebuild --timeout-multiplier 20 --logbase valgrind --wrapper \
         "valgrind -q --trace-children=yes --trace-children-skip=/bin/*,/usr/* --leak-check=full
          --show-leak-kinds=definite,indirect --log-file=$reports/%p"
     verdict_of_tests=$?

@@ -15,19 +15,6 @@ enum {
 
 static const char HEX[] = "0123456789abcdef";
 
-static bool is_any_set(const uint8_t *bytes, size_t n_bytes) {
-    uint8_t any = 0;
-    for (size_t i = 0; i < n_bytes; i++) {
-        any |= bytes[i];
-    }
-    return any != 0;
-}
-
-bool context_is_valid(const weir_otlp_context *context) {
-    return context != NULL && is_any_set(context->trace_id, sizeof context->trace_id) &&
-           is_any_set(context->span_id, sizeof context->span_id);
-}
-
 /* ---- traceparent ---- */
 
 static char *put_hex(char *at, const uint8_t *bytes, size_t n_bytes) {

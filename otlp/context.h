@@ -4,6 +4,8 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
 
 #include <weir/otlp.h>
 
@@ -13,7 +15,15 @@
 enum { TRACE_FLAG_SAMPLED = 0x01, TRACE_FLAG_RANDOM = 0x02, TRACE_FLAGS_KNOWN = 0x03 };
 
 /* Both ids are there (E10). NULL is not valid. */
-bool context_is_valid(const weir_otlp_context *context);
+static inline bool context_is_valid(const weir_otlp_context *context) {
+    uint64_t words[3];
+    if (context == NULL) {
+        return false;
+    }
+    memcpy(words, context->trace_id, sizeof context->trace_id);
+    memcpy(words + 2, context->span_id, sizeof context->span_id);
+    return (words[0] | words[1]) != 0 && words[2] != 0;
+}
 
 /* True when the text is a tracestate by the strict rules (G14-G17, G20). */
 bool trace_state_is_valid(const char *text);

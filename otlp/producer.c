@@ -23,8 +23,8 @@ static pthread_key_t exit_key; /* its destructor is called when a thread ends */
 static bool has_exit_key;
 
 /* The producers of this thread; the one used last is also kept beside its provider's id. */
-static _Thread_local struct producer *own;
-static _Thread_local struct {
+static THREAD_LOCAL_HOT struct producer *own;
+static THREAD_LOCAL_HOT struct {
     uint64_t otlp_id;
     struct producer *producer;
 } last;

@@ -10,13 +10,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "otlp/common/macro.h"
+
 /* xoshiro256**: four words of state, a few cycles a draw. */
 struct generator {
     uint64_t s[4];
     unsigned fork_epoch; /* 0: never seeded */
 };
 
-static _Thread_local struct generator generator;
+static THREAD_LOCAL_HOT struct generator generator;
 static atomic_uint fork_epoch = 1;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 

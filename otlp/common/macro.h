@@ -12,5 +12,11 @@
 #define PRINTF_FORMAT(nth, first) __attribute__((format(printf, nth, first)))
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
+/*
+ * A small thread-local variable of a hot function. In a shared library the usual model calls into
+ * the dynamic linker for each use (measured: 4 ns, three times for a span); this one takes a few
+ * bytes of the room that glibc keeps for libraries loaded later.
+ */
+#define THREAD_LOCAL_HOT _Thread_local __attribute__((tls_model("initial-exec")))
 /* For what a hot function seldom calls: kept out of its way. */
 #define COLD __attribute__((cold, noinline))

@@ -164,11 +164,9 @@ static int check_losses(const struct settings *settings, const weir_stats *stats
                               last_message);
     }
     if (n_lost > 0) {
-        return report_failure("%" PRIu64 " of %" PRIu64
-                              " spans were lost (%s); start `weir collect` "
-                              "in another terminal, or use --output FILE",
-                              n_lost, stats->otlp.started,
-                              last_message[0] != '\0' ? last_message : destination(settings));
+        return report_failure("%" PRIu64 " of %" PRIu64 " spans did not reach %s (%s); start `weir "
+                              "collect` in another terminal, or use --output FILE",
+                              n_lost, stats->otlp.started, destination(settings), last_message);
     }
     return COMMAND_OK;
 }

@@ -26,6 +26,7 @@ from lint import Lint  # noqa: E402
 MASKS = [
     (r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "UUID"),
     (r"\b[0-9a-f]{32}\b", "TRACE"),
+    (r"\bdemo-[0-9a-f]{8}\b", "DEMO"),
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d+(Z| UTC)?", "TIME"),
     (r"(_time_ms\W+)[\d.e-]+", r"\1MS"),
     (r"\b\d[\d.]* (ns|µs|ms|s)\b", "DURATION"),

@@ -89,7 +89,7 @@ class Demo(TestCase):
             url = 'http://127.0.0.1:%d' % taken.getsockname()[1]
             code, _, errors = run('demo', '--endpoint', url)
         self.assertEqual(code, 1)
-        self.assertRegex(errors, r'^weir demo: 7 of 7 spans were lost \(.*%s.*\); start `weir collect` '
+        self.assertRegex(errors, r'^weir demo: 7 of 7 spans did not reach %s \(.+\); start `weir collect` '
                                  r'in another terminal, or use --output FILE\n$' % url)
 
     def test_nothing_is_lost_where_nothing_is_wanted(self):

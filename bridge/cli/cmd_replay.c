@@ -381,6 +381,11 @@ static void say_guesses(const struct settings *settings, const struct replay_cou
 
 static int check_losses(const struct settings *settings, const weir_otlp_stats *stats,
                         struct last_message *last) {
+    if (stats->not_sampled > 0) {
+        return report_failure("%" PRIu64 " of %" PRIu64 " spans were not sent, because "
+                              "OTEL_TRACES_EXPORTER says so; unset it",
+                              stats->not_sampled, stats->started);
+    }
     uint64_t n_lost = stats->started - stats->acknowledged;
     if (n_lost == 0) {
         return COMMAND_OK;

@@ -508,6 +508,12 @@ class Sending(Replay):
         self.assertEqual(code, 1)
         self.assertIn('2 of 2 spans did not reach http://127.0.0.1:9', errors)
 
+    def test_an_environment_that_forbids_it(self):
+        self.log().begin(0).finish(1)
+        code, _, errors = run('replay', self.storage, env={'OTEL_TRACES_EXPORTER': 'none', 'TZ': 'UTC'})
+        self.assertEqual(code, 1)
+        self.assertIn('2 of 2 spans were not sent, because', errors)
+
     def test_the_service_is_the_project_unless_said_otherwise(self):
         def service(*arguments, **options):
             self.replay(*arguments, **options)

@@ -15,10 +15,6 @@
 
 /* ---- begin ---- */
 
-static bool is_sampled(const weir_otlp_context *parent) {
-    return parent == NULL || (parent->trace_flags & TRACE_FLAG_SAMPLED) != 0;
-}
-
 static void keep_trace_state(struct otlp_span *span, const char *text) {
     struct buf *out = &span->trace_state;
     buf_clear(out);
@@ -38,7 +34,7 @@ static void keep_trace_state(struct otlp_span *span, const char *text) {
 
 /* Ids and flags: a child keeps its parent's trace id, random flag and trace state (E16, G8). */
 static void set_context(struct otlp_span *span, const struct span_start *start,
-                        const weir_otlp_context *parent) {
+                        const weir_otlp_context *parent, bool is_sampled) {
     weir_otlp_context *own = &span->context;
     const weir_otlp_context *given = context_is_valid(start->context) ? start->context : NULL;
     const weir_otlp_context *source = given != NULL ? given : parent;
@@ -56,8 +52,8 @@ static void set_context(struct otlp_span *span, const struct span_start *start,
     } else {
         id_new_span(own->span_id);
     }
-    own->trace_flags = (uint8_t)((own->trace_flags & ~TRACE_FLAG_SAMPLED) |
-                                 (span->is_recording ? TRACE_FLAG_SAMPLED : 0));
+    own->trace_flags =
+        (uint8_t)((own->trace_flags & ~TRACE_FLAG_SAMPLED) | (is_sampled ? TRACE_FLAG_SAMPLED : 0));
     span->has_remote_parent = parent != NULL && parent->is_remote;
 }
 
@@ -108,9 +104,10 @@ struct otlp_span *span_begin(weir_otlp_tracer *tracer, const struct span_start *
     }
     const weir_otlp_context *parent = context_is_valid(start->parent) ? start->parent : NULL;
     span->tracer = tracer;
-    span->is_recording = otlp->is_recording && is_sampled(parent);
+    bool is_sampled = parent == NULL || (parent->trace_flags & TRACE_FLAG_SAMPLED) != 0;
+    span->is_recording = is_sampled && otlp->is_recording;
     span->kind = kind_of(start->kind);
-    set_context(span, start, parent);
+    set_context(span, start, parent, is_sampled);
     set_times(span, producer, start);
     if (UNLIKELY(!span->is_recording)) {
         producer_count(&producer->counts.not_sampled);

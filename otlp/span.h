@@ -27,9 +27,10 @@ struct span_start {
 };
 
 /*
- * NULL when memory is short (counted). Below a parent that is not sampled, and where there is
- * nothing to send to, the span records nothing but has a context like any other, with the sampled
- * flag clear, and is ended like any other (E18, E32).
+ * NULL when memory is short (counted). Below a parent that is not sampled the span records nothing
+ * but has a context like any other, with the sampled flag clear, and is ended like any other (E18,
+ * E32). Where there is nothing to send to it records nothing either, and passes the decision of its
+ * parent on.
  */
 struct otlp_span *span_begin(weir_otlp_tracer *tracer, const struct span_start *start);
 

@@ -11,6 +11,7 @@
 #include "otlp/options.h"
 #include "otlp/provider.h"
 #include "otlp/span.h"
+#include "otlp/span_part.h"
 #include "otlp/span_pool.h"
 
 static struct otlp_span *resolve(const weir_otlp_span *handle) {
@@ -18,12 +19,15 @@ static struct otlp_span *resolve(const weir_otlp_span *handle) {
 }
 
 static void record_options(struct otlp_span *span, const weir_otlp_span_options *options) {
-    for (size_t i = 0; options->attributes != NULL && i < options->n_attributes; i++) {
+    size_t n_attributes = options->attributes != NULL ? options->n_attributes : 0;
+    size_t n_links = options->links != NULL ? options->n_links : 0;
+    for (size_t i = 0; i < n_attributes; i++) {
         span_set(span, options->attributes[i].key, &options->attributes[i].value);
     }
-    for (size_t i = 0; options->links != NULL && i < options->n_links; i++) {
+    for (size_t i = 0; i < n_links; i++) {
         span_add_link(span, &options->links[i]);
     }
+    span_count_refused(span, options->n_attributes - n_attributes + options->n_links - n_links);
 }
 
 /* Options of a caller built with another version; refused ones are as none. */

@@ -21,14 +21,21 @@ enum {
     LINK_FLAGS_FIELD = 5,
 };
 
+static inline weir_otlp *span_provider(const struct otlp_span *span) {
+    return span->tracer->otlp;
+}
+
+/* Counts bad arguments. */
+static inline void span_count_refused(const struct otlp_span *span, uint64_t n) {
+    if (UNLIKELY(n > 0)) {
+        atomic_fetch_add_explicit(&span_provider(span)->n_refused, n, memory_order_relaxed);
+    }
+}
+
 struct writing {
     struct buf *out;
     size_t n_bytes, n_allocated; /* before */
 };
-
-static inline weir_otlp *span_provider(const struct otlp_span *span) {
-    return span->tracer->otlp;
-}
 
 static inline struct writing span_part_begin(struct otlp_span *span, enum span_part part) {
     struct buf *out = &span->parts[part];

@@ -15,12 +15,6 @@
 #include "otlp/tags.h"
 #include "otlp/wire.h"
 
-static void count_refused(const struct otlp_span *span, uint64_t n) {
-    if (UNLIKELY(n > 0)) {
-        atomic_fetch_add_explicit(&span_provider(span)->n_refused, n, memory_order_relaxed);
-    }
-}
-
 void span_put_name(struct otlp_span *span, struct buf *head, const char *name) {
     size_t n_name = strlen(name), n_field = n_name > 0 ? wire_field_size(n_name) : 0;
     size_t before = head->n_bytes;
@@ -48,7 +42,7 @@ void span_set(struct otlp_span *span, const char *key, const weir_value *value) 
     int error = attributes_set(&span->attributes, &span_provider(span)->config.limits.attributes,
                                key, value);
     span_part_end(span, &w);
-    count_refused(span, error == WEIR_E_INVALID || error == WEIR_E_SYNTAX);
+    span_count_refused(span, error == WEIR_E_INVALID || error == WEIR_E_SYNTAX);
 }
 
 /* The attributes of an event or link, and how many were left out. */
@@ -57,7 +51,7 @@ static void put_attributes(struct otlp_span *span, struct buf *out, uint8_t tag,
                            const weir_key_value *items, size_t n_items) {
     struct attributes attributes = attributes_in(out, tag);
     if (n_items > 0) {
-        count_refused(span, attributes_set_all(&attributes, limits, items, n_items));
+        span_count_refused(span, attributes_set_all(&attributes, limits, items, n_items));
     }
     uint8_t *at = buf_reserve(out, wire_count_size(attributes.n_dropped));
     if (at != NULL) {
@@ -72,7 +66,7 @@ void span_add_event(struct otlp_span *span, uint64_t unix_ns, const char *name,
     }
     const struct span_limits *limits = &span_provider(span)->config.limits;
     if (name == NULL) {
-        count_refused(span, 1);
+        span_count_refused(span, 1);
         return;
     }
     if (span->n_events >= limits->max_events) {
@@ -132,7 +126,7 @@ void span_add_link(struct otlp_span *span, const weir_otlp_link *link) {
         return;
     }
     if (link == NULL || !says_something(link)) {
-        count_refused(span, 1);
+        span_count_refused(span, 1);
         return;
     }
     if (span->n_links >= span_provider(span)->config.limits.max_links) {
@@ -166,7 +160,7 @@ void span_set_status(struct otlp_span *span, weir_otlp_status status, const char
         return;
     }
     if (status != WEIR_OTLP_STATUS_OK && status != WEIR_OTLP_STATUS_ERROR) {
-        count_refused(span, 1);
+        span_count_refused(span, 1);
         return;
     }
     bool has_text = status == WEIR_OTLP_STATUS_ERROR && description != NULL;
@@ -182,7 +176,7 @@ void span_set_name(struct otlp_span *span, const char *name) {
         return;
     }
     if (name == NULL) {
-        count_refused(span, 1);
+        span_count_refused(span, 1);
         return;
     }
     /* The new one is written behind the old one, so that a name that does not fit changes nothing.

@@ -75,6 +75,7 @@ Test(otlp, records_nothing_when_there_is_nowhere_to_send_to) {
     pipeline_open(&p, NULL);
     weir_otlp_span *span = weir_otlp_span_begin(p.tracer, "s", NULL);
     cr_assert(not(weir_otlp_span_is_recording(span)));
+    cr_assert(eq(u8, weir_otlp_span_context(span).trace_flags, 3)); /* others may record theirs */
     weir_otlp_span_end(span);
     weir_otlp_stats stats = pipeline_stats(&p);
     cr_assert(eq(u64, stats.not_sampled, 1));

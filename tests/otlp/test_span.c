@@ -337,12 +337,14 @@ Test(span, ignores_and_counts_bad_attributes) {
     weir_otlp_span_add_link(handle, &(weir_otlp_link){0});
     weir_otlp_span_set_status(handle, (weir_otlp_status)9, NULL);
     weir_otlp_span_end(handle);
-    const Otlp__Span *span = pipeline_span(&p);
+    weir_otlp_span_end(weir_otlp_span_begin(
+        p.tracer, "s", &WEIR_OTLP_SPAN_OPTIONS(.n_attributes = 3, .n_links = 2)));
+    const Otlp__Span *span = pipeline_scope(&p)->spans[0];
     cr_assert(eq(sz, span->n_attributes, 0));
     cr_assert(eq(sz, span->n_events, 1));
     cr_assert(eq(sz, span->n_links, 0));
     cr_assert(eq(u32, span->dropped_attributes_count, 0));
-    cr_assert(eq(u64, pipeline_stats(&p).refused_values, 4 + 1 + 2 + 2 + 1));
+    cr_assert(eq(u64, pipeline_stats(&p).refused_values, 4 + 1 + 2 + 2 + 1 + 5));
     pipeline_close(&p);
 }
 

@@ -150,8 +150,9 @@ WEIR_API int weir_otlp_flush(weir_otlp *otlp, uint32_t timeout_ms);
 
 /*
  * Flushes, stops the exporter thread and frees everything, within timeout_ms whatever the peer
- * does. Spans still live are dropped (shutdown deadline). 0, or WEIR_E_TIMEOUT when spans were
- * lost. NULL: 0. `otlp` and its tracers are gone afterwards; span handles become stale.
+ * does. Spans that are still open are dropped, and the log says how many. 0, or WEIR_E_TIMEOUT when
+ * spans that had ended were lost. NULL: 0. `otlp` and its tracers are gone afterwards; span handles
+ * become stale. No other call on them may be in progress meanwhile.
  */
 WEIR_API int weir_otlp_close(weir_otlp *otlp, uint32_t timeout_ms);
 
@@ -256,7 +257,7 @@ typedef struct weir_otlp_stats {
     uint64_t refused_values;  /* attributes, events and links with a NULL or bad argument */
     uint64_t export_requests; /* requests that got an answer, or were given up */
     uint64_t export_retries;
-    uint64_t queue_bytes; /* memory held by ended and live spans */
+    uint64_t queue_bytes; /* memory of ended spans, waiting or in flight */
     uint64_t queue_capacity_bytes;
 } weir_otlp_stats;
 /* Fills *out as far as its .size goes. NULL otlp: zeros. */

@@ -1,14 +1,18 @@
 /*
  * Writes runs of every kind through the public API, for real Burr to read.
  *
- * usage: write_runs DIRECTORY          all runs, project "interop"
- *        write_runs DIRECTORY BYTES    the run "limited" alone, under a file size limit of BYTES:
- * what a full disk leaves. Prints "WRITTEN LOST" of the tracker.
+ * usage: write_runs DIRECTORY              all runs, project "interop"
+ *        write_runs DIRECTORY FROM TO      for each number of bytes in that range the run "limited"
+ * in DIRECTORY/<bytes>, under a file size limit of so many: what a full disk leaves. Prints "bytes
+ * written lost" for each.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <weir/weir.h>
 
@@ -154,12 +158,16 @@ static void write_all(weir *w) {
     weir_app_free(new_app(w, "never-run", NULL));
 }
 
-static void limit_files(const char *bytes) {
-    rlim_t limit = (rlim_t)strtoul(bytes, NULL, 10);
-    if (setrlimit(RLIMIT_FSIZE, &(struct rlimit){limit, limit}) != 0) {
-        perror("setrlimit");
+static weir *open_weir(const char *dir, weir_log_fn *log) {
+    weir *w = NULL;
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    if (weir_open(
+            &WEIR_OPTIONS(.project = "interop", .tracker_dir = dir, .otlp_off = true, .log = log),
+            &w, &detail) != 0) {
+        fprintf(stderr, "%s\n", detail.message);
         exit(1);
     }
+    return w;
 }
 
 static void ignore(weir_log_level level, const char *message, void *data) {
@@ -168,31 +176,54 @@ static void ignore(weir_log_level level, const char *message, void *data) {
     (void)data;
 }
 
-int main(int argc, char **argv) {
-    if (argc < 2) {
-        fprintf(stderr, "usage: write_runs DIRECTORY [BYTES]\n");
-        return 2;
-    }
-    weir *w = NULL;
-    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    weir_options options = WEIR_OPTIONS(.project = "interop", .tracker_dir = argv[1],
-                                        .otlp_off = true, .log = argc > 2 ? ignore : NULL);
-    if (weir_open(&options, &w, &detail) != 0) {
-        fprintf(stderr, "%s\n", detail.message);
+/* In a process of its own, since a limit cannot be lifted. */
+static int write_limited(const char *dir, unsigned long limit) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%lu", dir, limit);
+    if (mkdir(path, 0700) != 0 || setrlimit(RLIMIT_FSIZE, &(struct rlimit){limit, limit}) != 0) {
+        perror(path);
         return 1;
     }
-    if (argc > 2) {
-        limit_files(argv[2]);
-        weir_app *app = weir_app_new(w, &WEIR_APP_OPTIONS(.app_id = "limited"));
-        run_both(app, 2);
-        weir_app_free(app);
-    } else {
-        write_all(w);
-    }
+    weir *w = open_weir(path, ignore);
+    weir_app *app = weir_app_new(w, &WEIR_APP_OPTIONS(.app_id = "limited"));
+    run_both(app, 2);
+    weir_app_free(app);
     weir_stats stats = {.size = sizeof stats};
     weir_get_stats(w, &stats);
-    int error = weir_close(w, 1000);
-    printf("%llu %llu\n", (unsigned long long)stats.tracker_written,
-           (unsigned long long)stats.tracker_lost);
-    return error == 0 && (argc > 2 || stats.tracker_lost == 0) ? 0 : 1;
+    char line[80];
+    int n_bytes =
+        snprintf(line, sizeof line, "%lu %llu %llu\n", limit,
+                 (unsigned long long)stats.tracker_written, (unsigned long long)stats.tracker_lost);
+    return weir_close(w, 1000) == 0 && write(STDOUT_FILENO, line, (size_t)n_bytes) == n_bytes ? 0
+                                                                                              : 1;
+}
+
+static int write_range(const char *dir, unsigned long from, unsigned long to) {
+    for (unsigned long limit = from; limit <= to; limit++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            _exit(write_limited(dir, limit));
+        }
+        int status = -1;
+        if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
+            fprintf(stderr, "at %lu bytes: status %#x\n", limit, (unsigned)status);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc == 4) {
+        return write_range(argv[1], strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
+    }
+    if (argc != 2) {
+        fprintf(stderr, "usage: write_runs DIRECTORY [FROM TO]\n");
+        return 2;
+    }
+    weir *w = open_weir(argv[1], NULL);
+    write_all(w);
+    weir_stats stats = {.size = sizeof stats};
+    weir_get_stats(w, &stats);
+    return weir_close(w, 1000) == 0 && stats.tracker_lost == 0 ? 0 : 1;
 }

@@ -312,7 +312,12 @@ static int collect(struct collector *collector) {
         return report_failure("%s", detail.message);
     }
     printf("listening on %s\n", receiver_url(receiver));
-    fflush(stdout);
+    if (fflush(stdout) != 0) { /* whoever started this waits for that line */
+        int os_error = errno;
+        clearerr(stdout);
+        receiver_stop(receiver, NULL);
+        return report_failure("cannot write to standard output: %s", strerror(os_error));
+    }
     warn_if_public(receiver_url(receiver));
     bool is_timeout = wait_for_end(collector);
     struct receiver_counts counts;

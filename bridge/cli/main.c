@@ -77,7 +77,8 @@ static int run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of write, with a message */
+    signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of write, with a message, */
+    signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow */
     int exit_code = run(argc, argv);
     if ((fflush(stdout) != 0 || ferror(stdout)) && exit_code == COMMAND_OK) {
         return report_failure("cannot write to standard output: %s", strerror(errno));

@@ -361,6 +361,15 @@ class Failures(TestCase):
             json.loads(line)
             self.assertTrue(line.endswith('\n'))
 
+    def test_a_first_line_that_does_not_fit_is_said(self):
+        with open(self.directory / 'trees.txt', 'wb') as trees:
+            process = subprocess.Popen(
+                [weir_program.WEIR, 'collect', '--listen', '127.0.0.1:0', '--timeout', '1'], stdout=trees,
+                stderr=subprocess.PIPE, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10)))
+            _, errors = process.communicate(timeout=weir_program.PATIENCE)
+        self.assertEqual(process.returncode, 1)
+        self.assertIn(b'weir collect: cannot write to standard output: File too large\n', errors)
+
     def test_a_reader_of_trees_that_goes_away_ends_it(self):
         with Collector('--tree') as collector:
             collector.process.stdout.close()

@@ -1,16 +1,12 @@
 /*
- * Bytes as a log: read at once, read while it grows, and each line checked.
+ * Bytes as a log that is read while it grows: the same comes out as when it is read at once.
  */
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "otlp/common/json_text.h"
 #include "tests/fuzz/fuzz.h"
-#include "tracking/check.h"
 #include "tracking/reader.h"
-#include "tracking/scan.h"
-#include "tracking/time_read.h"
 
 static weir_reader *open_bytes(const uint8_t *bytes, size_t n_bytes, int *fd) {
     weir_reader *reader = NULL;
@@ -18,54 +14,6 @@ static weir_reader *open_bytes(const uint8_t *bytes, size_t n_bytes, int *fd) {
     FUZZ_CHECK(*fd >= 0 && pwrite(*fd, bytes, n_bytes, 0) == (ssize_t)n_bytes);
     FUZZ_CHECK(reader_open_fd(dup(*fd), "log", &reader, NULL) == 0);
     return reader;
-}
-
-/* What a slice promises: it lies within the line and is one value. */
-static void check_slice(const weir_record *record, weir_slice slice) {
-    if (slice.text != NULL) {
-        struct json_cursor cursor = json_cursor_over(slice.text, slice.n_bytes);
-        struct json_slice value;
-        cursor.allow_nan = true;
-        FUZZ_CHECK(slice.text > record->whole.text);
-        FUZZ_CHECK(slice.text + slice.n_bytes < record->whole.text + record->whole.n_bytes);
-        FUZZ_CHECK(json_skip(&cursor, &value) == 0 && value.n_bytes == slice.n_bytes);
-    }
-}
-
-static void check_record(const weir_record *record) {
-    const weir_slice slices[] = {
-        record->time,
-        record->action,
-        record->inputs,
-        record->result,
-        record->exception,
-        record->state,
-        record->span_id,
-        record->span_name,
-        record->parent_span_id,
-        record->key,
-        record->value,
-        record->tags,
-        record->items_streamed,
-        record->span_dependencies,
-        record->generation_time_ms,
-        record->consumer_time_ms,
-        record->first_item_time_ms,
-    };
-    for (size_t i = 0; i < sizeof slices / sizeof slices[0]; i++) {
-        check_slice(record, slices[i]);
-    }
-    struct time_stamp stamp;
-    (void)time_read_json(record->time.text, record->time.n_bytes, &stamp);
-}
-
-static void check_line(const weir_record *record) {
-    struct check_fault fault = {0};
-    for (int kind = CHECK_RECORD; kind <= CHECK_METADATA; kind++) {
-        if (!check_text((enum check_kind)kind, record->whole.text, record->whole.n_bytes, &fault)) {
-            FUZZ_CHECK(fault.text[0] != '\0' && fault.at <= record->whole.n_bytes);
-        }
-    }
 }
 
 /* What a reading comes to: equal readings give equal numbers. */
@@ -80,14 +28,8 @@ static void read_on(weir_reader *reader, struct sum *sum) {
     while ((result = weir_reader_next(reader, &record, &detail)) != 0) {
         FUZZ_CHECK(result == 1 || result == WEIR_E_SYNTAX);
         uint64_t line = result == 1 ? record.line : detail.line;
-        if (result == 1) {
-            sum->n_records++;
-            check_record(&record);
-            check_line(&record);
-        } else {
-            sum->n_faults++;
-            FUZZ_CHECK(detail.message[0] != '\0');
-        }
+        sum->n_records += result == 1;
+        sum->n_faults += result != 1;
         sum->mixed = sum->mixed * 31 + line * 16 + (result == 1 ? (uint64_t)record.type : 15);
     }
 }

@@ -179,6 +179,7 @@ static bool take_line(weir_reader *reader, size_t n_searched, const char **text,
     *n_bytes = (size_t)(feed - start);
     reader->at += *n_bytes + 1;
     reader->line++;
+    reader->n_torn = 0;
     return true;
 }
 
@@ -200,6 +201,23 @@ static void drop_unfinished(weir_reader *reader) {
     reader->at = reader->n_bytes = 0;
 }
 
+/* Nothing more to read for now; or ever, when the log was cut below what was read of it. */
+static int stop_at_end(weir_reader *reader, weir_error_detail *detail) {
+    struct stat status;
+    if (fstat(reader->fd, &status) != 0) {
+        return error_set_os(detail, WEIR_E_IO, errno, "cannot look at %s", reader->path);
+    }
+    if ((uint64_t)status.st_size < reader->offset && reader->n_passed > 0) {
+        reader->offset -= reader->n_passed; /* its writer cut a torn line off that was too long */
+        reader->n_passed = reader->n_torn = 0;
+    }
+    if ((uint64_t)status.st_size < reader->offset) {
+        return error_set(detail, WEIR_E_IO, "%s has become shorter than what was read of it",
+                         reader->path);
+    }
+    return 0;
+}
+
 /*
  * Finds the next whole line, reading on as far as is needed. 1: *text and *n_bytes have it, without
  * its line feed; 0: there is none yet. A line over the bound is WEIR_E_TOO_LARGE once its end has
@@ -216,7 +234,7 @@ static int next_line(weir_reader *reader, const char **text, size_t *n_bytes,
             n_left = 0;
         }
         if (reader->is_short && has_read) {
-            return 0;
+            return stop_at_end(reader, detail);
         }
         n_searched = n_left;
         has_read = true;

@@ -180,3 +180,44 @@ Test(reader, survives_short_memory) {
         cr_assert(eq(long, fault_n_live(), n_live));
     }
 }
+
+Test(reader, passes_over_a_line_that_is_too_long) {
+    enum { TOO_LONG = 257 << 20 };
+    char *dir CLEANUP(temp_dir_remove) = temp_dir_new();
+    char *path CLEANUP(temp_path_free) = temp_path(dir, "log.jsonl");
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    static const char line[] = "\n{\"type\":\"x\"}\n"; /* the long lines are holes in the file */
+    cr_assert(eq(i64, pwrite(fd, line, sizeof line - 1, TOO_LONG), sizeof line - 1));
+    cr_assert(eq(int, ftruncate(fd, (off_t)2 * TOO_LONG), 0));
+    weir_reader *reader = NULL;
+    weir_record record = WEIR_RECORD_INIT;
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    cr_assert(eq(int, weir_reader_open(path, &reader, NULL), 0));
+    cr_assert(eq(int, weir_reader_next(reader, &record, &detail), WEIR_E_TOO_LARGE));
+    cr_assert(eq(u64, detail.line, 1));
+    cr_assert(eq(sz, weir_reader_torn_bytes(reader), 0));
+    cr_assert(eq(u64, next_of(reader).line, 2));
+    cr_assert(eq(int, weir_reader_next(reader, &record, NULL), 0));
+    const off_t whole = TOO_LONG + sizeof line - 1;
+    cr_assert(eq(sz, weir_reader_torn_bytes(reader), (size_t)(2 * (off_t)TOO_LONG - whole)));
+    cr_assert(eq(int, ftruncate(fd, whole), 0)); /* cut off, and gone on behind */
+    cr_assert(eq(int, weir_reader_next(reader, &record, NULL), 0));
+    cr_assert(eq(sz, weir_reader_torn_bytes(reader), 0));
+    cr_assert(eq(i64, pwrite(fd, line + 1, sizeof line - 2, whole), sizeof line - 2));
+    cr_assert(eq(u64, next_of(reader).line, 3));
+    weir_reader_close(reader);
+    close(fd);
+}
+
+Test(reader, says_when_a_log_was_cut_below_what_was_read) {
+    char *dir CLEANUP(temp_dir_remove) = temp_dir_new();
+    char *path CLEANUP(temp_path_free) = temp_path(dir, "log.jsonl");
+    weir_reader *reader = open_text(dir, "{\"type\":\"x\"}\n{\"type\":\"y\"}\n", 26);
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    weir_record record = next_of(reader);
+    (void)next_of(reader);
+    cr_assert(eq(int, truncate(path, 13), 0));
+    cr_assert(eq(int, weir_reader_next(reader, &record, &detail), WEIR_E_IO));
+    cr_assert(strstr(detail.message, "has become shorter") != NULL, "%s", detail.message);
+    weir_reader_close(reader);
+}

@@ -28,7 +28,7 @@ static struct wire_field field_of(const uint8_t *bytes, size_t n_bytes, uint32_t
             return field;
         }
     }
-    CHECK(!"the field is there");
+    CHECK(false && "the field is there");
     return field;
 }
 

@@ -59,7 +59,8 @@ with_sanitizers() {
         run_tests sanitizers --no-suite lint --no-suite headers --timeout-multiplier 4
     verdict_of_tests=$?
     for report in "$reports"/*; do
-        [ -e "$report" ] || continue
+        # On a loaded machine the leak check says that a thread did not stop in time; that alone is no finding.
+        grep -qv 'was not suspended. False leaks are possible' "$report" 2>/dev/null || continue
         say "== $report"
         head -n 40 "$report"
         verdict_of_tests=1

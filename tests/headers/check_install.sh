@@ -21,8 +21,10 @@ archive=$(find "$work/installed" -name libweir.a)
 PKG_CONFIG_PATH=$(dirname "$pc")
 LD_LIBRARY_PATH=$(dirname "$library")
 export PKG_CONFIG_PATH LD_LIBRARY_PATH
+# Not --define-prefix: it takes the folder above lib/ for granted, and Debian's lies one deeper.
+prefix=$(find "$work/installed" -path '*/include/weir/weir.h' | sed 's|/include/weir/weir.h$||')
 config() {
-    pkg-config --define-prefix "$@" weir
+    pkg-config --define-variable=prefix="$prefix" "$@" weir
 }
 # What the archive needs besides: the shared forms of the libraries that weir.pc names for it.
 private=$(for package in $(config --print-requires-private | cut -d' ' -f1); do pkg-config --libs "$package"; done)
@@ -106,8 +108,8 @@ project(user C)
 add_executable(app user.c)'
     sed -n '/^```cmake$/,/^```$/p' "$root/README.md" | grep -v '^```'
 } >"$work/cmake/CMakeLists.txt"
-# CMake asks pkg-config without --define-prefix: tell the file where it lies.
-sed -i "s|^prefix=.*|prefix=$(config --variable=prefix)|" "$pc"
+# CMake asks pkg-config without that variable: tell the file where it lies.
+sed -i "s|^prefix=.*|prefix=$prefix|" "$pc"
 cmake -S "$work/cmake" -B "$work/cmake/build" >"$work/cmake.log" 2>&1 && cmake --build "$work/cmake/build" >>"$work/cmake.log" 2>&1 || {
     cat "$work/cmake.log"
     echo "FAIL: the CMake lines"

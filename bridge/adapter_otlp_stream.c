@@ -55,7 +55,7 @@ static bool chunk_is_limited(const struct weir *w, const struct step *step, uint
     if (w->chunk_span_every > 0 && chunk->index % w->chunk_span_every != 0) {
         return true;
     }
-    if (unix_ns - chunk->began_unix_ns < w->chunk_span_min_ns) {
+    if (unix_ns < chunk->began_unix_ns + w->chunk_span_min_ns) {
         return true;
     }
     return w->chunk_span_max > 0 && step->n_chunks_made >= w->chunk_span_max;

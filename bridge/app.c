@@ -273,25 +273,46 @@ static void shut_step(struct weir *w, struct step *step) {
     }
 }
 
-void app_shut(struct app *app) {
-    struct weir *w = app->weir;
-    core_remove_app(w, app);
-    app_lock(app);
-    bool is_first = !app->is_closing;
-    app->is_closing = true;
-    while (is_first && app->steps != NULL) {
-        shut_step(w, app->steps);
+static bool has_open_parts(const struct step *step) {
+    return step->spans != NULL || (step->stream != NULL && object_is_live(&step->stream->head));
+}
+
+/* A step with something left to end; the end of one that is in step_close is told there. */
+static struct step *next_open_step(struct app *app) {
+    struct step *step = app->steps;
+    while (step != NULL && step->is_ending && !has_open_parts(step)) {
+        step = step->next;
     }
-    while (is_first && app->calls != NULL) {
+    return step;
+}
+
+static void shut_all(struct app *app) {
+    struct weir *w = app->weir;
+    for (struct step *step; (step = next_open_step(app)) != NULL;) {
+        shut_step(w, step);
+    }
+    while (app->calls != NULL) {
         core_count(&w->counters.left_open);
         call_close(app->calls, core_now(w, &app->calls->anchor), NULL);
     }
+    object_end(&app->head);
+    app->tracker = weir_tracker_app_close(app->tracker);
+    app->n_unpins_due++; /* the handle's own */
+}
+
+void app_shut(struct app *app) {
+    struct weir *w = app->weir;
+    bool is_counted = core_remove_app(w, app);
+    app_lock(app);
+    bool is_first = !app->is_closing;
+    app->is_closing = true;
     if (is_first) {
-        object_end(&app->head);
-        app->tracker = weir_tracker_app_close(app->tracker);
-        app->n_unpins_due++; /* the handle's own */
+        shut_all(app);
     }
     object_leave(app);
+    if (is_counted) {
+        core_app_is_shut(w);
+    }
 }
 
 void weir_app_free(weir_app *handle) {

@@ -142,8 +142,13 @@ static void tell(struct step *step, struct span *span, struct moment when,
 void attributes_log(struct step *step, struct span *span, struct moment when,
                     const weir_key_value *attributes, size_t n_attributes) {
     struct weir *w = object_app(&step->head)->weir;
+    struct object *target = span != NULL ? &span->head : &step->head;
+    step->head.n_refs++; /* guests may end both while they are told */
+    if (span != NULL) {
+        span->head.n_refs++;
+    }
     size_t start = 0; /* of the run of welcome ones that is not told yet */
-    for (size_t i = 0; i < n_attributes; i++) {
+    for (size_t i = 0; i < n_attributes && object_is_live(target); i++) {
         if (!is_welcome(w, &attributes[i])) {
             if (i > start) {
                 tell(step, span, when, attributes + start, i - start);
@@ -151,9 +156,11 @@ void attributes_log(struct step *step, struct span *span, struct moment when,
             start = i + 1;
         }
     }
-    if (n_attributes > start) {
+    if (n_attributes > start && object_is_live(target)) {
         tell(step, span, when, attributes + start, n_attributes - start);
     }
+    span_release(span);
+    step_release(step);
 }
 
 /* ---- handles ---- */
@@ -187,10 +194,8 @@ void weir_set_all_(weir_handle *handle, const weir_key_value *attributes, size_t
     }
     struct step *step = target.step;
     if (attributes != NULL) {
-        step->head.n_refs++;
         attributes_log(step, target.span, core_now(target.app->weir, &step->anchor), attributes,
                        n_attributes);
-        step_release(step);
     }
     object_leave(target.app);
 }

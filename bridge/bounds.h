@@ -9,6 +9,8 @@ enum {
     WEIR_MAX_UID_BYTES = 512,        /* "12:0.3.1": about 200 spans deep; a deeper one is refused */
     WEIR_MAX_STATE_BYTES = 64 << 20, /* JSON of inputs, result, state; larger is refused */
     WEIR_MAX_LAST_STATE = 16 << 20, /* a state kept for steps that give none; a larger one is not */
-    WEIR_APP_BUCKETS = 1024,        /* open apps are found by id through so many lists */
+    WEIR_KEPT_SCRATCH_BYTES =
+        64 * 1024,           /* of a freed app's memory for texts on their way to OTLP */
+    WEIR_APP_BUCKETS = 1024, /* open apps are found by id through so many lists */
     WEIR_MAX_OPEN_APPS = 1 << 20,
 };

@@ -1,6 +1,7 @@
 #include "bridge/core.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "otlp/common/alloc.h"
 #include "otlp/common/macro.h"
@@ -123,16 +124,33 @@ bool core_add_app(struct weir *w, struct app *app) {
     return is_welcome;
 }
 
-void core_remove_app(struct weir *w, struct app *app) {
+bool core_remove_app(struct weir *w, struct app *app) {
+    bool is_found = false;
     lock_take(&w->lock);
     for (struct app **at = &w->buckets[bucket_of(app->id)]; *at != NULL; at = &(*at)->next) {
         if (*at == app) {
             *at = app->next;
             w->n_apps--;
+            w->n_shutting++;
+            is_found = true;
             break;
         }
     }
     lock_give(&w->lock);
+    return is_found;
+}
+
+void core_app_is_shut(struct weir *w) {
+    lock_take(&w->lock);
+    w->n_shutting--;
+    lock_give(&w->lock);
+}
+
+static size_t n_shutting(struct weir *w) {
+    lock_take(&w->lock);
+    size_t n = w->n_shutting;
+    lock_give(&w->lock);
+    return n;
 }
 
 /* ---- dispatch ---- */
@@ -148,6 +166,16 @@ struct running {
 static _Thread_local struct running running;
 
 _Static_assert(WEIR_MAX_ADAPTERS < 64, "a guest is a bit of a word");
+
+void core_wait_for_apps(struct weir *w, uint64_t timeout_ns) {
+    const struct timespec pause = {.tv_nsec = 1000000};
+    if (running.weir == w) {
+        return; /* from inside a hook: the app being shut may be this thread's own */
+    }
+    for (uint64_t waited = 0; n_shutting(w) > 0 && waited < timeout_ns; waited += 1000000) {
+        (void)nanosleep(&pause, NULL);
+    }
+}
 
 static const char *key_or_null(const struct app *app) {
     return app->has_partition_key ? text_get(&app->partition_key) : NULL;

@@ -68,9 +68,10 @@ struct weir {
     struct guest *guests;
     size_t n_guests;
 
-    struct lock lock; /* guards buckets, n_apps and is_closing */
+    struct lock lock; /* guards buckets, n_apps, n_shutting and is_closing */
     struct app *buckets[WEIR_APP_BUCKETS];
     size_t n_apps;
+    size_t n_shutting; /* apps taken off the buckets that are not shut yet */
     bool is_closing;
 
     struct counters counters;
@@ -119,7 +120,14 @@ struct moment core_now(const struct weir *w, const struct clock_anchor *anchor);
 struct app *core_find_app(struct weir *w, const char *app_id);
 /* Puts an app among the open ones; false when the weir is closing or full. */
 bool core_add_app(struct weir *w, struct app *app);
-void core_remove_app(struct weir *w, struct app *app);
+/*
+ * Takes it off the open ones; false when another thread has done so. True: it counts as being shut
+ * until core_app_is_shut, and weir_close waits for that before it frees what apps use.
+ */
+bool core_remove_app(struct weir *w, struct app *app);
+void core_app_is_shut(struct weir *w);
+/* Waits, at most so long, until no app is being shut; not on a thread that a guest of w runs on. */
+void core_wait_for_apps(struct weir *w, uint64_t timeout_ns);
 
 /* ---- dispatch ---- */
 

@@ -8,23 +8,25 @@
 #include "bridge/lifecycle.h"
 #include "otlp/common/sized.h"
 
-/* The event's own time, or now. */
+/* The event's own time, or now. Without a monotonic time, durations follow the wall time. */
 static struct moment moment_of(struct weir *w, const weir_lifecycle_event *event,
                                const struct clock_anchor *anchor) {
     if (event->unix_ns == 0) {
         return core_now(w, anchor);
     }
-    uint64_t monotonic_ns = event->monotonic_ns != 0 ? event->monotonic_ns : event->unix_ns;
-    return (struct moment){event->unix_ns, monotonic_ns};
+    uint64_t by_anchor = anchor->monotonic_ns + (event->unix_ns - anchor->unix_ns); /* may wrap */
+    return (struct moment){event->unix_ns,
+                           event->monotonic_ns != 0 ? event->monotonic_ns : by_anchor};
 }
 
+/* Both clocks at the event, so that a later one without a time of its own finds "now". */
 static struct clock_anchor anchor_of(struct weir *w, const weir_lifecycle_event *event) {
-    struct clock_anchor now = {0};
+    struct clock_anchor now = clock_anchor_take(&w->clock);
     if (event->unix_ns == 0) {
-        return clock_anchor_take(&w->clock);
+        return now;
     }
-    struct moment when = moment_of(w, event, &now);
-    return (struct clock_anchor){when.unix_ns, when.monotonic_ns};
+    uint64_t monotonic_ns = event->monotonic_ns != 0 ? event->monotonic_ns : now.monotonic_ns;
+    return (struct clock_anchor){event->unix_ns, monotonic_ns};
 }
 
 /* ---- finding ---- */
@@ -201,10 +203,8 @@ static void emit_attributes(struct app *app, const weir_lifecycle_event *event) 
         count_lost(app);
         return;
     }
-    step->head.n_refs++;
     attributes_log(step, span, moment_of(app->weir, event, &step->anchor), event->attributes,
                    event->n_attributes);
-    step_release(step);
 }
 
 /* ---- streams ---- */

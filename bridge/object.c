@@ -196,6 +196,9 @@ void app_unpin(struct app *app) {
     }
     blob_release(app->state);
     mem_free(app->streaming_actions);
+    if (app->scratch.n_allocated > WEIR_KEPT_SCRATCH_BYTES) {
+        buf_deinit(&app->scratch);
+    }
     struct step *spawning_step = app->spawning_step;
     struct weir *w = app->weir;
     pool_push(&apps, &app->head);

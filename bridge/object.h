@@ -116,6 +116,7 @@ struct step {
     struct text action;
     int64_t sequence_id;
     bool said_streams;
+    bool is_ending;    /* in step_close, which takes it off the app's list itself */
     bool has_streamed; /* a stream was begun */
     bool is_abandoned;
     bool is_pulling;

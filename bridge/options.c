@@ -27,15 +27,15 @@ static int apply_mode(const weir_options *options, struct weir *w, weir_error_de
 }
 
 static void apply_host(const weir_options *options, struct weir *w) {
-    const weir_otlp_options none = {0};
-    const weir_otlp_options *otlp = options->otlp != NULL ? options->otlp : &none;
-    w->clock = clock_or_system(options->clock != NULL ? options->clock : otlp->clock);
+    weir_otlp_options otlp;
+    sized_read(&otlp, sizeof otlp, options->otlp);
+    w->clock = clock_or_system(options->clock != NULL ? options->clock : otlp.clock);
     weir_log_level level =
-        options->log_level != WEIR_LOG_DEFAULT ? options->log_level : otlp->log_level;
+        options->log_level != WEIR_LOG_DEFAULT ? options->log_level : otlp.log_level;
     if (options->log != NULL) {
         logger_init(&w->logger, options->log, options->log_data, level);
     } else {
-        logger_init(&w->logger, otlp->log, otlp->log_data, level);
+        logger_init(&w->logger, otlp.log, otlp.log_data, level);
     }
 }
 
@@ -88,6 +88,10 @@ static int apply_adapters(const weir_options *options, struct weir *w, weir_erro
 }
 
 int options_apply(const weir_options *options, struct weir *w, weir_error_detail *detail) {
+    if (options->otlp != NULL && options->otlp->size == 0) {
+        return error_set(detail, WEIR_E_INVALID,
+                         "weir_otlp_options.size is 0: use WEIR_OTLP_OPTIONS()");
+    }
     w->burr_exact = options->burr_exact;
     w->chunk_span_every = options->chunk_span_every;
     w->chunk_span_min_ns = (uint64_t)options->chunk_span_min_ms * 1000000;

@@ -165,12 +165,14 @@ void step_close(struct step *step, struct moment when, const weir_step_result *r
     result = result != NULL ? result : &none;
     object_end(&step->head);
     step->head.n_refs++;
+    step->is_ending = true; /* whoever frees the app meanwhile leaves the rest to us */
     stream_settle(step, when, result->error);
     if (step->is_abandoned && step->call != NULL) {
         step->call->has_abandoned_stream = true;
     }
     tell_end(step, when, result);
     stream_tell_end(step, when);
+    step->is_ending = false;
     step_unlink_if_done(step);
     step_release(step);
 }

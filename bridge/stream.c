@@ -59,12 +59,17 @@ struct stream *stream_open(struct step *step, struct moment when) {
 
 /* ---- pulls ---- */
 
+/* From an earlier moment to a later one; 0 when a binding's clock went back in between. */
+static uint64_t between(uint64_t earlier_ns, uint64_t later_ns) {
+    return later_ns > earlier_ns ? later_ns - earlier_ns : 0;
+}
+
 static void account_begin(struct stream_account *account, struct moment when) {
     if (account->n_pulls == 0) {
         account->first_pull_ns = when.monotonic_ns;
         account->initialize_unix_ns = when.unix_ns;
     } else {
-        account->consumer_ns += when.monotonic_ns - account->pull_ended_ns;
+        account->consumer_ns += between(account->pull_ended_ns, when.monotonic_ns);
     }
     account->pull_began_ns = when.monotonic_ns;
     account->n_pulls++;
@@ -72,11 +77,22 @@ static void account_begin(struct stream_account *account, struct moment when) {
 
 static void account_end(struct stream_account *account, struct moment when,
                         weir_pull_outcome outcome) {
-    account->generation_ns += when.monotonic_ns - account->pull_began_ns;
+    account->generation_ns += between(account->pull_began_ns, when.monotonic_ns);
     account->pull_ended_ns = when.monotonic_ns;
-    account->total_ns = when.monotonic_ns - account->first_pull_ns;
+    account->total_ns = between(account->first_pull_ns, when.monotonic_ns);
     if (outcome == WEIR_PULL_PRODUCED && account->n_produced++ == 0) {
         account->first_item_ns = account->total_ns;
+    }
+}
+
+static void begin_pull(struct stream *stream, struct moment when) {
+    struct step *step = stream->step;
+    account_begin(&step->account, when);
+    step->is_pulling = true;
+    if (core_listens(weir_of(stream), WEIR_HOOK_PRE_STREAM_GENERATE)) {
+        weir_lifecycle_event event = event_of(stream, WEIR_HOOK_PRE_STREAM_GENERATE, when);
+        event.item_index = step->account.n_pulls - 1;
+        tell(stream, &event);
     }
 }
 
@@ -87,16 +103,14 @@ void stream_pull_begin(struct stream *stream, struct moment when) {
         core_count(&w->counters.out_of_order);
         return;
     }
+    stream->head.n_refs++; /* guests may end the stream, or free the app, while they are told */
     if (step->is_pulling) {
         stream_pull_end(stream, when, WEIR_PULL_PRODUCED, NULL, NULL);
     }
-    account_begin(&step->account, when);
-    step->is_pulling = true;
-    if (core_listens(w, WEIR_HOOK_PRE_STREAM_GENERATE)) {
-        weir_lifecycle_event event = event_of(stream, WEIR_HOOK_PRE_STREAM_GENERATE, when);
-        event.item_index = step->account.n_pulls - 1;
-        tell(stream, &event);
+    if (object_is_live(&stream->head)) {
+        begin_pull(stream, when);
     }
+    stream_release(stream);
 }
 
 void stream_pull_end(struct stream *stream, struct moment when, weir_pull_outcome outcome,
@@ -178,20 +192,26 @@ void stream_tell_end(struct step *step, struct moment when) {
     stream_release(stream);
 }
 
-void stream_close(struct stream *stream, struct moment when) {
+static void close_live(struct stream *stream, struct moment when) {
     struct step *step = stream->step;
-    if (step->is_pulling) {
-        end_open_pull(stream, when, NULL);
-    }
     step->is_finished = true;
     object_end(&stream->head);
     if (object_is_live(&step->head)) {
         return; /* told right after the step's end, as Burr does */
     }
-    step->head.n_refs++;
     stream_tell_end(step, when);
     step_unlink_if_done(step);
-    step_release(step);
+}
+
+void stream_close(struct stream *stream, struct moment when) {
+    stream->head.n_refs++; /* and with it the step: guests may free the app while they are told */
+    if (stream->step->is_pulling) {
+        end_open_pull(stream, when, NULL);
+    }
+    if (object_is_live(&stream->head)) {
+        close_live(stream, when);
+    }
+    stream_release(stream);
 }
 
 /* ---- handles ---- */

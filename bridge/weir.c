@@ -81,23 +81,18 @@ static int give_up(struct weir *w, int error) {
     return error;
 }
 
-int weir_open(const weir_options *options, weir **out, weir_error_detail *detail) {
-    weir_options full;
-    sized_read(&full, sizeof full, options);
-    if (out == NULL) {
-        return error_set(detail, WEIR_E_INVALID, "out is NULL");
-    }
+static int open_whole(const weir_options *options, weir **out, weir_error_detail *detail) {
     struct weir *w = mem_zalloc(sizeof *w);
     if (w == NULL) {
         return error_set(detail, WEIR_E_NO_MEMORY, "no memory for a weir");
     }
     atomic_init(&w->n_owners, 1);
-    int error = options_apply(&full, w, detail);
+    int error = options_apply(options, w, detail);
     if (error == 0) {
-        error = open_tracker(&full, w, detail);
+        error = open_tracker(options, w, detail);
     }
     if (error == 0) {
-        error = open_otlp(&full, w, detail);
+        error = open_otlp(options, w, detail);
     }
     if (error != 0) {
         return give_up(w, error);
@@ -106,6 +101,32 @@ int weir_open(const weir_options *options, weir **out, weir_error_detail *detail
     core_say_messages(w);
     *out = w;
     return 0;
+}
+
+/* For a host that did not ask why: without telemetry and without a word would look like success. */
+static void say_failure(const weir_options *options, const weir_error_detail *detail) {
+    struct logger logger;
+    logger_init(&logger, options->log, options->log_data, options->log_level);
+    logger_say(&logger, WEIR_LOG_ERROR, LOG_CAUSE_CONFIG, "weir_open: %s", detail->message);
+}
+
+int weir_open(const weir_options *options, weir **out, weir_error_detail *detail) {
+    weir_error_detail own = WEIR_ERROR_DETAIL_INIT;
+    weir_error_detail *told = detail != NULL ? detail : &own;
+    weir_options full;
+    sized_read(&full, sizeof full, options);
+    int error;
+    if (out == NULL) {
+        error = error_set(told, WEIR_E_INVALID, "out is NULL");
+    } else if (options != NULL && options->size == 0) {
+        error = error_set(told, WEIR_E_INVALID, "weir_options.size is 0: use WEIR_OPTIONS()");
+    } else {
+        error = open_whole(&full, out, told);
+    }
+    if (error != 0 && detail == NULL) {
+        say_failure(&full, &own);
+    }
+    return error;
 }
 
 int weir_flush(weir *w, uint32_t timeout_ms) {
@@ -135,6 +156,7 @@ int weir_close(weir *w, uint32_t timeout_ms) {
         app_shut(app);
         app_unpin(app);
     }
+    core_wait_for_apps(w, (uint64_t)timeout_ms * 1000000);
     int error = weir_otlp_close(w->otlp, timeout_ms);
     w->otlp = NULL;
     w->tracker = weir_tracker_close(w->tracker);

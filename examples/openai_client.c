@@ -2,8 +2,8 @@
  * Asks an OpenAI-compatible endpoint and prints the answer as it streams in. weir measures the time
  * to the first token, the stream of tokens, and how long printing (the consumer) took.
  *
- *   cc -I.. openai_client.c sse.c $(pkg-config --cflags --libs weir libcurl jansson) -o
- * openai_client OPENAI_BASE_URL=http://localhost:11434/v1 ./openai_client MODEL PROMPT
+ *   cc -I.. openai_client.c sse.c $(pkg-config --cflags --libs weir libcurl jansson)
+ *   OPENAI_BASE_URL=http://localhost:11434/v1 ./a.out MODEL PROMPT
  *
  * OPENAI_BASE_URL defaults to https://api.openai.com/v1; OPENAI_API_KEY is sent if it is set. What
  * was asked and answered is not recorded.

@@ -115,8 +115,7 @@ int exporter_stop(struct exporter *exporter, uint64_t deadline_ns, struct export
         wind_up(exporter, deadline_ns, &farewell);
         part_from_thread(exporter, farewell.is_abandoned);
         if (farewell.n_lost > 0) {
-            say_undelivered(exporter, farewell.n_lost, "by the deadline of the close",
-                            farewell.trouble);
+            say_undelivered(exporter, farewell.n_lost, "before the close", farewell.trouble);
         }
         exporter_unref(exporter);
     } /* else a forked child: thread, connections and counts are the parent's */

@@ -227,6 +227,10 @@ int weir_load(const weir_load_options *options, weir_loaded **out, weir_error_de
     if (out == NULL) {
         return error_set(detail, WEIR_E_INVALID, "out is NULL");
     }
+    if (options != NULL && options->size == 0) {
+        return error_set(detail, WEIR_E_INVALID,
+                         "weir_load_options.size is 0: use WEIR_LOAD_OPTIONS()");
+    }
     if (!store_name_is_safe(full.project) || !store_name_is_safe(full.app_id)) {
         bool is_project = !store_name_is_safe(full.project);
         const char *name = is_project ? full.project : full.app_id;

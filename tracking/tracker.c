@@ -51,6 +51,10 @@ int weir_tracker_open(const weir_tracker_options *options, weir_tracker **out,
     if (out == NULL) {
         return error_set(detail, WEIR_E_INVALID, "out is NULL");
     }
+    if (options != NULL && options->size == 0) {
+        return error_set(detail, WEIR_E_INVALID,
+                         "weir_tracker_options.size is 0: use WEIR_TRACKER_OPTIONS()");
+    }
     if (!names_project_is_valid(full.project)) {
         return error_set(detail, WEIR_E_INVALID,
                          "project \"%.64s\" is refused: use 1 to 255 of A-Z a-z 0-9 _ - :",

@@ -231,6 +231,33 @@ static int free_app(void *data, const weir_lifecycle_event *event) {
     return 0;
 }
 
+/* The app goes while weir itself ends a pull: before the next one, or with the stream. */
+static void free_app_in_a_pull(bool pull_again) {
+    weir_app *app = NULL;
+    const weir_adapter table = WEIR_ADAPTER(.data = &app, .post_stream_generate = free_app);
+    const weir_adapter *adapters[] = {&table};
+    struct rig *rig CLEANUP(rig_close) = RIG(.adapters = adapters, .n_adapters = 1);
+    app = weir_app_new(rig->w, &WEIR_APP_OPTIONS(.app_id = "a"));
+    weir_step *step = weir_step_begin(weir_call_begin(app, WEIR_METHOD_RUN), "act", STREAMS);
+    weir_stream *stream = weir_stream_begin(step);
+    weir_stream_pull(stream);
+    if (pull_again) {
+        weir_stream_pull(stream);
+    }
+    weir_stream_end(stream);
+    app = weir_app_new(rig->w, &WEIR_APP_OPTIONS(.app_id = "b"));
+    weir_call *call = weir_call_begin(app, WEIR_METHOD_RUN);
+    weir_step *one = weir_step_begin(call, "one", NULL), *two = weir_step_begin(call, "two", NULL);
+    cr_assert(one != NULL && two != NULL && one != two);
+    cr_assert(eq(i64, weir_step_sequence_id(one), 0));
+    cr_assert(eq(i64, weir_step_sequence_id(two), 1));
+}
+
+Test(core, an_adapter_may_free_the_app_while_a_pull_ends) {
+    free_app_in_a_pull(false);
+    free_app_in_a_pull(true);
+}
+
 Test(core, an_adapter_may_free_the_app_it_is_told_of) {
     for (int hook = WEIR_HOOK_PRE_RUN_EXECUTE_CALL; hook <= WEIR_HOOK_POST_END_STREAM; hook++) {
         weir_app *app = NULL;

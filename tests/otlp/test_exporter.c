@@ -407,7 +407,7 @@ Test(exporter, stop_returns_by_its_deadline_and_says_what_was_lost) {
     cr_expect(eq(u64, last.dropped[WEIR_DROP_SHUTDOWN_DEADLINE], 12));
     cr_expect(script_is_destroyed(&rig.script));
     expect_text(rig.log.text,
-                "12 spans were not sent by the deadline of the close: sending failed: timed out\n");
+                "12 spans were not sent before the close: sending failed: timed out\n");
     cr_expect(eq(sz, segment_pool_held_bytes(&rig.pool), 0));
 }
 

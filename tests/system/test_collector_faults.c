@@ -119,8 +119,8 @@ static void play_at(const char *url, enum fate fate, const char *message) {
     int closed = weir_otlp_close(otlp, CLOSE_MS);
     expect_in_time(began, CLOSE_MS, "close");
     cr_expect(eq(int, closed, fate == UNDECIDED ? WEIR_E_TIMEOUT : 0));
-    cr_expect(eq(int, kept_log_has(&said, "10 spans were not sent by the deadline of the close"),
-                 fate == UNDECIDED));
+    cr_expect(
+        eq(int, kept_log_has(&said, "10 spans were not sent before the close"), fate == UNDECIDED));
     if (message != NULL) {
         cr_expect(kept_log_has(&said, message), "\"%s\" is not in: %s", message, said.text);
     } else {

@@ -119,8 +119,8 @@ typedef struct weir_lifecycle_event {
     const char *const *span_dependencies; /* NULL-terminated; NULL: none */
     const weir_key_value *attributes;
     size_t n_attributes;
-    uint64_t
-        item_index; /* generate hooks: of the pull; post_stream_item: of the item; both from 0 */
+    /* generate hooks: of the pull; post_stream_item: of the item; both from 0 */
+    uint64_t item_index;
     weir_pull_outcome outcome; /* post_stream_generate */
     const weir_value *item;    /* NULL: none, or not given */
     uint64_t stream_initialize_unix_ns;
@@ -170,9 +170,9 @@ typedef struct weir_options {
     bool burr_exact; /* spans and files as the reference makes them: bridge/README.md */
     const weir_otlp_options *otlp; /* NULL: defaults and environment */
     bool otlp_off;
-    const char
-        *tracker_dir;   /* "~/.burr" is accepted; NULL: WEIR_TRACKER_DIR; both unset: no tracker */
-    uint32_t file_mode; /* of the tracker's files; 0: 0600 */
+    /* "~/.burr" is accepted; NULL: WEIR_TRACKER_DIR; both unset: no tracker */
+    const char *tracker_dir;
+    uint32_t file_mode;                  /* of the tracker's files; 0: 0600 */
     const char *tracer_name;             /* scope of the spans; NULL: "weir.bridge" */
     uint32_t chunk_span_every;           /* chunk spans for pulls 0, k, 2k …; 0: all */
     uint32_t chunk_span_min_ms;          /* none for shorter pulls; 0: all */
@@ -188,12 +188,12 @@ typedef struct weir_options {
 
 /*
  * Opens. *out is set last and untouched on failure; end it with weir_close. `options` NULL:
- * defaults. WEIR_E_INVALID (detail names the option), WEIR_E_NO_MEMORY, WEIR_E_IO,
- * WEIR_E_UNSUPPORTED (HTTP is not built in and no other output is given).
+ * defaults; else made by WEIR_OPTIONS, which sets .size. WEIR_E_INVALID (detail names the option),
+ * WEIR_E_NO_MEMORY, WEIR_E_IO, WEIR_E_UNSUPPORTED (HTTP is not built in and no other output is
+ * given). Without a detail, why it failed is logged.
  */
 WEIR_API int weir_open(const weir_options *options, weir **out, weir_error_detail *detail);
-/* Sends what has ended until now, at most timeout_ms. 0, WEIR_E_TIMEOUT, or WEIR_E_IO (given up).
- * NULL: 0. */
+/* Sends what has ended, within timeout_ms. 0, WEIR_E_TIMEOUT, or WEIR_E_IO (given up). NULL: 0. */
 WEIR_API int weir_flush(weir *w, uint32_t timeout_ms);
 /*
  * Ends what is open, flushes, frees; returns within timeout_ms whatever the peer does. 0, or
@@ -205,17 +205,18 @@ WEIR_API int weir_close(weir *w, uint32_t timeout_ms);
 typedef struct weir_stats {
     size_t size;
     weir_otlp_stats otlp;
-    uint64_t
-        stale_handles;     /* calls with a handle that had ended, or never was one (process-wide) */
-    uint64_t out_of_order; /* calls ignored because their order made no sense */
-    uint64_t refused_json; /* JSON that did not parse, or was no object where one is needed */
+    /* calls with a handle that had ended, or never was one (process-wide) */
+    uint64_t stale_handles;
+    uint64_t out_of_order;   /* calls ignored because their order made no sense */
+    uint64_t refused_json;   /* JSON that did not parse, or was no object where one is needed */
     uint64_t refused_values; /* attributes without a key, names that are NULL */
     uint64_t left_open;      /* steps, spans, streams and calls still open when their app ended */
     uint64_t no_memory;      /* begins that failed for want of memory */
-    uint64_t tracker_written, tracker_lost; /* records */
+    uint64_t tracker_written, tracker_lost; /* records; graph.json and metadata.json count too */
     uint64_t adapter_faults;                /* hooks of adapters that returned a negative number */
 } weir_stats;
-/* Fills *out as far as its .size goes. NULL w: zeros, but for stale_handles. */
+#define WEIR_STATS() ((struct weir_stats){.size = sizeof(struct weir_stats)})
+/* Fills *out as far as its .size goes (WEIR_STATS). NULL w: zeros, but for stale_handles. */
 WEIR_API void weir_get_stats(weir *w, weir_stats *out);
 
 /*
@@ -225,8 +226,7 @@ WEIR_API void weir_get_stats(weir *w, weir_stats *out);
  */
 WEIR_API void weir_emit(weir *w, const weir_lifecycle_event *event);
 
-/* A tracer of the same pipeline, for spans of the host's own. NULL when OTLP is off. Owned by `w`.
- */
+/* A tracer of the same pipeline, for the host's own spans. Owned by `w`. NULL when OTLP is off. */
 WEIR_API weir_otlp_tracer *weir_tracer(weir *w, const char *name, const char *version);
 
 /* ---- apps ---- */
@@ -341,20 +341,23 @@ WEIR_API void weir_stream_end(weir_stream *stream);
 }
 #endif
 
+/* clang-format off */
 /*
  * The calls that take a step or a span (`target`), or any handle:
  *
- *   weir_set(target, key, value)         value: text, number, weir_value. In C11 `true` is an int:
- * for booleans use weir_set_bool (C++ tells them apart) weir_set_bool / _int / _uint / _double /
- * _string / _value (target, key, value) weir_set_json(target, key, json)     text checked and taken
- * as JSON weir_set_all(target, {"k", value}, …)  several in one record of time (C; in C++ a braced
- * list) weir_event(target, name, attributes, n_attributes)   an event on its OTLP span
- *   weir_set_error(target, error)        ERROR status on its OTLP span; NULL: nothing
- *   weir_span_begin(parent, name, dependencies)          parent: a step or a span
- *   weir_traceparent(handle, out)        of the span that a span opened below it now would have as
- *                                        parent; false and "" if none
- *   weir_context(handle)                 the same as a struct; all zero if none
+ *   weir_set(target, key, value)                  value: text, number, weir_value. In C11 `true` is
+ *                                                 an int: booleans need weir_set_bool (C++ knows)
+ *   weir_set_bool(target, key, value)             … and _int, _uint, _double, _string, _value
+ *   weir_set_json(target, key, json)              text that is checked and taken as JSON
+ *   weir_set_all(target, {"k", value}, …)         several at one time; in C++ a braced list
+ *   weir_event(target, name, attributes, n)       an event on its OTLP span
+ *   weir_set_error(target, error)                 ERROR on its OTLP span; NULL: nothing
+ *   weir_span_begin(parent, name, dependencies)   parent: a step or a span
+ *   weir_traceparent(handle, out)                 of the span that a span opened below it now would
+ *                                                 have as parent; false and "" if none
+ *   weir_context(handle)                          the same as a struct; all zero if none
  */
+/* clang-format on */
 #ifndef __cplusplus
 
 /* clang-format off */

@@ -77,8 +77,13 @@ static inline const Otlp__Span *pipeline_span(struct pipeline *p) {
     return scope->spans[scope->n_spans - 1];
 }
 
+/* The field is looked up once: looking again may free what was found before. */
+static inline const char *pipeline_text(ProtobufCBinaryData field) {
+    return expect_terminated(field.data, field.len);
+}
+
 /* A field of protobuf-c is this text. */
-#define expect_data(field, text) expect_text(expect_terminated((field).data, (field).len), text)
+#define expect_data(field, text) expect_text(pipeline_text(field), text)
 
 /* An attribute by its key; NULL when there is none. */
 static inline const Otlp__AnyValue *pipeline_find(Otlp__KeyValue *const *items, size_t n_items,

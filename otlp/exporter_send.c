@@ -164,6 +164,9 @@ static bool deliver(struct exporter *exporter, struct segment *segment, struct o
 /* ---- what is said ---- */
 
 static void say(struct exporter *exporter, enum log_cause cause, const char *text) {
+    if (exporter->is_abandoned) {
+        return; /* the host's callback may be gone with its pipeline */
+    }
     exporter_go_outside(exporter);
     logger_say(&exporter->logger, WEIR_LOG_WARN, cause, "%s", text);
     exporter_come_inside(exporter);

@@ -46,6 +46,7 @@ static void set_context(struct otlp_span *span, const struct span_start *start,
     } else {
         id_new_trace(own->trace_id);
         own->trace_flags = TRACE_FLAG_RANDOM;
+        own->owner = 0;
     }
     if (given != NULL) {
         memcpy(own->span_id, given->span_id, sizeof own->span_id);

@@ -9,6 +9,7 @@
 #include <weir/weir.h>
 
 #include "bridge/cli/command.h"
+#include "bridge/cli/destination.h"
 #include "bridge/cli/demo_app.h"
 #include "bridge/cli/options.h"
 #include "bridge/cli/report.h"
@@ -89,13 +90,8 @@ static void say_token(const char *token) {
 
 /* Where spans go, for people. */
 static const char *destination(const struct settings *settings) {
-    if (settings->output != NULL) {
-        return strcmp(settings->output, "-") == 0 ? "standard output" : settings->output;
-    }
-    const char *url = settings->endpoint;
-    url = url != NULL ? url : env_text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
-    url = url != NULL ? url : env_text("OTEL_EXPORTER_OTLP_ENDPOINT");
-    return url != NULL ? url : "http://localhost:4318";
+    static char shown[DESTINATION_MAX_BYTES];
+    return destination_shown(settings->output, settings->endpoint, shown);
 }
 
 static const char *tracker_dir(const struct settings *settings) {

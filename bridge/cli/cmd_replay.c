@@ -11,6 +11,7 @@
 #include <weir/weir.h>
 
 #include "bridge/cli/command.h"
+#include "bridge/cli/destination.h"
 #include "bridge/cli/options.h"
 #include "bridge/cli/progress.h"
 #include "bridge/cli/report.h"
@@ -165,16 +166,11 @@ static weir_streaming_mode effective_mode(const struct settings *settings) {
 
 /* Where spans go, for people. */
 static const char *destination(const struct settings *settings) {
+    static char shown[DESTINATION_MAX_BYTES];
     if (settings->dry_run) {
         return "nowhere (dry run)";
     }
-    if (settings->output != NULL) {
-        return strcmp(settings->output, "-") == 0 ? "standard output" : settings->output;
-    }
-    const char *url = settings->endpoint;
-    url = url != NULL ? url : env_text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
-    url = url != NULL ? url : env_text("OTEL_EXPORTER_OTLP_ENDPOINT");
-    return url != NULL ? url : "http://localhost:4318";
+    return destination_shown(settings->output, settings->endpoint, shown);
 }
 
 static bool prints_spans(const struct settings *settings) {

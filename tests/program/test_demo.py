@@ -57,6 +57,13 @@ class Demo(TestCase):
         self.assertEqual(sorted(failed), ['answer', 'stream_result'])
         self.assertIn('the model ran out of words', failed['answer']['message'])
 
+    def test_secrets_in_a_url_are_not_shown(self):
+        code, out, errors = run('demo', '--endpoint', 'http://user:p@ss@127.0.0.1:9/in?key=hidden')
+        self.assertEqual(code, 1)
+        self.assertIn('http://127.0.0.1:9/in', out)
+        for secret in ('user', 'p@ss', 'hidden'):
+            self.assertNotIn(secret, out + errors)
+
     def test_tracker_files(self):
         code, out, errors = run('demo', '--output', self.directory / 'x', '--tracker-dir', self.directory / 'burr',
                                 '--app-id', 'one', '--project', 'p')

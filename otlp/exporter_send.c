@@ -81,7 +81,7 @@ static void try_once(struct exporter *exporter, const uint8_t *body, size_t n_by
     exporter_go_outside(exporter);
     attempt->error = exporter->transport.post(exporter->transport.data, body, n_bytes, by_ns,
                                               &attempt->response, &attempt->detail);
-    if (retry_judge(attempt->error, attempt->response.http_status) != RETRY_DELIVERED) {
+    if (retry_judge(attempt->error, &attempt->response) != RETRY_DELIVERED) {
         describe(attempt);
     }
     exporter_come_inside(exporter);
@@ -132,19 +132,44 @@ static weir_drop_cause cause_of(const struct exporter *exporter, int error) {
     }
 }
 
+/* Lets the transport make of the request what it sends; the mutex is held before and after. */
+static int prepare(struct exporter *exporter, const uint8_t **body, size_t *n_bytes) {
+    if (exporter->transport.prepare == NULL) {
+        return 0;
+    }
+    struct attempt attempt = {.detail = WEIR_ERROR_DETAIL_INIT};
+    exporter_go_outside(exporter);
+    attempt.error = exporter->transport.prepare(exporter->transport.data, *body, *n_bytes, body,
+                                                n_bytes, &attempt.detail);
+    if (attempt.error != 0) {
+        describe(&attempt);
+    }
+    exporter_come_inside(exporter);
+    memcpy(exporter->trouble, attempt.trouble, sizeof exporter->trouble);
+    return attempt.error;
+}
+
 /* Until it is delivered or given up. False: exporter_stop has left us behind meanwhile. */
 static bool deliver(struct exporter *exporter, struct segment *segment, struct outcome *outcome) {
     uint64_t deadline_ns =
         exporter->timeout_ns > 0 ? exporter_now() + exporter->timeout_ns : UINT64_MAX;
     size_t n_bytes;
     const uint8_t *body = segment_body(segment, &n_bytes);
+    int error = prepare(exporter, &body, &n_bytes);
+    if (exporter->is_abandoned) {
+        return false;
+    }
+    if (error != 0) {
+        outcome->cause = error == WEIR_E_NO_MEMORY ? WEIR_DROP_NO_MEMORY : WEIR_DROP_EXPORT_FAILED;
+        return true;
+    }
     for (unsigned n_failed = 1;; n_failed++) {
         struct attempt attempt;
         try_once(exporter, body, n_bytes, deadline_ns, &attempt);
         if (exporter->is_abandoned) {
             return false;
         }
-        enum retry_verdict verdict = retry_judge(attempt.error, attempt.response.http_status);
+        enum retry_verdict verdict = retry_judge(attempt.error, &attempt.response);
         if (verdict == RETRY_DELIVERED) {
             read_answer(&attempt.response, outcome);
             return true;

@@ -7,6 +7,7 @@
 
 #include "otlp/bounds.h"
 #include "otlp/common/macro.h"
+#include "otlp/grpc_status.h"
 
 static const uint64_t FIRST_DELAY_NS = UINT64_C(500000000);
 static const uint64_t LONGEST_DELAY_NS = UINT64_C(8000000000);
@@ -14,21 +15,37 @@ static const uint64_t NS_PER_MS = 1000000;
 
 /* ---- verdict and delay ---- */
 
-static bool is_retryable(int http_status) {
-    return http_status == 429 || http_status == 502 || http_status == 503 || http_status == 504;
+static enum retry_verdict judge_http(int status) {
+    if (status >= 200 && status < 300) {
+        return RETRY_DELIVERED;
+    }
+    bool is_retryable = status == 429 || status == 502 || status == 503 || status == 504;
+    return is_retryable ? RETRY_AGAIN : RETRY_GIVE_UP;
 }
 
-enum retry_verdict retry_judge(int error, int http_status) {
+static enum retry_verdict judge_grpc(int status, bool has_retry_info) {
+    switch (status) {
+    case GRPC_OK: return RETRY_DELIVERED;
+    case GRPC_CANCELLED:
+    case GRPC_DEADLINE_EXCEEDED:
+    case GRPC_ABORTED:
+    case GRPC_OUT_OF_RANGE:
+    case GRPC_UNAVAILABLE:
+    case GRPC_DATA_LOSS: return RETRY_AGAIN;
+    case GRPC_RESOURCE_EXHAUSTED: return has_retry_info ? RETRY_AGAIN : RETRY_GIVE_UP;
+    default: return RETRY_GIVE_UP;
+    }
+}
+
+enum retry_verdict retry_judge(int error, const weir_transport_response *response) {
     if (error == WEIR_E_IO || error == WEIR_E_TIMEOUT) {
         return RETRY_AGAIN; /* no connection, or no answer (B28, B29) */
     }
     if (error != 0) {
         return RETRY_GIVE_UP;
     }
-    if (http_status >= 200 && http_status < 300) {
-        return RETRY_DELIVERED;
-    }
-    return is_retryable(http_status) ? RETRY_AGAIN : RETRY_GIVE_UP;
+    return response->has_grpc_status ? judge_grpc(response->grpc_status, response->has_retry_info)
+                                     : judge_http(response->http_status);
 }
 
 static uint64_t backoff_ns(unsigned n_failed) {

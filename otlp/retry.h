@@ -1,5 +1,6 @@
 /*
- * What an attempt's outcome means, and how long to wait before the next (conformance B20-B30).
+ * What an attempt's outcome means, and how long to wait before the next (conformance B20-B30,
+ * C15-C19).
  *
  * Pure policy: status, time and randomness are arguments. It waits for nothing and counts nothing.
  */
@@ -8,14 +9,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <weir/otlp.h>
+
 enum retry_verdict {
     RETRY_DELIVERED, /* an answer that says the request was taken (perhaps partly: B21) */
     RETRY_AGAIN,     /* may pass: worth another attempt */
     RETRY_GIVE_UP    /* will not pass: its spans are lost (B25) */
 };
 
-/* What post returned, and the status when that was 0. */
-enum retry_verdict retry_judge(int error, int http_status);
+/* What post returned, and the answer when that was 0: its gRPC status if it has one (C15-C17), else
+ * its HTTP status (B24, B25). */
+enum retry_verdict retry_judge(int error, const weir_transport_response *response);
 
 /*
  * The time from the failed attempt number n_failed (from 1) to the next one: exponential with

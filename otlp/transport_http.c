@@ -78,11 +78,12 @@ static const char *advice_for(int status) {
 static void describe_answer(const struct http_transport *http, const struct http_answer *answer,
                             weir_error_detail *detail) {
     bool is_redirect = answer->status >= 300 && answer->status < 400;
-    if (is_redirect && *answer->location != '\0') {
+    struct http_text location = http_line(answer->head, "location");
+    if (is_redirect && location.n_bytes > 0) {
         (void)error_set(detail, 0,
-                        "%.80s moved to %.110s: set the endpoint to it, redirects are "
+                        "%.80s moved to %.*s: set the endpoint to it, redirects are "
                         "not followed",
-                        http->shown, answer->location);
+                        http->shown, (int)MIN(location.n_bytes, 110), location.at);
     } else {
         (void)error_set(detail, 0, "%.80s answered %d%s", http->shown, answer->status,
                         advice_for(answer->status));
@@ -92,7 +93,39 @@ static void describe_answer(const struct http_transport *http, const struct http
 /* ---- a post ---- */
 
 static int64_t retry_after_ms(const struct http_answer *answer) {
-    return retry_after_parse(answer->retry_after, strlen(answer->retry_after), time(NULL));
+    struct http_text value = http_line(answer->head, "retry-after");
+    return retry_after_parse(value.at != NULL ? value.at : "", value.n_bytes, time(NULL));
+}
+
+/* What came of a post, for the exporter. */
+static int conclude(const struct http_transport *http, int error, const struct http_answer *answer,
+                    weir_transport_response *response, weir_error_detail *detail) {
+    if (error != 0) {
+        describe_trouble(http, answer, error, detail);
+        return error;
+    }
+    if (answer->status < 200 || answer->status >= 300) {
+        describe_answer(http, answer, detail);
+    }
+    *response = (weir_transport_response){
+        .http_status = answer->status,
+        .retry_after_ms = retry_after_ms(answer),
+        .body = answer->body,
+        .n_bytes = answer->n_bytes,
+    };
+    return 0;
+}
+
+static int prepare(void *data, const uint8_t *body, size_t n_bytes, const uint8_t **out,
+                   size_t *n_out, weir_error_detail *detail) {
+    (void)data;
+    if (n_bytes > HTTP_MAX_REQUEST_BYTES) {
+        return error_set(detail, WEIR_E_TOO_LARGE, "a request of %zu bytes is over the limit",
+                         n_bytes);
+    }
+    *out = body;
+    *n_out = n_bytes;
+    return 0;
 }
 
 static int post(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_ns,
@@ -103,21 +136,27 @@ static int post(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadli
                          n_bytes);
     }
     struct http_answer answer;
-    int error = http_client_post(http->client, body, n_bytes, deadline_ns, &answer);
-    if (error != 0) {
-        describe_trouble(http, &answer, error, detail);
-        return error;
-    }
-    if (answer.status < 200 || answer.status >= 300) {
-        describe_answer(http, &answer, detail);
-    }
-    *response = (weir_transport_response){
-        .http_status = answer.status,
-        .retry_after_ms = retry_after_ms(&answer),
-        .body = answer.body,
-        .n_bytes = answer.n_bytes,
-    };
+    const struct http_request request = {.body = body, .n_bytes = n_bytes};
+    int error = http_client_post(http->client, &request, deadline_ns, &answer);
+    return conclude(http, error, &answer, response, detail);
+}
+
+static int start(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_ns) {
+    struct http_transport *http = data;
+    const struct http_request request = {.body = body, .n_bytes = n_bytes};
+    http_client_begin(http->client, &request, deadline_ns);
     return 0;
+}
+
+static int advance(void *data, weir_transport_response *response, weir_error_detail *detail) {
+    struct http_transport *http = data;
+    struct http_answer answer;
+    int error = http_client_advance(http->client, &answer);
+    return error == HTTP_PENDING ? WEIR_PENDING : conclude(http, error, &answer, response, detail);
+}
+
+static int poll_fd(void *data) {
+    return http_client_fd(((struct http_transport *)data)->client);
 }
 
 /* ---- opening ---- */
@@ -145,7 +184,14 @@ int transport_http_open(const struct endpoint *endpoint, weir_transport *out,
         return error;
     }
     (void)pthread_once(&once, exporter_watch_exit); /* behind what TLS has registered for exit */
-    *out = (weir_transport){
-        .size = sizeof *out, .post = post, .cancel = cancel, .destroy = destroy, .data = http};
+    *out = (weir_transport){.size = sizeof *out,
+                            .post = post,
+                            .cancel = cancel,
+                            .destroy = destroy,
+                            .data = http,
+                            .prepare = prepare,
+                            .start = start,
+                            .advance = advance,
+                            .poll_fd = poll_fd};
     return 0;
 }

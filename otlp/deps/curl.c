@@ -1,36 +1,19 @@
 #include "otlp/deps/curl.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
-
-#include <curl/curl.h>
 
 #include "otlp/common/alloc.h"
-#include "otlp/common/buf.h"
 #include "otlp/common/clock.h"
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
+#include "otlp/deps/curl_client.h"
 
-struct http_client {
-    CURLM *multi; /* keeps the connections */
-    CURL *easy;
-    struct curl_slist *headers;
-    size_t max_header_bytes;
-    _Atomic bool is_cancelled;
-    char error_text[CURL_ERROR_SIZE];
-
-    /* of the post under way */
-    struct buf body;
-    size_t n_header_bytes;
-    bool is_too_much;
-    bool has_whole_head;
-    struct http_answer *answer;
-};
+enum { POST_LOOKS_UP_MS = 1000 }; /* should the host have closed what a post waits for */
 
 /* ---- the library ---- */
 
@@ -42,65 +25,9 @@ static void init_library(void) {
     global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-static uint64_t now_ns(void) {
+uint64_t http_now_ns(void) {
     weir_clock clock = clock_system();
     return clock_monotonic(&clock);
-}
-
-/* ---- what comes in ---- */
-
-static size_t take_body(char *bytes, size_t one, size_t n_bytes, void *data) {
-    struct http_client *client = data;
-    (void)one;
-    buf_append(&client->body, bytes, n_bytes);
-    return buf_error(&client->body) == 0 ? n_bytes : 0; /* 0 ends the transfer */
-}
-
-/* Copies the value if the line is this header; what does not fit is cut. */
-static void take_header_value(const char *line, size_t n_bytes, const char *name, char *out,
-                              size_t n_out) {
-    size_t n_name = strlen(name);
-    if (n_bytes <= n_name || strncasecmp(line, name, n_name) != 0 || line[n_name] != ':') {
-        return;
-    }
-    const char *at = line + n_name + 1, *end = line + n_bytes;
-    while (at < end && (*at == ' ' || *at == '\t')) {
-        at++;
-    }
-    while (at < end && (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' ')) {
-        end--;
-    }
-    size_t n = MIN((size_t)(end - at), n_out - 1);
-    memcpy(out, at, n);
-    out[n] = '\0';
-}
-
-/* An answer's head begins with a line HTTP/… and ends with an empty one; interim answers (100) and
- * those of proxies come before it. */
-static void note_line(struct http_client *client, const char *line, size_t n_bytes) {
-    struct http_answer *answer = client->answer;
-    if (n_bytes >= 5 && memcmp(line, "HTTP/", 5) == 0) {
-        answer->retry_after[0] = answer->location[0] = '\0';
-        client->has_whole_head = false;
-    } else if (n_bytes > 0 && (line[0] == '\r' || line[0] == '\n')) {
-        client->has_whole_head = true;
-    }
-}
-
-static size_t take_header(char *line, size_t one, size_t n_bytes, void *data) {
-    struct http_client *client = data;
-    struct http_answer *answer = client->answer;
-    (void)one;
-    client->n_header_bytes += n_bytes;
-    if (client->n_header_bytes > client->max_header_bytes) {
-        client->is_too_much = true;
-        return 0;
-    }
-    note_line(client, line, n_bytes);
-    take_header_value(line, n_bytes, "retry-after", answer->retry_after,
-                      sizeof answer->retry_after);
-    take_header_value(line, n_bytes, "location", answer->location, sizeof answer->location);
-    return n_bytes;
 }
 
 /* ---- making a client ---- */
@@ -158,7 +85,7 @@ static void leave_resolver_behind(CURL *easy) {
 }
 
 static CURLcode set_up(struct http_client *client, const struct http_client_options *options) {
-    CURL *easy = client->easy;
+    CURL *easy = client->model;
     CURLcode first = CURLE_OK, code;
     leave_resolver_behind(easy);
 #define SET(option, value)                                                                         \
@@ -172,9 +99,9 @@ static CURLcode set_up(struct http_client *client, const struct http_client_opti
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_TCP_KEEPALIVE, 1L); /* a peer that vanished is noticed even without a timeout */
     SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* a proxy's are not the endpoint's */
-    SET(CURLOPT_WRITEFUNCTION, take_body);
+    SET(CURLOPT_WRITEFUNCTION, http_take_body);
     SET(CURLOPT_WRITEDATA, client);
-    SET(CURLOPT_HEADERFUNCTION, take_header);
+    SET(CURLOPT_HEADERFUNCTION, http_take_header);
     SET(CURLOPT_HEADERDATA, client);
     SET(CURLOPT_HTTPHEADER, client->headers);
     SET(CURLOPT_USERAGENT, options->user_agent);
@@ -182,6 +109,12 @@ static CURLcode set_up(struct http_client *client, const struct http_client_opti
 #undef SET
     code = restrict_protocols(easy);
     return first != CURLE_OK ? first : code;
+}
+
+static int fail_to_make(struct http_client *client, CURLcode code, weir_error_detail *detail) {
+    http_client_free(client);
+    return error_set(detail, code == CURLE_OUT_OF_MEMORY ? WEIR_E_NO_MEMORY : WEIR_E_INVALID,
+                     "libcurl: %s", curl_easy_strerror(code));
 }
 
 int http_client_new(const struct http_client_options *options, struct http_client **out,
@@ -196,51 +129,102 @@ int http_client_new(const struct http_client_options *options, struct http_clien
         return error_set(detail, WEIR_E_NO_MEMORY, "no memory for an HTTP client");
     }
     buf_init(&client->body, options->max_response_bytes);
+    buf_init(&client->head, options->max_header_bytes);
+    buf_init(&client->trailers, options->max_header_bytes);
     client->max_header_bytes = options->max_header_bytes;
-    client->multi = curl_multi_init();
-    client->easy = curl_easy_init();
-    bool is_whole = client->multi != NULL && client->easy != NULL && add_headers(client, options);
+    client->epoll_fd = client->timer_fd = -1;
+    client->model = curl_easy_init();
+    bool is_whole = client->model != NULL && add_headers(client, options);
     CURLcode code = is_whole ? set_up(client, options) : CURLE_OUT_OF_MEMORY;
     if (code != CURLE_OK) {
+        return fail_to_make(client, code, detail);
+    }
+    int error = http_wire_open(client);
+    if (error != 0) {
+        int os_error = errno;
         http_client_free(client);
-        return error_set(detail, code == CURLE_OUT_OF_MEMORY ? WEIR_E_NO_MEMORY : WEIR_E_INVALID,
-                         "libcurl: %s", curl_easy_strerror(code));
+        return error == WEIR_E_IO
+                   ? error_set_os(detail, error, os_error, "no file descriptors for HTTP")
+                   : error_set(detail, error, "no memory for an HTTP client");
     }
     *out = client;
     return 0;
+}
+
+/* ---- one post ---- */
+
+static void end_post(struct http_client *client) {
+    if (client->is_under_way && client->multi != NULL) {
+        (void)curl_multi_remove_handle(client->multi, client->easy);
+    }
+    client->is_under_way = false;
+    if (client->own_header != NULL) {
+        client->own_header->next = NULL; /* the others are not its own */
+        curl_slist_free_all(client->own_header);
+        client->own_header = NULL;
+    }
 }
 
 void http_client_free(struct http_client *client) {
     if (client == NULL) {
         return;
     }
-    curl_easy_cleanup(client->easy);
-    (void)curl_multi_cleanup(client->multi);
+    if (client->multi != NULL && !http_wire_is_ours(client)) {
+        http_wire_leave(client);
+    }
+    end_post(client);
+    http_wire_close(client);
+    curl_easy_cleanup(client->model);
     curl_slist_free_all(client->headers);
     buf_deinit(&client->body);
+    buf_deinit(&client->head);
+    buf_deinit(&client->trailers);
     mem_free(client);
 }
 
-void http_client_cancel(struct http_client *client) {
-    client->is_cancelled = true;
-    (void)curl_multi_wakeup(client->multi);
+/* The request's own header stands in front of those of all requests. */
+static bool set_headers(struct http_client *client, const char *header) {
+    struct curl_slist *list = client->headers;
+    if (header != NULL) {
+        client->own_header = curl_slist_append(NULL, header);
+        if (client->own_header == NULL) {
+            return false;
+        }
+        client->own_header->next = client->headers;
+        list = client->own_header;
+    }
+    return curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, list) == CURLE_OK;
 }
 
-/* ---- one post ---- */
+static CURLcode start(struct http_client *client, const struct http_request *request) {
+    int error = http_wire_open(client);
+    if (error != 0) {
+        return error == WEIR_E_IO ? CURLE_FAILED_INIT : CURLE_OUT_OF_MEMORY;
+    }
+    const char *body = request->n_bytes > 0 ? (const char *)request->body : "";
+    CURL *easy = client->easy;
+    bool is_set = set_headers(client, request->header) &&
+                  curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                                   (curl_off_t)request->n_bytes) == CURLE_OK &&
+                  curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body) == CURLE_OK &&
+                  curl_multi_add_handle(client->multi, easy) == CURLM_OK;
+    return is_set ? CURLE_OK : CURLE_OUT_OF_MEMORY;
+}
 
-static CURLcode begin(struct http_client *client, const uint8_t *body, size_t n_bytes,
-                      struct http_answer *answer) {
-    *answer = (struct http_answer){0};
-    client->answer = answer;
-    client->n_header_bytes = 0;
-    client->is_too_much = false;
-    client->has_whole_head = false;
-    client->error_text[0] = '\0';
-    buf_clear(&client->body);
-    (void)curl_easy_setopt(client->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)n_bytes);
-    (void)curl_easy_setopt(client->easy, CURLOPT_POSTFIELDS, n_bytes > 0 ? (const char *)body : "");
-    CURLMcode code = curl_multi_add_handle(client->multi, client->easy);
-    return code == CURLM_OK ? CURLE_OK : CURLE_OUT_OF_MEMORY;
+void http_client_begin(struct http_client *client, const struct http_request *request,
+                       uint64_t deadline_ns) {
+    if (client->multi != NULL && !http_wire_is_ours(client)) {
+        http_wire_leave(client);
+    }
+    end_post(client);
+    http_answer_reset(client);
+    client->deadline_ns = deadline_ns;
+    client->early = start(client, request);
+    client->is_under_way = true;
+    if (client->early != CURLE_OK) {
+        client->deadline_ns = 0; /* readable at once, if there is something to read */
+    }
+    http_wire_set_timer(client);
 }
 
 /* True when the transfer has ended; *result gets how. */
@@ -256,103 +240,65 @@ static bool has_ended(struct http_client *client, CURLcode *result) {
     return false;
 }
 
-static int milliseconds_left(uint64_t deadline_ns, uint64_t now) {
-    uint64_t left_ms = (deadline_ns - now) / 1000000 + 1;
-    return (int)MIN(left_ms, (uint64_t)INT_MAX);
+/* True when the post is over; *result gets how. */
+static bool turn(struct http_client *client, CURLcode *result) {
+    *result = client->early;
+    if (client->early != CURLE_OK) {
+        return true;
+    }
+    *result = CURLE_RECV_ERROR;
+    if (client->multi == NULL || client->is_broken || !http_wire_is_ours(client)) {
+        http_wire_leave(client); /* the next post starts anew */
+        return true;
+    }
+    http_wire_turn(client);
+    if (has_ended(client, result)) {
+        return true;
+    }
+    *result = CURLE_OPERATION_TIMEDOUT;
+    return client->is_cancelled || http_now_ns() >= client->deadline_ns;
 }
 
-/* Until the transfer has ended, the deadline has passed, or somebody cancelled. */
-static CURLcode transfer(struct http_client *client, uint64_t deadline_ns) {
+int http_client_advance(struct http_client *client, struct http_answer *answer) {
     CURLcode result;
-    for (;;) {
-        int n_running;
-        if (curl_multi_perform(client->multi, &n_running) != CURLM_OK) {
-            return CURLE_OUT_OF_MEMORY;
-        }
-        if (has_ended(client, &result)) {
-            return result;
-        }
-        uint64_t now = now_ns();
-        if (client->is_cancelled || now >= deadline_ns) {
-            return CURLE_OPERATION_TIMEDOUT;
-        }
-        if (curl_multi_poll(client->multi, NULL, 0, milliseconds_left(deadline_ns, now), NULL) !=
-            CURLM_OK) {
-            return CURLE_OUT_OF_MEMORY;
-        }
+    if (!turn(client, &result)) {
+        http_wire_set_timer(client);
+        return HTTP_PENDING;
     }
+    int error = http_answer_finish(client, result, answer);
+    end_post(client);
+    http_wire_set_timer(client);
+    return error;
 }
 
-static enum http_trouble trouble_of(const struct http_client *client, CURLcode result) {
-    if (client->is_too_much || buf_error(&client->body) == WEIR_E_TOO_LARGE) {
-        return HTTP_TOO_MUCH;
-    }
-    if (buf_error(&client->body) != 0) {
-        return HTTP_NO_MEMORY;
-    }
-    switch (result) {
-    case CURLE_OK: /* also when the connection ended within the head */
-        return client->has_whole_head ? HTTP_NO_TROUBLE : HTTP_NO_ANSWER;
-    case CURLE_OPERATION_TIMEDOUT: return HTTP_NO_TIME;
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY: return HTTP_NO_NAME;
-    case CURLE_COULDNT_CONNECT: return HTTP_NO_CONNECTION;
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CACERT_BADFILE: return HTTP_NO_TRUST;
-    case CURLE_GOT_NOTHING:
-    case CURLE_PARTIAL_FILE:
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR: return HTTP_NO_ANSWER;
-    case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_WEIRD_SERVER_REPLY: return HTTP_NO_HTTP;
-    case CURLE_OUT_OF_MEMORY: return HTTP_NO_MEMORY;
-    default: return HTTP_OTHER;
-    }
+int http_client_fd(const struct http_client *client) {
+    return client->epoll_fd;
 }
 
-static int error_of(enum http_trouble trouble) {
-    switch (trouble) {
-    case HTTP_NO_TROUBLE: return 0;
-    case HTTP_NO_TIME: return WEIR_E_TIMEOUT;
-    case HTTP_NO_HTTP: return WEIR_E_INVALID;
-    case HTTP_TOO_MUCH: return WEIR_E_TOO_LARGE;
-    case HTTP_NO_MEMORY: return WEIR_E_NO_MEMORY;
-    default: return WEIR_E_IO;
-    }
+static int milliseconds_left(uint64_t deadline_ns) {
+    uint64_t now = http_now_ns();
+    uint64_t left_ms = deadline_ns > now ? (deadline_ns - now) / 1000000 + 1 : 0;
+    return (int)MIN(left_ms, (uint64_t)POST_LOOKS_UP_MS);
 }
 
-/* The system's word for a refused connection says more than libcurl's sentence. */
-static void describe(struct http_client *client, CURLcode result, struct http_answer *answer) {
-    char room[96];
-    long os_error = 0;
-    (void)curl_easy_getinfo(client->easy, CURLINFO_OS_ERRNO, &os_error);
-    const char *text = client->error_text;
-    if (answer->trouble == HTTP_NO_CONNECTION && os_error != 0) {
-        text = strerror_r((int)os_error, room, sizeof room);
-    } else if (*text == '\0') {
-        text = curl_easy_strerror(result);
-    }
-    snprintf(answer->text, sizeof answer->text, "%s", text);
-}
-
-int http_client_post(struct http_client *client, const uint8_t *body, size_t n_bytes,
+int http_client_post(struct http_client *client, const struct http_request *request,
                      uint64_t deadline_ns, struct http_answer *answer) {
-    CURLcode result = begin(client, body, n_bytes, answer);
-    if (result == CURLE_OK) {
-        result = transfer(client, deadline_ns);
-        (void)curl_multi_remove_handle(client->multi, client->easy);
+    http_client_begin(client, request, deadline_ns);
+    int error;
+    while ((error = http_client_advance(client, answer)) == HTTP_PENDING) {
+        struct pollfd readable = {.fd = client->epoll_fd, .events = POLLIN};
+        (void)poll(&readable, 1, milliseconds_left(deadline_ns));
     }
-    answer->trouble = trouble_of(client, result);
-    if (answer->trouble != HTTP_NO_TROUBLE) {
-        describe(client, result, answer);
-        return error_of(answer->trouble);
-    }
-    long status = 0;
-    (void)curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);
-    answer->status = (int)status;
-    answer->body = client->body.data;
-    answer->n_bytes = client->body.n_bytes;
-    return 0;
+    return error;
+}
+
+void http_client_forget(struct http_client *client) {
+    bool was_under_way = client->is_under_way;
+    http_wire_leave(client);
+    end_post(client);
+    client->is_under_way = was_under_way;
+    client->early = CURLE_RECV_ERROR;
+    (void)http_wire_open(client); /* or by the next post */
+    client->deadline_ns = 0;
+    http_wire_set_timer(client);
 }

@@ -1,12 +1,14 @@
 /*
  * HTTP POST by libcurl, behind names of our own.
  *
- * No call of libcurl decides how long we take: a post is a loop of ours over curl_multi, with our
- * clock, and with a wake-up for cancelling. Signals are never used, redirects never followed,
- * connections kept between posts. It knows nothing of OTLP.
+ * No call of libcurl decides how long we take: a post is begun and then advanced whenever one file
+ * descriptor is readable, with our clock and our deadline; nothing here waits but http_client_post,
+ * which is made of these two. Signals are never used, redirects never followed, connections kept
+ * between posts. It knows nothing of OTLP.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,31 +39,78 @@ enum http_trouble {
     HTTP_OTHER
 };
 
+/* Text inside an answer; at is NULL when there is none. */
+struct http_text {
+    const char *at;
+    size_t n_bytes;
+};
+
+struct http_request {
+    const uint8_t *body; /* borrowed until the answer has come, or the client is freed */
+    size_t n_bytes;
+    const char *header; /* one more, "name: value", for this request alone; NULL: none */
+};
+
+/* What it points to is borrowed until the next post begins. */
 struct http_answer {
     int status;
-    const uint8_t *body; /* borrowed until the next post */
+    const uint8_t *body;
     size_t n_bytes;
-    char retry_after[64]; /* the headers of these names; "" when absent */
-    char location[256];
+    struct http_text head;     /* lines of the answer's headers */
+    struct http_text trailers; /* lines that came behind the body */
     enum http_trouble trouble;
     char text[256]; /* of the trouble, in libcurl's words */
 };
 
-/* *out is set last; free it with http_client_free. WEIR_E_NO_MEMORY, WEIR_E_INVALID (libcurl cannot
- * take the URL or a header), WEIR_E_UNSUPPORTED (libcurl cannot be initialised). */
+/* The value of the last line of this name (any case), without the blanks around it. */
+struct http_text http_line(struct http_text lines, const char *name);
+
+/*
+ * *out is set last; free it with http_client_free. WEIR_E_NO_MEMORY, WEIR_E_INVALID (libcurl cannot
+ * take the URL or a header), WEIR_E_UNSUPPORTED (libcurl cannot be initialised), WEIR_E_IO (no file
+ * descriptors).
+ */
 int http_client_new(const struct http_client_options *options, struct http_client **out,
                     weir_error_detail *detail);
 /* NULL is fine. Closes the connections; waits for nothing. */
 void http_client_free(struct http_client *client);
 
+/* One thread at a time: all but http_client_cancel. */
+
 /*
- * Sends the body (borrowed for the call) and waits for the answer until deadline_ns of
- * CLOCK_MONOTONIC (UINT64_MAX: none). *answer is always filled. 0 with an answer of any status;
- * else WEIR_E_TIMEOUT, WEIR_E_IO, WEIR_E_TOO_LARGE, WEIR_E_INVALID, WEIR_E_NO_MEMORY. One thread at
- * a time.
+ * Begins to send; gives up a post that is under way. deadline_ns is of CLOCK_MONOTONIC (UINT64_MAX:
+ * none). What goes wrong is told by the next http_client_advance.
  */
-int http_client_post(struct http_client *client, const uint8_t *body, size_t n_bytes,
+void http_client_begin(struct http_client *client, const struct http_request *request,
+                       uint64_t deadline_ns);
+
+enum { HTTP_PENDING = 1 };
+
+/*
+ * Does what can be done without waiting. HTTP_PENDING while the post is under way; then, once,
+ * *answer is filled: 0 with an answer of any status; else WEIR_E_TIMEOUT, WEIR_E_IO,
+ * WEIR_E_TOO_LARGE, WEIR_E_INVALID, WEIR_E_NO_MEMORY. A post must have been begun.
+ */
+int http_client_advance(struct http_client *client, struct http_answer *answer);
+
+/*
+ * To be watched for reading: readable when http_client_advance has something to do, also at the
+ * deadline and after a cancel; silent while no post is under way. It changes when the client starts
+ * anew; -1: call http_client_advance again soon. Owned by the client.
+ */
+int http_client_fd(const struct http_client *client);
+
+/* Begins, waits and advances until the answer has come: as http_client_advance, without
+ * HTTP_PENDING. */
+int http_client_post(struct http_client *client, const struct http_request *request,
                      uint64_t deadline_ns, struct http_answer *answer);
 
 /* A post under way, and every later one, gives up at once. Any thread. */
 void http_client_cancel(struct http_client *client);
+
+/*
+ * For the child of a fork: closes its copies of the sockets without a byte on the wire, leaves
+ * libcurl's memory behind and starts anew. A post under way ends in WEIR_E_IO. Waits for nothing
+ * and takes no lock.
+ */
+void http_client_forget(struct http_client *client);

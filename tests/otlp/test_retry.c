@@ -11,6 +11,10 @@
 
 #define MS(n) ((uint64_t)(n)*1000000)
 
+static enum retry_verdict judge_http(int error, int status) {
+    return retry_judge(error, &(weir_transport_response){.http_status = status});
+}
+
 Test(retry, every_answer_has_the_verdict_of_the_specification) {
     for (int status = 100; status < 600; status++) {
         enum retry_verdict wanted = RETRY_GIVE_UP;
@@ -19,17 +23,39 @@ Test(retry, every_answer_has_the_verdict_of_the_specification) {
         } else if (status == 429 || status == 502 || status == 503 || status == 504) {
             wanted = RETRY_AGAIN; /* B24; and B25: all else is not retried */
         }
-        cr_expect(eq(int, retry_judge(0, status), wanted), "status %d", status);
+        cr_expect(eq(int, judge_http(0, status), wanted), "status %d", status);
     }
 }
 
 Test(retry, only_silence_and_broken_connections_are_tried_again) {
-    cr_expect(eq(int, retry_judge(WEIR_E_IO, 0), RETRY_AGAIN));
-    cr_expect(eq(int, retry_judge(WEIR_E_TIMEOUT, 0), RETRY_AGAIN));
-    cr_expect(eq(int, retry_judge(WEIR_E_TOO_LARGE, 0), RETRY_GIVE_UP)); /* B8 */
-    cr_expect(eq(int, retry_judge(WEIR_E_INVALID, 0), RETRY_GIVE_UP));
-    cr_expect(eq(int, retry_judge(WEIR_E_NO_MEMORY, 0), RETRY_GIVE_UP));
-    cr_expect(eq(int, retry_judge(WEIR_E_IO, 200), RETRY_AGAIN)); /* the status of no answer */
+    cr_expect(eq(int, judge_http(WEIR_E_IO, 0), RETRY_AGAIN));
+    cr_expect(eq(int, judge_http(WEIR_E_TIMEOUT, 0), RETRY_AGAIN));
+    cr_expect(eq(int, judge_http(WEIR_E_TOO_LARGE, 0), RETRY_GIVE_UP)); /* B8, C22 */
+    cr_expect(eq(int, judge_http(WEIR_E_INVALID, 0), RETRY_GIVE_UP));
+    cr_expect(eq(int, judge_http(WEIR_E_NO_MEMORY, 0), RETRY_GIVE_UP));
+    cr_expect(eq(int, judge_http(WEIR_E_IO, 200), RETRY_AGAIN)); /* the status of no answer */
+}
+
+/* The table of the specification (C15, C16, C17), by number; both columns of RESOURCE_EXHAUSTED. */
+Test(retry, every_grpc_status_has_the_verdict_of_the_specification) {
+    static const bool retried[17] = {
+        [1] = true, [4] = true, [10] = true, [11] = true, [14] = true, [15] = true};
+    for (int status = -1; status < 20; status++) {
+        for (int has_info = 0; has_info < 2; has_info++) {
+            weir_transport_response response = {.http_status = 200,
+                                                .has_grpc_status = true,
+                                                .grpc_status = status,
+                                                .has_retry_info = has_info != 0};
+            enum retry_verdict wanted = status == 0 ? RETRY_DELIVERED : RETRY_GIVE_UP;
+            if ((status > 0 && status < 17 && retried[status]) || (status == 8 && has_info)) {
+                wanted = RETRY_AGAIN;
+            }
+            cr_expect(eq(int, retry_judge(0, &response), wanted), "status %d", status);
+            response.http_status = 503; /* says nothing where a gRPC status does (C7) */
+            cr_expect(eq(int, retry_judge(0, &response), wanted), "status %d", status);
+            cr_expect(eq(int, retry_judge(WEIR_E_IO, &response), RETRY_AGAIN));
+        }
+    }
 }
 
 Test(retry, backs_off_exponentially_up_to_a_longest_delay) {

@@ -1,3 +1,4 @@
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,6 +153,15 @@ Test(transport_http, refuses_a_request_over_the_limit) {
     weir_transport transport = open_to("http://127.0.0.1:1/", NULL);
     struct result result = post(&transport, "", (size_t)HTTP_MAX_REQUEST_BYTES + 1, S(1));
     cr_expect(eq(int, result.error, WEIR_E_INVALID)); /* B7 */
+    const uint8_t *out = NULL;
+    size_t n_out = 0;
+    cr_expect(
+        eq(int,
+           transport.prepare(transport.data, (const uint8_t *)"",
+                             (size_t)HTTP_MAX_REQUEST_BYTES + 1, &out, &n_out, &result.detail),
+           WEIR_E_TOO_LARGE));
+    cr_expect(out == NULL);
+    expect_said(&result, "over the limit");
     transport.destroy(transport.data);
 }
 
@@ -342,6 +352,119 @@ Test(transport_http, a_deadline_that_is_over) {
     transport.destroy(transport.data);
     peer_stop(peer);
 }
+
+/* ---- in steps ---- */
+
+/* Advances whenever the descriptor is readable; how often it was is in *n_turns. */
+static struct result step_through(const weir_transport *transport, const char *body, uint64_t ns,
+                                  unsigned *n_turns) {
+    struct result result = {.detail = WEIR_ERROR_DETAIL_INIT};
+    cr_assert(eq(
+        int, transport->start(transport->data, (const uint8_t *)body, strlen(body), now_ns() + ns),
+        0));
+    *n_turns = 0;
+    for (;;) {
+        struct pollfd readable = {.fd = transport->poll_fd(transport->data), .events = POLLIN};
+        cr_assert(ge(int, readable.fd, 0));
+        cr_assert(eq(int, poll(&readable, 1, 30000), 1), "nothing to do after 30 s");
+        ++*n_turns;
+        uint64_t began = now_ns();
+        result.error = transport->advance(transport->data, &result.response, &result.detail);
+        cr_expect(lt(u64, now_ns() - began, S(2)), "advance waits");
+        if (result.error != WEIR_PENDING) {
+            return result;
+        }
+    }
+}
+
+/* Nothing to do for the host while nothing is sent. */
+static void expect_silent(const weir_transport *transport) {
+    struct pollfd readable = {.fd = transport->poll_fd(transport->data), .events = POLLIN};
+    cr_expect(eq(int, poll(&readable, 1, 0), 0));
+}
+
+Test(transport_http, posts_in_steps_that_wait_for_nothing) {
+    const struct peer_step steps[] = {
+        {.status = 200, .body = "\x0a\x00", .n_bytes = 2}, {.act = PEER_CLOSE}, {.status = 503}};
+    struct peer *peer = peer_start(steps, 3);
+    weir_transport transport = open_to(peer_url(peer), NULL);
+    unsigned n_turns;
+    expect_silent(&transport);
+    struct result result = step_through(&transport, "body", S(20), &n_turns);
+    cr_expect(eq(int, result.error, 0));
+    cr_expect(eq(int, result.response.http_status, 200));
+    cr_expect(eq(sz, result.response.n_bytes, 2));
+    cr_expect(lt(uint, n_turns, 50)); /* it does not spin */
+    expect_silent(&transport);
+    (void)step_through(&transport, "body", S(20), &n_turns);
+    result = step_through(&transport, "body", S(20), &n_turns);
+    cr_expect(eq(int, result.response.http_status, 503));
+    transport.destroy(transport.data);
+    peer_stop(peer);
+}
+
+Test(transport_http, a_step_comes_at_the_deadline) {
+    static const char *const urls[] = {NULL, "http://hangs.test:4318/"};
+    const struct peer_step step = {.act = PEER_SILENT};
+    struct peer *peer = peer_start(&step, 1);
+    for (size_t i = 0; i < ARRAY_LENGTH(urls); i++) {
+        weir_transport transport = open_to(urls[i] != NULL ? urls[i] : peer_url(peer), NULL);
+        unsigned n_turns;
+        uint64_t began = now_ns();
+        struct result result = step_through(&transport, "body", MS(200), &n_turns);
+        expect_in_time(&result, began, MS(200));
+        cr_expect(lt(uint, n_turns, 100));
+        expect_silent(&transport);
+        transport.destroy(transport.data);
+    }
+    peer_stop(peer);
+}
+
+Test(transport_http, a_new_start_gives_up_what_is_under_way) {
+    const struct peer_step steps[] = {{.act = PEER_SILENT}, {.status = 202}};
+    struct peer *peer = peer_start(steps, 2);
+    weir_transport transport = open_to(peer_url(peer), NULL);
+    struct result result = {.detail = WEIR_ERROR_DETAIL_INIT};
+    cr_assert(eq(int, transport.start(transport.data, (const uint8_t *)"a", 1, UINT64_MAX), 0));
+    while (peer_n_requests(peer) == 0) {
+        struct pollfd readable = {.fd = transport.poll_fd(transport.data), .events = POLLIN};
+        cr_assert(eq(int, poll(&readable, 1, 50) >= 0, 1));
+        cr_assert(eq(int, transport.advance(transport.data, &result.response, &result.detail),
+                     WEIR_PENDING));
+    }
+    unsigned n_turns;
+    result = step_through(&transport, "b", S(20), &n_turns);
+    cr_expect(eq(int, result.response.http_status, 202));
+    transport.destroy(transport.data);
+    peer_stop(peer);
+}
+
+static void *cancel_when_asked(void *data) {
+    const weir_transport *transport = data;
+    transport->cancel(transport->data);
+    return NULL;
+}
+
+Test(transport_http, cancel_makes_a_step_due) {
+    const struct peer_step step = {.act = PEER_SILENT};
+    struct peer *peer = peer_start(&step, 1);
+    weir_transport transport = open_to(peer_url(peer), NULL);
+    struct result result = {.detail = WEIR_ERROR_DETAIL_INIT};
+    pthread_t thread;
+    cr_assert(eq(int, transport.start(transport.data, (const uint8_t *)"a", 1, UINT64_MAX), 0));
+    pthread_create(&thread, NULL, cancel_when_asked, &transport);
+    do {
+        struct pollfd readable = {.fd = transport.poll_fd(transport.data), .events = POLLIN};
+        cr_assert(eq(int, poll(&readable, 1, 30000), 1));
+        result.error = transport.advance(transport.data, &result.response, &result.detail);
+    } while (result.error == WEIR_PENDING);
+    cr_expect(eq(int, result.error, WEIR_E_TIMEOUT));
+    pthread_join(thread, NULL);
+    transport.destroy(transport.data);
+    peer_stop(peer);
+}
+
+/* ---- cancelled ---- */
 
 static void *cancel_later(void *data) {
     const weir_transport *transport = data;

@@ -98,6 +98,7 @@ static bool answer(const struct connection *connection, const struct peer_step *
     case PEER_ANSWER:
         return send_all(connection->fd, head, (size_t)n) &&
                send_all(connection->fd, step->body, step->n_bytes);
+    case PEER_RAW: return send_all(connection->fd, step->body, step->n_bytes);
     case PEER_DRIP: return send_slowly(connection, head, (size_t)n);
     case PEER_CLOSE_IN_HEAD: (void)send_all(connection->fd, head, (size_t)n - 5); return false;
     case PEER_CLOSE_IN_BODY:

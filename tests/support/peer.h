@@ -18,6 +18,7 @@ enum peer_act {
     PEER_RESET,         /* resets the connection in the middle of the request */
     PEER_ENDLESS_BODY,
     PEER_ENDLESS_HEADERS,
+    PEER_RAW,   /* the step's body as it is, head and all */
     PEER_BABBLE /* what is no HTTP */
 };
 

@@ -53,14 +53,23 @@ typedef enum weir_otlp_status {
 /* What a transport got for one request. */
 typedef struct weir_transport_response {
     int http_status;        /* 200 for transports that are not HTTP */
-    int64_t retry_after_ms; /* -1: not given */
-    const uint8_t *body;    /* borrowed until the next post; may be NULL when n_bytes is 0 */
+    int64_t retry_after_ms; /* the peer asked not to come back before; -1: not given */
+    /* An ExportTraceServiceResponse, or with a failure a google.rpc.Status, in protobuf whatever
+     * the peer spoke; borrowed until the next post, and may be NULL when n_bytes is 0. */
+    const uint8_t *body;
     size_t n_bytes;
+    bool has_grpc_status; /* then grpc_status decides, not http_status (C7) */
+    int grpc_status;      /* 0: OK */
+    bool has_retry_info;  /* with retry_after_ms: a status that is retried only so (C17) */
 } weir_transport_response;
+
+/* What advance returns while the answer has not come. */
+enum { WEIR_PENDING = 1 };
 
 /*
  * Sends one request body: an ExportTraceServiceRequest in protobuf.
- * Calls of post come from the exporter thread only, one at a time, with no lock held.
+ * All calls but cancel come from one thread at a time (the exporter's; the host's own, if it drives
+ * the pipeline itself), with no lock held.
  */
 typedef struct weir_transport {
     size_t size;
@@ -83,9 +92,28 @@ typedef struct weir_transport {
     void (*destroy)(void *data);
     void *data;
     bool is_disk; /* it writes a file: failures are not retried, and counted as WEIR_DROP_DISK */
+    /*
+     * NULL: what post gets is the request itself. Else called once a request, before its attempts:
+     * *out gets what every attempt is to post (compressed, framed, in JSON), owned by the transport
+     * and valid until the next prepare. 0; WEIR_E_TOO_LARGE (over the peer's limit),
+     * WEIR_E_NO_MEMORY, WEIR_E_SYNTAX: the request is given up, with words in `detail`. `body`
+     * stays valid until then too, and *out may be the same.
+     */
+    int (*prepare)(void *data, const uint8_t *body, size_t n_bytes, const uint8_t **out,
+                   size_t *n_out, weir_error_detail *detail);
+    /*
+     * For hosts without a thread for us: a post in steps that wait for nothing. All three or none;
+     * without them such a host can only post and wait. start begins (body borrowed until the answer
+     * has come; 0, or as post); advance does what can be done now: WEIR_PENDING, else as post
+     * returns; poll_fd is readable when advance has something to do (-1: not known, call it again
+     * soon) and is to be asked for anew after each call.
+     */
+    int (*start)(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_monotonic_ns);
+    int (*advance)(void *data, weir_transport_response *response, weir_error_detail *detail);
+    int (*poll_fd)(void *data);
 } weir_transport;
 #define WEIR_TRANSPORT_INIT                                                                        \
-    { sizeof(struct weir_transport), NULL, NULL, NULL, NULL, false }
+    { sizeof(struct weir_transport), NULL, NULL, NULL, NULL, false, NULL, NULL, NULL, NULL }
 
 /* Limits of one span (E44). A limit counts only with its has_ flag; else its default holds. */
 typedef struct weir_otlp_limits {

@@ -1,0 +1,285 @@
+/*
+ * What the client waits for: libcurl's sockets and timeouts and our deadline, all behind one epoll
+ * descriptor; and the care that these descriptors are ours.
+ *
+ * A host may close descriptors that it does not know (3 to 1023, before it becomes a daemon) and
+ * get the same numbers for files of its own. So nothing is ever read from or written to a
+ * descriptor of ours here: epoll_ctl and timerfd_settime fail on what is no epoll or timer
+ * descriptor, and a socket must still be the one that was opened, or it is left alone.
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "otlp/common/alloc.h"
+#include "otlp/common/macro.h"
+#include "otlp/deps/curl_client.h"
+
+static const uint64_t NS_PER_S = UINT64_C(1000000000);
+static const uint64_t NS_PER_MS = 1000000;
+
+/* ---- sockets ---- */
+
+static bool is_same(const struct http_socket *known) {
+    struct stat now;
+    return fstat(known->fd, &now) == 0 && now.st_dev == known->device && now.st_ino == known->inode;
+}
+
+static struct http_socket *place_of(struct http_client *client, int fd) {
+    for (size_t i = 0; i < HTTP_MAX_SOCKETS; i++) {
+        if (client->sockets[i].fd == fd) {
+            return &client->sockets[i];
+        }
+    }
+    return NULL;
+}
+
+static curl_socket_t open_socket(void *data, curlsocktype purpose, struct curl_sockaddr *address) {
+    struct http_socket *place = place_of(data, -1);
+    (void)purpose;
+    if (place == NULL) {
+        return CURL_SOCKET_BAD;
+    }
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    struct stat now;
+    if (fd < 0 || fstat(fd, &now) != 0) {
+        return CURL_SOCKET_BAD;
+    }
+    *place = (struct http_socket){.fd = fd, .device = now.st_dev, .inode = now.st_ino};
+    return fd;
+}
+
+static int close_socket(void *data, curl_socket_t fd) {
+    struct http_socket *place = place_of(data, fd);
+    if (place != NULL && is_same(place)) {
+        close(fd);
+    }
+    if (place != NULL) {
+        place->fd = -1;
+    }
+    return 0;
+}
+
+/* ---- what libcurl wants to hear of ---- */
+
+static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *socket_data) {
+    struct http_client *client = data;
+    (void)easy;
+    (void)socket_data;
+    struct epoll_event event = {.data.fd = fd};
+    if (what == CURL_POLL_REMOVE) {
+        (void)epoll_ctl(client->epoll_fd, EPOLL_CTL_DEL, fd, &event); /* it may be closed already */
+        return 0;
+    }
+    event.events = (what & CURL_POLL_IN ? EPOLLIN : 0U) | (what & CURL_POLL_OUT ? EPOLLOUT : 0U);
+    int result = epoll_ctl(client->epoll_fd, EPOLL_CTL_MOD, fd, &event);
+    if (result != 0 && errno == ENOENT) {
+        result = epoll_ctl(client->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+    }
+    client->is_broken = client->is_broken || result != 0;
+    return 0; /* a refusal would make libcurl's handle useless at once */
+}
+
+static int note_timeout(CURLM *multi, long timeout_ms, void *data) {
+    struct http_client *client = data;
+    (void)multi;
+    client->curl_due_ns =
+        timeout_ms < 0 ? UINT64_MAX : http_now_ns() + (uint64_t)timeout_ms * NS_PER_MS;
+    return 0;
+}
+
+/* ---- opening and closing ---- */
+
+static int open_descriptors(struct http_client *client) {
+    client->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    client->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = client->timer_fd};
+    bool is_open = client->epoll_fd >= 0 && client->timer_fd >= 0 &&
+                   epoll_ctl(client->epoll_fd, EPOLL_CTL_ADD, client->timer_fd, &event) == 0;
+    return is_open ? 0 : WEIR_E_IO;
+}
+
+static void close_descriptors(struct http_client *client) {
+    if (client->epoll_fd >= 0) {
+        close(client->epoll_fd);
+    }
+    if (client->timer_fd >= 0) {
+        close(client->timer_fd);
+    }
+    client->epoll_fd = client->timer_fd = -1;
+}
+
+static int open_handles(struct http_client *client) {
+    client->multi = curl_multi_init();
+    client->easy = curl_easy_duphandle(client->model);
+    bool is_set = client->multi != NULL && client->easy != NULL &&
+                  curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, watch_socket) == 0 &&
+                  curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client) == 0 &&
+                  curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, note_timeout) == 0 &&
+                  curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client) == 0 &&
+                  curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, 4L) == 0 &&
+                  curl_easy_setopt(client->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == 0 &&
+                  curl_easy_setopt(client->easy, CURLOPT_OPENSOCKETDATA, client) == 0 &&
+                  curl_easy_setopt(client->easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket) == 0 &&
+                  curl_easy_setopt(client->easy, CURLOPT_CLOSESOCKETDATA, client) == 0;
+    return is_set ? 0 : WEIR_E_NO_MEMORY;
+}
+
+static void close_handles(struct http_client *client) {
+    curl_easy_cleanup(client->easy);
+    (void)curl_multi_cleanup(client->multi);
+    client->easy = NULL;
+    client->multi = NULL;
+}
+
+int http_wire_open(struct http_client *client) {
+    if (client->multi != NULL) {
+        return 0;
+    }
+    client->curl_due_ns = UINT64_MAX;
+    client->is_broken = false;
+    for (size_t i = 0; i < HTTP_MAX_SOCKETS; i++) {
+        client->sockets[i].fd = -1;
+    }
+    int error = open_descriptors(client);
+    int os_error = errno;
+    error = error != 0 ? error : open_handles(client);
+    if (error != 0) {
+        close_handles(client);
+        close_descriptors(client);
+        errno = os_error;
+    }
+    return error;
+}
+
+/* ---- leaving it behind ---- */
+
+/* libcurl would close descriptors and send words of parting; so its memory is kept, and found by
+ * tools that look for leaks. */
+struct left {
+    struct left *next;
+    CURLM *multi;
+    CURL *easy;
+};
+
+static _Atomic(struct left *) all_left;
+
+static void leave_handles(struct http_client *client) {
+    struct left *left = mem_alloc(sizeof *left);
+    if (left != NULL) {
+        left->multi = client->multi;
+        left->easy = client->easy;
+        left->next = all_left;
+        while (!atomic_compare_exchange_weak(&all_left, &left->next, left)) {
+        }
+    }
+    client->multi = NULL;
+    client->easy = NULL;
+}
+
+static bool has_timer(const struct http_client *client) {
+    struct itimerspec left;
+    return timerfd_gettime(client->timer_fd, &left) == 0;
+}
+
+/* An epoll descriptor of ours watches the timer. */
+static bool has_epoll(const struct http_client *client) {
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = client->timer_fd};
+    return epoll_ctl(client->epoll_fd, EPOLL_CTL_MOD, client->timer_fd, &event) == 0;
+}
+
+void http_wire_leave(struct http_client *client) {
+    if (client->multi == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < HTTP_MAX_SOCKETS; i++) {
+        if (client->sockets[i].fd >= 0) {
+            (void)close_socket(client, client->sockets[i].fd);
+        }
+    }
+    bool is_epoll_ours = has_epoll(client), is_timer_ours = has_timer(client);
+    if (!is_epoll_ours) {
+        client->epoll_fd = -1;
+    }
+    if (!is_timer_ours) {
+        client->timer_fd = -1;
+    }
+    close_descriptors(client);
+    leave_handles(client);
+}
+
+bool http_wire_is_ours(const struct http_client *client) {
+    if (!has_timer(client) || !has_epoll(client)) {
+        return false;
+    }
+    for (size_t i = 0; i < HTTP_MAX_SOCKETS; i++) {
+        if (client->sockets[i].fd >= 0 && !is_same(&client->sockets[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void http_wire_close(struct http_client *client) {
+    if (client->multi == NULL) {
+        return;
+    }
+    if (!http_wire_is_ours(client)) {
+        http_wire_leave(client);
+        return;
+    }
+    close_handles(client);
+    close_descriptors(client);
+}
+
+/* ---- turning ---- */
+
+static int select_bits(uint32_t events) {
+    return (events & EPOLLIN ? CURL_CSELECT_IN : 0) | (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+           (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+}
+
+void http_wire_turn(struct http_client *client) {
+    struct epoll_event events[8];
+    int n_running;
+    int n = epoll_wait(client->epoll_fd, events, ARRAY_LENGTH(events), 0);
+    for (int i = 0; i < n; i++) {
+        if (events[i].data.fd != client->timer_fd) {
+            (void)curl_multi_socket_action(client->multi, events[i].data.fd,
+                                           select_bits(events[i].events), &n_running);
+        }
+    }
+    if (client->curl_due_ns <= http_now_ns()) {
+        client->curl_due_ns = UINT64_MAX; /* set again by the call, if there is more to come */
+        (void)curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &n_running);
+    }
+}
+
+static void arm(int timer_fd, uint64_t due_ns) {
+    struct itimerspec when = {0};
+    if (due_ns != UINT64_MAX) {
+        due_ns = MAX(due_ns, 1); /* all zero would mean: never */
+        when.it_value.tv_sec = (time_t)(due_ns / NS_PER_S);
+        when.it_value.tv_nsec = (long)(due_ns % NS_PER_S);
+    }
+    (void)timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+/* The order of flag and timer, here and in cancelling, lets no cancel be lost: whoever sets the
+ * timer last has seen the flag. */
+void http_wire_set_timer(struct http_client *client) {
+    uint64_t due_ns =
+        client->is_under_way ? MIN(client->curl_due_ns, client->deadline_ns) : UINT64_MAX;
+    arm(client->timer_fd, due_ns);
+    if (client->is_under_way && client->is_cancelled) {
+        arm(client->timer_fd, 0);
+    }
+}
+
+void http_client_cancel(struct http_client *client) {
+    client->is_cancelled = true;
+    arm(client->timer_fd, 0);
+}

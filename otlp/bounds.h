@@ -39,6 +39,8 @@ enum {
     HTTP_MAX_RESPONSE_HEADERS = 64 << 10, /* bytes, all of one response */
     ENDPOINT_MAX_URL = 8 << 10,           /* bytes */
     ENDPOINT_MAX_HEADERS = 64,
+    CONFIG_MAX_LINES = 1024,        /* of a report of what is in force */
+    CONFIG_MAX_VALUE = 512,         /* bytes of a value in it */
     RETRY_AFTER_MAX_S = 86400,      /* a peer that asks for longer is asked again after this */
     EXPORTER_MAX_HOLD_S = 300,      /* how long a Retry-After may hold back later requests */
     EXPORTER_HURRY_SPACING_MS = 10, /* between collections for want of memory */

@@ -1,59 +1,50 @@
 #include "otlp/config.h"
 
 #include "otlp/bounds.h"
-#include "otlp/common/env.h"
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
 #include "otlp/span_limits.h"
 
-static const uint64_t NS_PER_MS = 1000000;
-
-/* A duration of some centuries stands for every longer one. */
-static uint64_t ns_of_ms(uint64_t ms) {
-    return MIN(ms, UINT64_MAX / 2 / NS_PER_MS) * NS_PER_MS;
+/* One request with all its tries (D17). */
+static uint64_t read_timeout(const weir_otlp_options *options, const struct config_reader *reader) {
+    return CONFIG_NS_OF_MS(
+        reader, .option = "timeout_ms", .is_given = options->has_timeout_ms,
+        .given = options->timeout_ms,
+        .variables = {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"},
+        .otherwise = 10000, .meaning = "no limit");
 }
 
-static uint64_t resolve_timeout(const weir_otlp_options *options, struct logger *logger) {
-    uint64_t ms = 10000;
-    if (options->has_timeout_ms) {
-        ms = options->timeout_ms;
-    } else if (!env_number("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", 0, &ms, logger)) {
-        (void)env_number("OTEL_EXPORTER_OTLP_TIMEOUT", 0, &ms, logger);
-    }
-    return ns_of_ms(ms);
-}
-
-static uint64_t resolve_delay(const weir_otlp_options *options, struct logger *logger) {
-    uint64_t ms = 5000;
-    if (options->has_schedule_delay_ms) {
-        ms = options->schedule_delay_ms;
-    } else {
-        (void)env_number("OTEL_BSP_SCHEDULE_DELAY", 0, &ms, logger);
-    }
-    return ns_of_ms(ms);
+static uint64_t read_delay(const weir_otlp_options *options, const struct config_reader *reader) {
+    return CONFIG_NS_OF_MS(reader, .option = "schedule_delay_ms",
+                           .is_given = options->has_schedule_delay_ms,
+                           .given = options->schedule_delay_ms,
+                           .variables = {"OTEL_BSP_SCHEDULE_DELAY"}, .otherwise = 5000);
 }
 
 /* A request never holds more spans than may be queued (D30). */
-static void resolve_counts(const weir_otlp_options *options, struct logger *logger,
-                           struct otlp_config *config) {
-    config->max_queue_spans = options->max_queue_spans;
-    if (config->max_queue_spans == 0) {
-        (void)env_number("OTEL_BSP_MAX_QUEUE_SIZE", 1, &config->max_queue_spans, logger);
-    }
-    uint64_t batch = options->max_export_spans;
-    if (batch == 0) {
-        batch = EXPORT_DEFAULT_MAX_SPANS;
-        (void)env_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 1, &batch, logger);
-    }
-    if (config->max_queue_spans > 0) {
-        batch = MIN(batch, config->max_queue_spans);
-    }
-    config->max_export_spans = (uint32_t)MIN(batch, UINT32_MAX);
+static void read_counts(const weir_otlp_options *options, const struct config_reader *reader,
+                        struct otlp_config *config) {
+    config->max_queue_spans =
+        CONFIG_U64(reader, .option = "max_queue_spans", .is_given = options->max_queue_spans > 0,
+                   .given = options->max_queue_spans, .variables = {"OTEL_BSP_MAX_QUEUE_SIZE"},
+                   .least = 1, .meaning = "no limit but bytes");
+    config->max_export_spans = (uint32_t)CONFIG_U64(
+        reader, .option = "max_export_spans", .is_given = options->max_export_spans > 0,
+        .given = options->max_export_spans, .variables = {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE"},
+        .otherwise = EXPORT_DEFAULT_MAX_SPANS, .least = 1,
+        .most =
+            config->max_queue_spans > 0 ? MIN(config->max_queue_spans, UINT32_MAX) : UINT32_MAX);
+}
+
+static void note_bytes(const struct config_reader *reader, const char *option, bool is_given,
+                       size_t n_bytes) {
+    (void)CONFIG_U64(reader, .option = option, .is_given = is_given, .given = n_bytes,
+                     .otherwise = n_bytes, .unit = "bytes");
 }
 
 /* A span must fit into the queue, together with what stands around it in its request. */
-static int resolve_bytes(const weir_otlp_options *options, struct otlp_config *config,
-                         weir_error_detail *detail) {
+static int resolve_bytes(const weir_otlp_options *options, const struct config_reader *reader,
+                         struct otlp_config *config, weir_error_detail *detail) {
     size_t queue = options->max_queue_bytes ? options->max_queue_bytes : QUEUE_DEFAULT_BYTES;
     size_t span = options->max_span_bytes;
     if (queue < QUEUE_MIN_BYTES) {
@@ -70,20 +61,22 @@ static int resolve_bytes(const weir_otlp_options *options, struct otlp_config *c
     }
     config->max_queue_bytes = queue;
     config->max_span_bytes = span;
+    note_bytes(reader, "max_queue_bytes", options->max_queue_bytes > 0, queue);
+    note_bytes(reader, "max_span_bytes", options->max_span_bytes > 0, span);
     return 0;
 }
 
-int config_resolve(const weir_otlp_options *options, struct logger *logger, struct otlp_config *out,
-                   weir_error_detail *detail) {
+int config_resolve(const weir_otlp_options *options, const struct config_reader *reader,
+                   struct otlp_config *out, weir_error_detail *detail) {
     struct otlp_config config = {0};
-    int error = resolve_bytes(options, &config, detail);
+    int error = resolve_bytes(options, reader, &config, detail);
     if (error != 0) {
         return error;
     }
-    config.timeout_ns = resolve_timeout(options, logger);
-    config.schedule_delay_ns = resolve_delay(options, logger);
-    resolve_counts(options, logger, &config);
-    config.limits = limits_resolve(&options->limits, logger);
+    config.timeout_ns = read_timeout(options, reader);
+    config.schedule_delay_ns = read_delay(options, reader);
+    read_counts(options, reader, &config);
+    config.limits = limits_resolve(&options->limits, reader);
     *out = config;
     return 0;
 }

@@ -13,7 +13,7 @@
 #include <weir/otlp.h>
 
 #include "otlp/attributes.h"
-#include "otlp/common/log.h"
+#include "otlp/config_read.h"
 
 struct span_limits {
     struct attribute_limits attributes;
@@ -34,5 +34,5 @@ struct otlp_config {
 };
 
 /* 0, or WEIR_E_INVALID with the option named in detail; *out is untouched then. */
-int config_resolve(const weir_otlp_options *options, struct logger *logger, struct otlp_config *out,
-                   weir_error_detail *detail);
+int config_resolve(const weir_otlp_options *options, const struct config_reader *reader,
+                   struct otlp_config *out, weir_error_detail *detail);

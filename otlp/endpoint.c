@@ -8,7 +8,6 @@
 
 #include "otlp/bounds.h"
 #include "otlp/common/alloc.h"
-#include "otlp/common/env.h"
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
 
@@ -22,22 +21,21 @@ struct choice {
     bool is_base;       /* v1/traces is to be added (B37); else the URL is used as it is (B36) */
 };
 
-static struct choice choose(const weir_otlp_options *options) {
-    static const char *const traces_variable = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
-    static const char *const base_variable = "OTEL_EXPORTER_OTLP_ENDPOINT";
-    if (options->traces_endpoint != NULL) {
-        return (struct choice){options->traces_endpoint, "traces_endpoint", false};
+/* An option before any variable; in each, the URL for traces before the base (D10). */
+static struct choice choose(const weir_otlp_options *options, const struct config_reader *reader) {
+    const bool has_option = options->traces_endpoint != NULL || options->endpoint != NULL;
+    struct config_origin origin;
+    const char *url =
+        CONFIG_TEXT(reader, &origin, .option = "traces_endpoint", .given = options->traces_endpoint,
+                    .variables = {has_option ? NULL : "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"},
+                    .privacy = CONFIG_URL);
+    if (url != NULL) {
+        return (struct choice){url, origin.name, false};
     }
-    if (options->endpoint != NULL) {
-        return (struct choice){options->endpoint, "endpoint", true};
-    }
-    if (env_text(traces_variable) != NULL) {
-        return (struct choice){env_text(traces_variable), traces_variable, false};
-    }
-    if (env_text(base_variable) != NULL) {
-        return (struct choice){env_text(base_variable), base_variable, true};
-    }
-    return (struct choice){DEFAULT_ENDPOINT, "the default endpoint", true};
+    url = CONFIG_TEXT(reader, &origin, .option = "endpoint", .given = options->endpoint,
+                      .variables = {"OTEL_EXPORTER_OTLP_ENDPOINT"}, .otherwise = DEFAULT_ENDPOINT,
+                      .privacy = CONFIG_URL);
+    return (struct choice){url, origin.name != NULL ? origin.name : "the default endpoint", true};
 }
 
 /* ---- its parts ---- */
@@ -174,9 +172,9 @@ static char *request_url(const struct choice *choice) {
     return out;
 }
 
-static int resolve_url(const weir_otlp_options *options, struct endpoint *endpoint,
-                       weir_error_detail *detail) {
-    struct choice choice = choose(options);
+static int resolve_url(const weir_otlp_options *options, const struct config_reader *reader,
+                       struct endpoint *endpoint, weir_error_detail *detail) {
+    struct choice choice = choose(options, reader);
     const char *fault = fault_of(choice.url);
     if (fault != NULL) {
         return refuse(&choice, fault, detail);
@@ -188,27 +186,28 @@ static int resolve_url(const weir_otlp_options *options, struct endpoint *endpoi
 
 /* ---- headers, and what is not done ---- */
 
-static int resolve_headers(const weir_otlp_options *options, struct logger *logger,
+static int resolve_headers(const weir_otlp_options *options, const struct config_reader *reader,
                            struct headers *headers, weir_error_detail *detail) {
     const char *variable = "OTEL_EXPORTER_OTLP_TRACES_HEADERS"; /* beats the other one (D10) */
-    if (env_text(variable) == NULL) {
+    if (config_variable(reader, variable) == NULL) {
         variable = "OTEL_EXPORTER_OTLP_HEADERS";
     }
-    int error = headers_add_list(headers, variable, env_text(variable), logger);
+    int error = headers_add_list(headers, reader, variable, config_variable(reader, variable));
     if (error != 0) {
         return error_set(detail, error, "%s: %s", variable, weir_strerror(error));
     }
-    return headers_add_lines(headers, options->headers, detail);
+    return headers_add_lines(headers, reader, options->headers, detail);
 }
 
 /* The variable for traces, else the one for all signals; NULL when neither is set. */
-static const char *either(const char *traces_variable, const char *variable, const char **name) {
-    *name = env_text(traces_variable) != NULL ? traces_variable : variable;
-    return env_text(*name);
+static const char *either(const struct config_reader *reader, const char *traces_variable,
+                          const char *variable, const char **name) {
+    *name = config_variable(reader, traces_variable) != NULL ? traces_variable : variable;
+    return config_variable(reader, *name);
 }
 
 /* Silence about a setting that has no effect would look like a fault elsewhere. */
-static void warn_of_unsupported(struct logger *logger) {
+static void warn_of_unsupported(const struct config_reader *reader) {
     static const struct {
         const char *traces_variable, *variable, *supported, *instead;
     } rows[] = {
@@ -223,25 +222,25 @@ static void warn_of_unsupported(struct logger *logger) {
     };
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         const char *name;
-        const char *value = either(rows[i].traces_variable, rows[i].variable, &name);
+        const char *value = either(reader, rows[i].traces_variable, rows[i].variable, &name);
         if (value != NULL && strcasecmp(value, rows[i].supported) != 0) {
-            logger_say(logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG, "%s=%.100s is not supported: %s",
-                       name, value, rows[i].instead);
+            logger_say(reader->logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG,
+                       "%s=%.100s is not supported: %s", name, value, rows[i].instead);
         }
     }
 }
 
-int endpoint_resolve(const weir_otlp_options *options, struct logger *logger, struct endpoint *out,
-                     weir_error_detail *detail) {
+int endpoint_resolve(const weir_otlp_options *options, const struct config_reader *reader,
+                     struct endpoint *out, weir_error_detail *detail) {
     struct endpoint endpoint CLEANUP(endpoint_deinit) = {0};
-    int error = resolve_url(options, &endpoint, detail);
+    int error = resolve_url(options, reader, &endpoint, detail);
     if (error == 0) {
-        error = resolve_headers(options, logger, &endpoint.headers, detail);
+        error = resolve_headers(options, reader, &endpoint.headers, detail);
     }
     if (error != 0) {
         return error;
     }
-    warn_of_unsupported(logger);
+    warn_of_unsupported(reader);
     *out = endpoint;
     endpoint = (struct endpoint){0};
     return 0;

@@ -8,7 +8,7 @@
 
 #include <weir/otlp.h>
 
-#include "otlp/common/log.h"
+#include "otlp/config_read.h"
 #include "otlp/headers.h"
 
 struct endpoint {
@@ -22,6 +22,6 @@ struct endpoint {
  * WEIR_E_INVALID: a URL or an option's header breaks its rule; detail names the option or variable
  * and the remedy. WEIR_E_NO_MEMORY. A bad header in the environment is warned of and left out.
  */
-int endpoint_resolve(const weir_otlp_options *options, struct logger *logger, struct endpoint *out,
-                     weir_error_detail *detail);
+int endpoint_resolve(const weir_otlp_options *options, const struct config_reader *reader,
+                     struct endpoint *out, weir_error_detail *detail);
 void endpoint_deinit(struct endpoint *endpoint);

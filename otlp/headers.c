@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -101,6 +102,16 @@ static size_t place_of(const struct headers *headers, struct piece name) {
     return i;
 }
 
+static void note(const struct config_reader *reader, struct piece name,
+                 struct config_origin origin) {
+    char line[80];
+    int n = snprintf(line, sizeof line, "header %.*s", (int)MIN(name.n_bytes, 64), name.at);
+    for (int i = 0; i < n; i++) {
+        line[i] |= line[i] >= 'A' && line[i] <= 'Z' ? 0x20 : 0; /* the same name in any case */
+    }
+    config_note_text(reader, line, "", CONFIG_SECRET, origin);
+}
+
 static int put(struct headers *headers, struct piece name, struct piece value) {
     size_t place = place_of(headers, name);
     if (place == ENDPOINT_MAX_HEADERS) {
@@ -129,8 +140,8 @@ void headers_deinit(struct headers *headers) {
 
 /* ---- the option ---- */
 
-static int add_line(struct headers *headers, const char *line, size_t nth,
-                    weir_error_detail *detail) {
+static int add_line(struct headers *headers, const struct config_reader *reader, const char *line,
+                    size_t nth, weir_error_detail *detail) {
     const char *colon = strchr(line, ':');
     if (colon == NULL) {
         return error_set(detail, WEIR_E_INVALID, "headers[%zu]: write it as \"name: value\"", nth);
@@ -143,13 +154,17 @@ static int add_line(struct headers *headers, const char *line, size_t nth,
                          (int)MIN(name.n_bytes, 64), name.at, fault);
     }
     int error = put(headers, name, value);
-    return error != 0 ? error_set(detail, error, "headers[%zu]: %s", nth, weir_strerror(error)) : 0;
+    if (error != 0) {
+        return error_set(detail, error, "headers[%zu]: %s", nth, weir_strerror(error));
+    }
+    note(reader, name, config_by_option("headers"));
+    return 0;
 }
 
-int headers_add_lines(struct headers *headers, const char *const *lines,
-                      weir_error_detail *detail) {
+int headers_add_lines(struct headers *headers, const struct config_reader *reader,
+                      const char *const *lines, weir_error_detail *detail) {
     for (size_t i = 0; lines != NULL && lines[i] != NULL; i++) {
-        int error = add_line(headers, lines[i], i, detail);
+        int error = add_line(headers, reader, lines[i], i, detail);
         if (error != 0) {
             return error;
         }
@@ -202,11 +217,11 @@ static int put_encoded(struct headers *headers, struct piece name, struct piece 
     return error == WEIR_E_TOO_LARGE ? 0 : error;
 }
 
-static int add_member(struct headers *headers, const char *variable, struct piece member,
-                      struct logger *logger) {
+static int add_member(struct headers *headers, const struct config_reader *reader,
+                      const char *variable, struct piece member) {
     const char *equals = memchr(member.at, '=', member.n_bytes);
     if (equals == NULL) { /* not shown: what has no name may well be the secret */
-        logger_say(logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG,
+        logger_say(reader->logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG,
                    "%s: a header without '=' is left out: write name=value,name=value", variable);
         return 0;
     }
@@ -214,18 +229,21 @@ static int add_member(struct headers *headers, const char *variable, struct piec
     const char *fault = NULL;
     int error = put_encoded(headers, name, trimmed(equals + 1, member.at + member.n_bytes), &fault);
     if (fault != NULL) {
-        logger_say(logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG, "%s: header %.*s is left out: %s",
-                   variable, (int)MIN(name.n_bytes, 64), name.at, fault);
+        logger_say(reader->logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG,
+                   "%s: header %.*s is left out: %s", variable, (int)MIN(name.n_bytes, 64), name.at,
+                   fault);
+    } else if (error == 0) {
+        note(reader, name, config_by_variable(variable));
     }
     return error;
 }
 
-int headers_add_list(struct headers *headers, const char *variable, const char *text,
-                     struct logger *logger) {
+int headers_add_list(struct headers *headers, const struct config_reader *reader,
+                     const char *variable, const char *text) {
     for (const char *at = text; at != NULL;) {
         const char *comma = strchr(at, ',');
         struct piece member = trimmed(at, comma != NULL ? comma : at + strlen(at));
-        int error = member.n_bytes > 0 ? add_member(headers, variable, member, logger) : 0;
+        int error = member.n_bytes > 0 ? add_member(headers, reader, variable, member) : 0;
         if (error != 0) {
             return error;
         }

@@ -47,7 +47,7 @@ static void provider_cleanup(weir_otlp **otlp) {
 }
 
 static int encode_resource(weir_otlp *otlp, const weir_otlp_options *options,
-                           weir_error_detail *detail) {
+                           const struct config_reader *reader, weir_error_detail *detail) {
     const char *url = options->resource_schema_url;
     buf_init(&otlp->resource, RESOURCE_MAX_BYTES);
     buf_init(&otlp->resource_url, RESOURCE_MAX_BYTES);
@@ -59,11 +59,11 @@ static int encode_resource(weir_otlp *otlp, const weir_otlp_options *options,
                          "resource_schema_url cannot be kept: %s",
                          weir_strerror(buf_error(&otlp->resource_url)));
     }
-    return resource_encode(&otlp->resource, options, &otlp->logger, detail);
+    return resource_encode(&otlp->resource, options, reader, detail);
 }
 
 static int start_exporter(weir_otlp *otlp, const weir_otlp_options *options,
-                          weir_error_detail *detail) {
+                          const struct config_reader *reader, weir_error_detail *detail) {
     struct exporter_options exporter = {
         .pool = &otlp->pool,
         .logger = &otlp->logger,
@@ -72,7 +72,7 @@ static int start_exporter(weir_otlp *otlp, const weir_otlp_options *options,
         .collect = producers_collect,
         .collect_data = otlp,
     };
-    int error = transport_open(options, &otlp->logger, &exporter.transport, detail);
+    int error = transport_open(options, reader, &exporter.transport, detail);
     if (error != 0) {
         return error;
     }
@@ -97,14 +97,15 @@ static int open_whole(const weir_otlp_options *options, weir_otlp **out,
     otlp->clock = clock_or_system(options->clock);
     otlp->n_stale_before = handle_n_stale();
     logger_init(&otlp->logger, options->log, options->log_data, options->log_level);
-    int error = config_resolve(options, &otlp->logger, &otlp->config, detail);
+    const struct config_reader reader = {.logger = &otlp->logger};
+    int error = config_resolve(options, &reader, &otlp->config, detail);
     if (error != 0) {
         return error;
     }
     otlp->span_keep_bytes = MIN((size_t)SPAN_KEEP_BYTES, otlp->config.max_span_bytes / 2);
     segment_pool_init(&otlp->pool, otlp->config.max_queue_bytes, otlp->config.max_queue_spans);
-    error = encode_resource(otlp, options, detail);
-    error = error ? error : start_exporter(otlp, options, detail);
+    error = encode_resource(otlp, options, &reader, detail);
+    error = error ? error : start_exporter(otlp, options, &reader, detail);
     if (error != 0) {
         return error;
     }

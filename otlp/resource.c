@@ -9,8 +9,9 @@
 #include "otlp/attributes.h"
 #include "otlp/bounds.h"
 #include "otlp/common/alloc.h"
-#include "otlp/common/env.h"
 #include "otlp/common/error.h"
+#include "otlp/common/json_write.h"
+#include "otlp/common/macro.h"
 #include "otlp/common/utf8.h"
 #include "otlp/encode.h"
 #include "otlp/tags.h"
@@ -19,40 +20,74 @@
 /* Resources are exempt from the limits of spans (E50); their bound is the buffer's. */
 static const struct attribute_limits NO_LIMITS = {UINT32_MAX, ENCODE_ALL_CHARS};
 
-static int set(struct attributes *a, const char *key, const weir_value *value,
-               weir_error_detail *detail) {
-    int error = attributes_set(a, &NO_LIMITS, key, value);
+/* Where attributes go, and where those being set come from. */
+struct target {
+    struct attributes attributes;
+    const struct config_reader *reader;
+    struct config_origin origin;
+    weir_error_detail *detail;
+};
+
+/* Scalars as JSON writes them; of the others their kind only, as secrets may be inside. */
+static void note(const struct target *t, const char *key, const weir_value *value) {
+    static const char *const kinds[] = {[WEIR_VALUE_BYTES] = "(bytes)",
+                                        [WEIR_VALUE_ARRAY] = "(array)",
+                                        [WEIR_VALUE_MAP] = "(map)",
+                                        [WEIR_VALUE_JSON] = "(JSON)"};
+    if (t->reader->report == NULL) {
+        return;
+    }
+    struct buf text CLEANUP(buf_deinit);
+    buf_init(&text, RESOURCE_MAX_BYTES);
+    if (value->kind == WEIR_VALUE_STRING) {
+        buf_append(&text, value->as.string.bytes, value->as.string.n_bytes);
+    } else if (value->kind < WEIR_VALUE_BYTES) {
+        json_write_value(&text, value, JSON_COMPACT);
+    } else {
+        buf_append_text(&text, kinds[value->kind]);
+    }
+    char *name CLEANUP(mem_cleanup) = mem_alloc(strlen(key) + sizeof "resource ");
+    buf_append_byte(&text, '\0');
+    if (name != NULL && buf_error(&text) == 0) {
+        (void)stpcpy(stpcpy(name, "resource "), key);
+        config_note_text(t->reader, name, (const char *)text.data, CONFIG_PUBLIC, t->origin);
+    }
+}
+
+static int set(struct target *t, const char *key, const weir_value *value) {
+    int error = attributes_set(&t->attributes, &NO_LIMITS, key, value);
     switch (error) {
-    case 0: return 0;
-    case WEIR_E_NO_MEMORY: return error_set(detail, error, "no memory for the resource");
+    case 0: note(t, key, value); return 0;
+    case WEIR_E_NO_MEMORY: return error_set(t->detail, error, "no memory for the resource");
     case WEIR_E_TOO_LARGE:
-        return error_set(detail, error, "resource attribute %.100s: the resource is over %d bytes",
-                         key, RESOURCE_MAX_BYTES);
+        return error_set(t->detail, error,
+                         "resource attribute %.100s: the resource is over %d bytes", key,
+                         RESOURCE_MAX_BYTES);
     default:
-        return error_set(detail, WEIR_E_INVALID,
+        return error_set(t->detail, WEIR_E_INVALID,
                          "resource attribute %.100s has no key or no valid value",
                          key ? key : "NULL");
     }
 }
 
-static int set_text(struct attributes *a, const char *key, const char *text,
-                    weir_error_detail *detail) {
+static int set_text(struct target *t, const char *key, const char *text) {
     weir_value value = weir_value_string(text);
-    return set(a, key, &value, detail);
+    return set(t, key, &value);
 }
 
 /* ---- what is known without being told ---- */
 
-static int set_defaults(struct attributes *a, weir_error_detail *detail) {
+static int set_defaults(struct target *t) {
     char service[128] = "unknown_service";
     const char *program = program_invocation_short_name;
     if (program != NULL && *program != '\0') {
         snprintf(service, sizeof service, "unknown_service:%s", program);
     }
-    int error = set_text(a, "service.name", service, detail);
-    error = error ? error : set_text(a, "telemetry.sdk.name", "weir", detail);
-    error = error ? error : set_text(a, "telemetry.sdk.language", "c", detail);
-    return error ? error : set_text(a, "telemetry.sdk.version", WEIR_VERSION, detail);
+    t->origin = config_by_default();
+    int error = set_text(t, "service.name", service);
+    error = error ? error : set_text(t, "telemetry.sdk.name", "weir");
+    error = error ? error : set_text(t, "telemetry.sdk.language", "c");
+    return error ? error : set_text(t, "telemetry.sdk.version", WEIR_VERSION);
 }
 
 /* ---- the environment ---- */
@@ -107,8 +142,8 @@ static bool parse_pair(char *pair, char **key, char **value) {
     return **key != '\0' && percent_decode(*key) && **key != '\0' && percent_decode(*value);
 }
 
-/* Walks over a list, which is changed, and sets its pairs; NULL attributes: only looks. */
-static int set_list(struct attributes *a, char *list, weir_error_detail *detail) {
+/* Walks over a list, which is changed, and sets its pairs; NULL target: only looks. */
+static int set_list(struct target *t, char *list) {
     char *rest = list, *pair;
     while ((pair = strsep(&rest, ",")) != NULL) {
         char *key, *value;
@@ -118,7 +153,7 @@ static int set_list(struct attributes *a, char *list, weir_error_detail *detail)
         if (!parse_pair(pair, &key, &value)) {
             return WEIR_E_SYNTAX;
         }
-        int error = a != NULL ? set_text(a, key, value, detail) : 0;
+        int error = t != NULL ? set_text(t, key, value) : 0;
         if (error != 0) {
             return error;
         }
@@ -126,62 +161,74 @@ static int set_list(struct attributes *a, char *list, weir_error_detail *detail)
     return 0;
 }
 
-/* All of OTEL_RESOURCE_ATTRIBUTES or, on any error, nothing of it (D22): looked through first. */
-static int set_from_environment(struct attributes *a, struct logger *logger,
-                                weir_error_detail *detail) {
-    const char *list = env_text("OTEL_RESOURCE_ATTRIBUTES");
-    if (list != NULL) {
-        CLEANUP(mem_cleanup) char *first = mem_strdup(list);
-        CLEANUP(mem_cleanup) char *second = mem_strdup(list);
-        if (first == NULL || second == NULL) {
-            return error_set(detail, WEIR_E_NO_MEMORY, "no memory for OTEL_RESOURCE_ATTRIBUTES");
-        }
-        if (set_list(NULL, first, NULL) != 0) {
-            logger_say(logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG,
-                       "OTEL_RESOURCE_ATTRIBUTES is ignored: not a list of key=value pairs with "
-                       "other characters percent-encoded: %s",
-                       list);
-        } else {
-            int error = set_list(a, second, detail);
-            if (error != 0) {
-                return error;
-            }
-        }
+/* All of OTEL_RESOURCE_ATTRIBUTES or, on any error, nothing of it (D22): looked through first. The
+ * warning does not show it: a value may be a secret. */
+static int set_attribute_list(struct target *t) {
+    static const char variable[] = "OTEL_RESOURCE_ATTRIBUTES";
+    const char *list = config_variable(t->reader, variable);
+    if (list == NULL) {
+        return 0;
     }
-    const char *service = env_text("OTEL_SERVICE_NAME");
-    return service ? set_text(a, "service.name", service, detail) : 0;
+    CLEANUP(mem_cleanup) char *first = mem_strdup(list);
+    CLEANUP(mem_cleanup) char *second = mem_strdup(list);
+    if (first == NULL || second == NULL) {
+        return error_set(t->detail, WEIR_E_NO_MEMORY, "no memory for %s", variable);
+    }
+    if (set_list(NULL, first) != 0) {
+        logger_say(t->reader->logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG,
+                   "%s is ignored: not a list of key=value pairs with other characters "
+                   "percent-encoded",
+                   variable);
+        return 0;
+    }
+    t->origin = config_by_variable(variable);
+    return set_list(t, second);
+}
+
+static int set_from_environment(struct target *t) {
+    int error = set_attribute_list(t);
+    const char *service = config_variable(t->reader, "OTEL_SERVICE_NAME");
+    if (error != 0 || service == NULL) {
+        return error;
+    }
+    t->origin = config_by_variable("OTEL_SERVICE_NAME");
+    return set_text(t, "service.name", service); /* beats the list's (D21) */
 }
 
 /* ---- all of it ---- */
 
-static int set_from_code(struct attributes *a, const weir_otlp_options *options,
-                         weir_error_detail *detail) {
+static int set_from_code(struct target *t, const weir_otlp_options *options) {
     if (options->resource == NULL && options->n_resource > 0) {
-        return error_set(detail, WEIR_E_INVALID, "resource is NULL and n_resource is %zu",
+        return error_set(t->detail, WEIR_E_INVALID, "resource is NULL and n_resource is %zu",
                          options->n_resource);
     }
+    t->origin = config_by_option("resource");
     for (size_t i = 0; i < options->n_resource; i++) {
-        const weir_key_value *item = &options->resource[i];
-        int error = set(a, item->key, &item->value, detail);
+        int error = set(t, options->resource[i].key, &options->resource[i].value);
         if (error != 0) {
             return error;
         }
     }
-    bool is_named = options->service_name != NULL && *options->service_name != '\0';
-    return is_named ? set_text(a, "service.name", options->service_name, detail) : 0;
+    if (options->service_name == NULL || *options->service_name == '\0') {
+        return 0;
+    }
+    t->origin = config_by_option("service_name");
+    return set_text(t, "service.name", options->service_name);
 }
 
-int resource_encode(struct buf *out, const weir_otlp_options *options, struct logger *logger,
-                    weir_error_detail *detail) {
+int resource_encode(struct buf *out, const weir_otlp_options *options,
+                    const struct config_reader *reader, weir_error_detail *detail) {
     size_t mark = wire_open(out, TAG_RESOURCE_SPANS_RESOURCE);
-    struct attributes a = attributes_in(out, TAG_RESOURCE_ATTRIBUTES);
+    struct target target = {.attributes = attributes_in(out, TAG_RESOURCE_ATTRIBUTES),
+                            .reader = reader,
+                            .detail = detail};
     int error = buf_error(out);
     if (error != 0) {
         return error_set(detail, error, "no memory for the resource");
     }
-    error = set_defaults(&a, detail);
-    error = error ? error : set_from_environment(&a, logger, detail);
-    error = error ? error : set_from_code(&a, options, detail);
+    error = set_defaults(&target);
+    error = error ? error : set_from_environment(&target);
+    error = error ? error : set_from_code(&target, options);
     if (error != 0) {
         return error;
     }

@@ -10,12 +10,12 @@
 #include <weir/otlp.h>
 
 #include "otlp/common/buf.h"
-#include "otlp/common/log.h"
+#include "otlp/config_read.h"
 
 /*
  * Appends the field ResourceSpans.resource. WEIR_E_INVALID (an attribute, named in detail);
  * WEIR_E_TOO_LARGE (over RESOURCE_MAX_BYTES); WEIR_E_NO_MEMORY. A bad OTEL_RESOURCE_ATTRIBUTES is
  * warned of and left out as a whole (D22).
  */
-int resource_encode(struct buf *out, const weir_otlp_options *options, struct logger *logger,
-                    weir_error_detail *detail);
+int resource_encode(struct buf *out, const weir_otlp_options *options,
+                    const struct config_reader *reader, weir_error_detail *detail);

@@ -1,61 +1,43 @@
 #include "otlp/span_limits.h"
 
 #include "otlp/bounds.h"
-#include "otlp/common/env.h"
+#include "otlp/common/macro.h"
 #include "otlp/encode.h"
 
-/* A variable of the environment that is a limit; 0 is one too. */
-static bool limit_from(const char *name, uint32_t *out, struct logger *logger) {
-    uint64_t number;
-    if (name == NULL || !env_number(name, 0, &number, logger)) {
-        return false;
-    }
-    *out = number > UINT32_MAX ? UINT32_MAX : (uint32_t)number;
-    return true;
+/* Code, then the variable for spans, then the general one, then the default (E49). 0 is a limit. */
+static uint32_t read_count(const struct config_reader *reader, const char *option, bool is_given,
+                           uint32_t given, const char *variable, const char *general) {
+    uint64_t count =
+        CONFIG_U64(reader, .option = option, .is_given = is_given, .given = given,
+                   .variables = {variable, general}, .otherwise = SPAN_DEFAULT_MAX_ITEMS);
+    return (uint32_t)MIN(count, UINT32_MAX);
 }
 
-/* Code, then the variable for spans, then the general one, then the default (E49). */
-static uint32_t resolve(bool has_option, uint32_t option, const char *name, const char *general,
-                        struct logger *logger) {
-    uint32_t limit = SPAN_DEFAULT_MAX_ITEMS;
-    if (has_option) {
-        return option;
-    }
-    if (!limit_from(name, &limit, logger)) {
-        (void)limit_from(general, &limit, logger);
-    }
-    return limit;
+static size_t read_chars(const struct config_reader *reader, const weir_otlp_limits *options) {
+    uint64_t chars = CONFIG_U64(
+        reader, .option = "limits.max_value_chars", .is_given = options->has_max_value_chars,
+        .given = options->max_value_chars,
+        .variables = {"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+                      "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"},
+        .otherwise = ENCODE_ALL_CHARS, .special = ENCODE_ALL_CHARS, .meaning = "no limit");
+    return (size_t)MIN(chars, ENCODE_ALL_CHARS);
 }
 
-static size_t resolve_chars(const weir_otlp_limits *options, struct logger *logger) {
-    uint32_t limit;
-    if (options->has_max_value_chars) {
-        return options->max_value_chars;
-    }
-    if (limit_from("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", &limit, logger) ||
-        limit_from("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", &limit, logger)) {
-        return limit;
-    }
-    return ENCODE_ALL_CHARS;
-}
-
-struct span_limits limits_resolve(const weir_otlp_limits *options, struct logger *logger) {
-    size_t max_chars = resolve_chars(options, logger);
+struct span_limits limits_resolve(const weir_otlp_limits *options,
+                                  const struct config_reader *reader) {
+#define COUNT(name, variable, general)                                                             \
+    read_count(reader, "limits." #name, options->has_##name, options->name, variable, general)
+    size_t max_chars = read_chars(reader, options);
     return (struct span_limits){
-        .attributes = {resolve(options->has_max_attributes, options->max_attributes,
-                               "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT",
-                               logger),
+        .attributes = {COUNT(max_attributes, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+                             "OTEL_ATTRIBUTE_COUNT_LIMIT"),
                        max_chars},
-        .event_attributes = {resolve(options->has_max_event_attributes,
-                                     options->max_event_attributes,
-                                     "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", NULL, logger),
+        .event_attributes = {COUNT(max_event_attributes, "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", NULL),
                              max_chars},
-        .link_attributes = {resolve(options->has_max_link_attributes, options->max_link_attributes,
-                                    "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", NULL, logger),
+        .link_attributes = {COUNT(max_link_attributes, "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", NULL),
                             max_chars},
-        .max_events = resolve(options->has_max_events, options->max_events,
-                              "OTEL_SPAN_EVENT_COUNT_LIMIT", NULL, logger),
-        .max_links = resolve(options->has_max_links, options->max_links,
-                             "OTEL_SPAN_LINK_COUNT_LIMIT", NULL, logger),
+        .max_events = COUNT(max_events, "OTEL_SPAN_EVENT_COUNT_LIMIT", NULL),
+        .max_links = COUNT(max_links, "OTEL_SPAN_LINK_COUNT_LIMIT", NULL),
     };
+#undef COUNT
 }

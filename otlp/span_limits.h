@@ -5,4 +5,5 @@
 
 #include "otlp/config.h"
 
-struct span_limits limits_resolve(const weir_otlp_limits *options, struct logger *logger);
+struct span_limits limits_resolve(const weir_otlp_limits *options,
+                                  const struct config_reader *reader);

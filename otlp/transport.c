@@ -1,8 +1,5 @@
 #include "otlp/transport.h"
 
-#include <strings.h>
-
-#include "otlp/common/env.h"
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
 #include "otlp/options.h"
@@ -10,20 +7,11 @@
 enum choice { CHOICE_HTTP, CHOICE_STDOUT, CHOICE_NONE };
 
 /* OTEL_TRACES_EXPORTER (D34). */
-static enum choice choose(struct logger *logger) {
-    const char *name = env_text("OTEL_TRACES_EXPORTER");
-    if (name == NULL || strcasecmp(name, "otlp") == 0) {
-        return CHOICE_HTTP;
-    }
-    if (strcasecmp(name, "none") == 0) {
-        return CHOICE_NONE;
-    }
-    if (strcasecmp(name, "otlp/stdout") == 0) {
-        return CHOICE_STDOUT;
-    }
-    logger_say(logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG,
-               "OTEL_TRACES_EXPORTER=%.100s is none of otlp, otlp/stdout, none: using otlp", name);
-    return CHOICE_HTTP;
+static enum choice choose(const struct config_reader *reader) {
+    static const char *const names[] = {
+        [CHOICE_HTTP] = "otlp", [CHOICE_STDOUT] = "otlp/stdout", [CHOICE_NONE] = "none"};
+    return CONFIG_ENUM(reader, .option = "exporter", .variables = {"OTEL_TRACES_EXPORTER"},
+                       .names = names, .n_names = ARRAY_LENGTH(names), .otherwise = CHOICE_HTTP);
 }
 
 static int take_hosts_own(const weir_transport *given, weir_transport *out,
@@ -37,25 +25,29 @@ static int take_hosts_own(const weir_transport *given, weir_transport *out,
     return 0;
 }
 
-static int open_http(const weir_otlp_options *options, struct logger *logger, weir_transport *out,
-                     weir_error_detail *detail) {
+static int open_http(const weir_otlp_options *options, const struct config_reader *reader,
+                     weir_transport *out, weir_error_detail *detail) {
     struct endpoint endpoint CLEANUP(endpoint_deinit) = {0};
-    int error = endpoint_resolve(options, logger, &endpoint, detail);
+    int error = endpoint_resolve(options, reader, &endpoint, detail);
     return error != 0 ? error : transport_http_open(&endpoint, out, detail);
 }
 
-int transport_open(const weir_otlp_options *options, struct logger *logger, weir_transport *out,
-                   weir_error_detail *detail) {
+int transport_open(const weir_otlp_options *options, const struct config_reader *reader,
+                   weir_transport *out, weir_error_detail *detail) {
     if (options->transport != NULL) {
+        config_note(reader, "exporter", config_by_option("transport"),
+                    "the program's own transport");
         return take_hosts_own(options->transport, out, detail);
     }
     if (options->output_path != NULL) {
+        config_note_text(reader, "output_path", options->output_path, CONFIG_PUBLIC,
+                         config_by_option("output_path"));
         return transport_file_open(options->output_path, out, detail);
     }
-    switch (choose(logger)) {
+    switch (choose(reader)) {
     case CHOICE_NONE: *out = (weir_transport)WEIR_TRANSPORT_INIT; return 0;
     case CHOICE_STDOUT: return transport_file_open("-", out, detail);
     case CHOICE_HTTP:
-    default: return open_http(options, logger, out, detail);
+    default: return open_http(options, reader, out, detail);
     }
 }

@@ -9,7 +9,7 @@
 
 #include <weir/otlp.h>
 
-#include "otlp/common/log.h"
+#include "otlp/config_read.h"
 #include "otlp/endpoint.h"
 
 /*
@@ -19,10 +19,10 @@
  *
  * *out is set last; its destroy is the caller's until an exporter owns it. WEIR_E_INVALID (an
  * option or variable, named in detail), WEIR_E_UNSUPPORTED (HTTP is not built in), WEIR_E_IO (the
- * file cannot be opened), WEIR_E_NO_MEMORY. Nothing of `options` is kept; `logger` is for the call.
+ * file cannot be opened), WEIR_E_NO_MEMORY. Nothing of `options` is kept; `reader` is for the call.
  */
-int transport_open(const weir_otlp_options *options, struct logger *logger, weir_transport *out,
-                   weir_error_detail *detail);
+int transport_open(const weir_otlp_options *options, const struct config_reader *reader,
+                   weir_transport *out, weir_error_detail *detail);
 
 /* OTLP/HTTP with protobuf bodies. Of `endpoint` nothing is kept. WEIR_E_UNSUPPORTED in a build
  * without HTTP; WEIR_E_INVALID, WEIR_E_NO_MEMORY. */

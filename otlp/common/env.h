@@ -1,6 +1,6 @@
 /*
- * Environment variables by OpenTelemetry's parse rules (conformance D2-D8). An empty value is
- * unset.
+ * Environment variables by OpenTelemetry's parse rules (conformance D2-D9). An empty value is
+ * unset. What a variable means, and what beats it, is otlp/config_read.h.
  */
 #pragma once
 
@@ -9,14 +9,22 @@
 
 #include "otlp/common/log.h"
 
-/* The value, or NULL when unset or empty. Borrowed from the environment. */
+/* The value, or NULL when unset or empty (D2). Borrowed from the environment. */
 const char *env_text(const char *name);
 
 /*
- * A decimal number of at least `least`; false when unset, or, with a warning, when it does not
- * parse or is smaller.
+ * A decimal number from `least` to `most`; false when unset, or, with a warning, when it does not
+ * parse or is out of range (D4, D5): *out is untouched then.
  */
-bool env_number(const char *name, uint64_t least, uint64_t *out, struct logger *logger);
+bool env_number(const char *name, uint64_t least, uint64_t most, uint64_t *out,
+                struct logger *logger);
 
 /* True only for "true" in any case; another value than true or false is warned of (D3). */
 bool env_flag(const char *name, struct logger *logger);
+
+/*
+ * The place of the value among the names, compared in any case; NULL names match nothing. False
+ * when unset, or, with a warning that shows the value and the names, when it is none of them (D8).
+ */
+bool env_enum(const char *name, const char *const *names, unsigned n_names, unsigned *out,
+              struct logger *logger);

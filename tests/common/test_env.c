@@ -29,7 +29,7 @@ Test(env, an_empty_value_is_unset) {
     setenv(NAME, "", 1);
     uint64_t number = 7;
     cr_assert(eq(ptr, expect_unconst(env_text(NAME)), NULL));
-    cr_assert(not(env_number(NAME, 0, &number, &logger)));
+    cr_assert(not(env_number(NAME, 0, UINT64_MAX, &number, &logger)));
     cr_assert(not(env_flag(NAME, &logger)));
     cr_assert(eq(u64, number, 7));
     cr_assert(eq(int, n_warnings, 0));
@@ -46,7 +46,7 @@ Test(env, takes_whole_decimal_numbers) {
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
         uint64_t number = 1;
         setenv(NAME, rows[i].text, 1);
-        cr_assert(env_number(NAME, 0, &number, &logger), "%s", rows[i].text);
+        cr_assert(env_number(NAME, 0, UINT64_MAX, &number, &logger), "%s", rows[i].text);
         cr_assert(eq(u64, number, rows[i].number));
     }
     cr_assert(eq(int, n_warnings, 0));
@@ -58,7 +58,7 @@ Test(env, warns_of_what_is_no_number_and_leaves_the_default) {
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
         uint64_t number = 42;
         setenv(NAME, texts[i], 1);
-        cr_assert(not(env_number(NAME, 0, &number, &logger)), "%s", texts[i]);
+        cr_assert(not(env_number(NAME, 0, UINT64_MAX, &number, &logger)), "%s", texts[i]);
         cr_assert(eq(u64, number, 42), "%s", texts[i]);
         cr_assert(eq(int, n_warnings, (int)i + 1), "%s", texts[i]);
         cr_assert(ne(ptr, strstr(last_warning, texts[i]), NULL), "the warning shows the value");
@@ -69,9 +69,9 @@ Test(env, warns_of_what_is_no_number_and_leaves_the_default) {
 Test(env, warns_of_a_number_below_the_least) {
     uint64_t number = 42;
     setenv(NAME, "4", 1);
-    cr_assert(not(env_number(NAME, 5, &number, &logger)));
+    cr_assert(not(env_number(NAME, 5, UINT64_MAX, &number, &logger)));
     cr_assert(eq(int, n_warnings, 1));
-    cr_assert(env_number(NAME, 4, &number, &logger));
+    cr_assert(env_number(NAME, 4, UINT64_MAX, &number, &logger));
     cr_assert(eq(u64, number, 4));
 }
 
@@ -88,4 +88,27 @@ Test(env, only_true_is_true) {
         cr_assert(eq(int, env_flag(NAME, &logger), rows[i].value), "%s", rows[i].text);
         cr_assert(eq(int, n_warnings, rows[i].warnings), "%s", rows[i].text);
     }
+}
+
+Test(env, warns_of_a_number_above_the_most) { /* (D5) */
+    uint64_t number = 42;
+    setenv(NAME, "6", 1);
+    cr_assert(not(env_number(NAME, 0, 5, &number, &logger)));
+    cr_assert(eq(u64, number, 42));
+    cr_assert(ne(ptr, strstr(last_warning, "at most 5"), NULL));
+    cr_assert(env_number(NAME, 0, 6, &number, &logger));
+}
+
+Test(env, names_are_matched_in_any_case) { /* (D8) */
+    static const char *const names[] = {"none", NULL, "always_on"};
+    unsigned place = 7;
+    cr_assert(not(env_enum(NAME, names, 3, &place, &logger)));
+    cr_assert(eq(int, n_warnings, 0));
+    setenv(NAME, "Always_ON", 1);
+    cr_assert(env_enum(NAME, names, 3, &place, &logger));
+    cr_assert(eq(u32, place, 2));
+    setenv(NAME, "sometimes", 1);
+    cr_assert(not(env_enum(NAME, names, 3, &place, &logger)));
+    cr_assert(eq(u32, place, 2));
+    expect_text(last_warning, NAME "=sometimes is none of none, always_on: taken as unset");
 }

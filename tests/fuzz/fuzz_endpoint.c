@@ -23,10 +23,10 @@ static void check_headers(const struct headers *headers) {
     FUZZ_CHECK(headers->n == 0 || headers->lines[headers->n] == NULL);
 }
 
-static void resolve(const weir_otlp_options *options, struct logger *logger) {
+static void resolve(const weir_otlp_options *options, const struct config_reader *reader) {
     struct endpoint endpoint;
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    int error = endpoint_resolve(options, logger, &endpoint, &detail);
+    int error = endpoint_resolve(options, reader, &endpoint, &detail);
     if (error != 0) {
         FUZZ_CHECK(error == WEIR_E_INVALID || error == WEIR_E_TOO_LARGE);
         FUZZ_CHECK(*detail.message != '\0' && strpbrk(detail.message, "\r\n") == NULL);
@@ -42,17 +42,19 @@ static void resolve(const weir_otlp_options *options, struct logger *logger) {
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
     struct logger logger;
     logger_init(&logger, ignore, NULL, WEIR_LOG_WARN);
+    struct config_report report CLEANUP(config_report_deinit) = {0};
+    const struct config_reader reader = {.logger = &logger, .report = &report};
     char *text =
         mem_strndup(n_bytes > 1 ? (const char *)bytes + 1 : "", n_bytes > 1 ? n_bytes - 1 : 0);
     FUZZ_CHECK(text != NULL);
     const char *const lines[] = {text, NULL};
     struct headers headers = {0};
     switch (n_bytes > 0 ? bytes[0] % 4 : 0) {
-    case 0: resolve(&WEIR_OTLP_OPTIONS(.endpoint = text), &logger); break;
-    case 1: resolve(&WEIR_OTLP_OPTIONS(.traces_endpoint = text), &logger); break;
-    case 2: resolve(&WEIR_OTLP_OPTIONS(.endpoint = "http://h", .headers = lines), &logger); break;
+    case 0: resolve(&WEIR_OTLP_OPTIONS(.endpoint = text), &reader); break;
+    case 1: resolve(&WEIR_OTLP_OPTIONS(.traces_endpoint = text), &reader); break;
+    case 2: resolve(&WEIR_OTLP_OPTIONS(.endpoint = "http://h", .headers = lines), &reader); break;
     default:
-        FUZZ_CHECK(headers_add_list(&headers, "VARIABLE", text, &logger) == 0);
+        FUZZ_CHECK(headers_add_list(&headers, &reader, "VARIABLE", text) == 0);
         check_headers(&headers);
         headers_deinit(&headers);
     }

@@ -22,6 +22,7 @@ static const char *const VARIABLES[] = {"OTEL_EXPORTER_OTLP_TIMEOUT",
 
 static struct kept_log kept = KEPT_LOG_INIT;
 static struct logger logger;
+static const struct config_reader reader = {.logger = &logger};
 
 static void start(void) {
     for (size_t i = 0; i < sizeof VARIABLES / sizeof VARIABLES[0]; i++) {
@@ -35,7 +36,7 @@ TestSuite(config, .init = start);
 static struct otlp_config resolved(const weir_otlp_options *options) {
     static const weir_otlp_options none;
     struct otlp_config config;
-    cr_assert(eq(int, config_resolve(options ? options : &none, &logger, &config, NULL), 0));
+    cr_assert(eq(int, config_resolve(options ? options : &none, &reader, &config, NULL), 0));
     return config;
 }
 
@@ -171,7 +172,7 @@ Test(config, refuses_bounds_that_cannot_hold) {
                                      .max_span_bytes = rows[i].max_span_bytes};
         struct otlp_config config;
         weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-        cr_assert(eq(int, config_resolve(&options, &logger, &config, &detail), rows[i].error),
+        cr_assert(eq(int, config_resolve(&options, &reader, &config, &detail), rows[i].error),
                   "row %zu", i);
         cr_assert(eq(int, detail.message[0] != '\0', rows[i].error != 0));
     }

@@ -9,6 +9,7 @@
 
 static struct kept_log said = KEPT_LOG_INIT;
 static struct logger logger;
+static const struct config_reader reader = {.logger = &logger};
 
 static void begin(void) {
     static const char *const names[] = {"ENDPOINT", "HEADERS", "PROTOCOL", "COMPRESSION",
@@ -27,7 +28,7 @@ TestSuite(endpoint, .init = begin);
 static void expect_url(const weir_otlp_options *options, const char *wanted) {
     struct endpoint endpoint;
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    cr_assert(eq(int, endpoint_resolve(options, &logger, &endpoint, &detail), 0), "%s",
+    cr_assert(eq(int, endpoint_resolve(options, &reader, &endpoint, &detail), 0), "%s",
               detail.message);
     expect_text(endpoint.url, wanted);
     endpoint_deinit(&endpoint);
@@ -36,7 +37,7 @@ static void expect_url(const weir_otlp_options *options, const char *wanted) {
 static void expect_refused(const weir_otlp_options *options, const char *in_message) {
     struct endpoint endpoint;
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    cr_expect(eq(int, endpoint_resolve(options, &logger, &endpoint, &detail), WEIR_E_INVALID));
+    cr_expect(eq(int, endpoint_resolve(options, &reader, &endpoint, &detail), WEIR_E_INVALID));
     cr_expect(strstr(detail.message, in_message) != NULL, "\"%s\" is not in \"%s\"", in_message,
               detail.message);
 }
@@ -134,7 +135,7 @@ Test(endpoint, messages_show_no_secret) {
     struct endpoint endpoint;
     cr_assert(eq(
         int,
-        endpoint_resolve(OPTIONS(.endpoint = "http://u:pw@h:1/a?key=pw"), &logger, &endpoint, NULL),
+        endpoint_resolve(OPTIONS(.endpoint = "http://u:pw@h:1/a?key=pw"), &reader, &endpoint, NULL),
         0));
     expect_text(endpoint.shown, "http://h:1/a/v1/traces");
     endpoint_deinit(&endpoint);
@@ -147,7 +148,7 @@ Test(endpoint, headers_of_options_beat_those_of_the_environment_by_name) {
     setenv("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "a=traces,b=traces", 1);
     const char *const lines[] = {"B: option", NULL};
     struct endpoint endpoint;
-    cr_assert(eq(int, endpoint_resolve(OPTIONS(.headers = lines), &logger, &endpoint, NULL), 0));
+    cr_assert(eq(int, endpoint_resolve(OPTIONS(.headers = lines), &reader, &endpoint, NULL), 0));
     cr_assert(eq(sz, endpoint.headers.n, 2)); /* z: the variable for traces replaces the other */
     expect_text(endpoint.headers.lines[0], "a: traces");
     expect_text(endpoint.headers.lines[1], "B: option");
@@ -177,7 +178,7 @@ Test(endpoint, survives_failing_allocation_at_every_step) {
     setenv("OTEL_EXPORTER_OTLP_HEADERS", "b=2", 1);
     FAULT_FOR_EACH_ALLOCATION(n) {
         struct endpoint endpoint;
-        int error = endpoint_resolve(OPTIONS(.headers = lines), &logger, &endpoint, NULL);
+        int error = endpoint_resolve(OPTIONS(.headers = lines), &reader, &endpoint, NULL);
         cr_assert(eq(int, error, fault_has_struck() ? WEIR_E_NO_MEMORY : 0));
         if (error == 0) {
             endpoint_deinit(&endpoint);

@@ -7,11 +7,12 @@
 #include "tests/support/log.h"
 
 static struct kept_log said = KEPT_LOG_INIT;
+static struct logger logger;
+static const struct config_reader reader = {.logger = &logger};
 
 static int add_list(struct headers *headers, const char *text) {
-    struct logger logger;
     kept_log_logger(&said, &logger);
-    return headers_add_list(headers, "VARIABLE", text, &logger);
+    return headers_add_list(headers, &reader, "VARIABLE", text);
 }
 
 /* The lines joined by "|". */
@@ -65,9 +66,9 @@ Test(headers, reads_the_options_form_and_replaces_by_name) {
     struct headers headers = {0};
     const char *const lines[] = {"X-Two:  two  ", "three:", "Four: a: b", NULL};
     cr_assert(eq(int, add_list(&headers, "x-one=1,x-two=2"), 0));
-    cr_assert(eq(int, headers_add_lines(&headers, lines, NULL), 0));
+    cr_assert(eq(int, headers_add_lines(&headers, &reader, lines, NULL), 0));
     expect_text(joined(&headers), "x-one: 1|X-Two: two|three: |Four: a: b");
-    cr_assert(eq(int, headers_add_lines(&headers, NULL, NULL), 0));
+    cr_assert(eq(int, headers_add_lines(&headers, &reader, NULL, NULL), 0));
     headers_deinit(&headers);
 }
 
@@ -79,7 +80,8 @@ Test(headers, refuses_bad_lines_by_their_place_without_their_value) {
         const char *const lines[] = {"ok: 1", bad[i], NULL};
         struct headers headers = {0};
         weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-        cr_expect(eq(int, headers_add_lines(&headers, lines, &detail), WEIR_E_INVALID), "%zu", i);
+        cr_expect(eq(int, headers_add_lines(&headers, &reader, lines, &detail), WEIR_E_INVALID),
+                  "%zu", i);
         cr_expect(strncmp(detail.message, "headers[1]", 10) == 0, "%s", detail.message);
         cr_expect(strstr(detail.message, "secret") == NULL, "%s", detail.message);
         headers_deinit(&headers);
@@ -92,12 +94,13 @@ Test(headers, are_bounded_in_number) {
     const char *const lines[] = {line, NULL};
     for (int i = 0; i < ENDPOINT_MAX_HEADERS; i++) {
         snprintf(line, sizeof line, "h%d: x", i);
-        cr_assert(eq(int, headers_add_lines(&headers, lines, NULL), 0));
+        cr_assert(eq(int, headers_add_lines(&headers, &reader, lines, NULL), 0));
     }
-    cr_expect(eq(int, headers_add_lines(&headers, lines, NULL), 0)); /* a name that is there */
+    cr_expect(
+        eq(int, headers_add_lines(&headers, &reader, lines, NULL), 0)); /* a name that is there */
     snprintf(line, sizeof line, "more: x");
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    cr_expect(eq(int, headers_add_lines(&headers, lines, &detail), WEIR_E_TOO_LARGE));
+    cr_expect(eq(int, headers_add_lines(&headers, &reader, lines, &detail), WEIR_E_TOO_LARGE));
     cr_expect(eq(int, add_list(&headers, "more=x"), 0)); /* the environment only costs a warning */
     cr_expect(eq(uint, said.n, 1));
     cr_expect(eq(sz, headers.n, ENDPOINT_MAX_HEADERS));
@@ -110,7 +113,7 @@ Test(headers, survive_failing_allocation_at_every_step) {
         struct headers headers = {0};
         int error = add_list(&headers, "a=1,b=2");
         if (error == 0) {
-            error = headers_add_lines(&headers, lines, NULL);
+            error = headers_add_lines(&headers, &reader, lines, NULL);
         }
         cr_assert(eq(int, error, fault_has_struck() ? WEIR_E_NO_MEMORY : 0));
         headers_deinit(&headers);

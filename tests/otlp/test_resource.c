@@ -13,6 +13,7 @@
 
 static struct kept_log kept = KEPT_LOG_INIT;
 static struct logger logger;
+static const struct config_reader reader = {.logger = &logger};
 
 static void start(void) {
     unsetenv("OTEL_SERVICE_NAME");
@@ -27,7 +28,7 @@ static Otlp__ResourceSpans *made(const weir_otlp_options *options) {
     struct buf out;
     buf_init(&out, RESOURCE_MAX_BYTES);
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    cr_assert(eq(int, resource_encode(&out, options, &logger, &detail), 0), "%s", detail.message);
+    cr_assert(eq(int, resource_encode(&out, options, &reader, &detail), 0), "%s", detail.message);
     Otlp__ResourceSpans *message = otlp__resource_spans__unpack(NULL, out.n_bytes, out.data);
     cr_assert(message != NULL && message->resource != NULL);
     buf_deinit(&out);
@@ -60,7 +61,7 @@ static void expect_attribute(const weir_otlp_options *options, const char *key, 
 static int refused(const weir_otlp_options *options, weir_error_detail *detail) {
     struct buf out;
     buf_init(&out, RESOURCE_MAX_BYTES);
-    int error = resource_encode(&out, options, &logger, detail);
+    int error = resource_encode(&out, options, &reader, detail);
     buf_deinit(&out);
     return error;
 }
@@ -168,7 +169,7 @@ Test(resource, survives_failing_allocation_at_every_step) {
     FAULT_FOR_EACH_ALLOCATION(n) {
         struct buf out;
         buf_init(&out, RESOURCE_MAX_BYTES);
-        int error = resource_encode(&out, &options, &logger, NULL);
+        int error = resource_encode(&out, &options, &reader, NULL);
         cr_assert(error == 0 || error == WEIR_E_NO_MEMORY);
         buf_deinit(&out);
     }

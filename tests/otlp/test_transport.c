@@ -10,6 +10,7 @@
 
 static struct kept_log said = KEPT_LOG_INIT;
 static struct logger logger;
+static const struct config_reader reader = {.logger = &logger};
 
 static void begin(void) {
     kept_log_logger(&said, &logger);
@@ -22,7 +23,7 @@ TestSuite(transport, .init = begin);
 static weir_transport opened(const weir_otlp_options *options) {
     weir_transport transport = WEIR_TRANSPORT_INIT;
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    cr_assert(eq(int, transport_open(options, &logger, &transport, &detail), 0), "%s",
+    cr_assert(eq(int, transport_open(options, &reader, &transport, &detail), 0), "%s",
               detail.message);
     return transport;
 }
@@ -52,11 +53,11 @@ Test(transport, the_hosts_own_comes_first) {
 Test(transport, the_hosts_own_must_be_whole) {
     weir_transport own = WEIR_TRANSPORT_INIT, out = {.data = &own};
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    cr_expect(eq(int, transport_open(OPTIONS(.transport = &own), &logger, &out, &detail),
+    cr_expect(eq(int, transport_open(OPTIONS(.transport = &own), &reader, &out, &detail),
                  WEIR_E_INVALID));
     cr_expect(strncmp(detail.message, "transport:", 10) == 0);
     own.size = 0;
-    cr_expect(eq(int, transport_open(OPTIONS(.transport = &own), &logger, &out, &detail),
+    cr_expect(eq(int, transport_open(OPTIONS(.transport = &own), &reader, &out, &detail),
                  WEIR_E_INVALID));
     cr_expect(out.data == &own); /* untouched */
 }
@@ -101,7 +102,7 @@ Test(transport, http_that_is_not_built_in_is_refused_by_name) {
     weir_transport out = WEIR_TRANSPORT_INIT;
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
     cr_expect(not(is_http(&out)));
-    cr_expect(eq(int, transport_open(OPTIONS(.endpoint = "http://h:1"), &logger, &out, &detail),
+    cr_expect(eq(int, transport_open(OPTIONS(.endpoint = "http://h:1"), &reader, &out, &detail),
                  WEIR_E_UNSUPPORTED));
     cr_expect(strncmp(detail.message, "http://h:1/v1/traces cannot be used", 35) == 0, "%s",
               detail.message);
@@ -111,7 +112,7 @@ Test(transport, http_that_is_not_built_in_is_refused_by_name) {
 Test(transport, a_bad_endpoint_is_refused) {
     weir_transport out = WEIR_TRANSPORT_INIT;
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    cr_expect(eq(int, transport_open(OPTIONS(.endpoint = "nonsense"), &logger, &out, &detail),
+    cr_expect(eq(int, transport_open(OPTIONS(.endpoint = "nonsense"), &reader, &out, &detail),
                  WEIR_E_INVALID));
     cr_expect(strncmp(detail.message, "endpoint \"nonsense\"", 19) == 0);
 }

@@ -135,9 +135,9 @@ static int answer(void *data, const uint8_t *body, size_t n_bytes, uint64_t dead
     return 0;
 }
 
-int transport_open(const weir_otlp_options *options, struct logger *logger, weir_transport *out,
-                   weir_error_detail *detail) {
-    (void)options, (void)logger, (void)detail;
+int transport_open(const weir_otlp_options *options, const struct config_reader *reader,
+                   weir_transport *out, weir_error_detail *detail) {
+    (void)options, (void)reader, (void)detail;
     *out = (weir_transport)WEIR_TRANSPORT_INIT;
     out->post = fake_exporter.is_nowhere ? NULL : answer;
     return 0;

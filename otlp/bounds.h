@@ -48,3 +48,10 @@ enum {
     EXPORTER_EXIT_MS = 1000,        /* for all exporters at the exit of the process */
     EXPORTER_PARTIAL_QUIET_S = 60,  /* between messages of partial success */
 };
+
+/* The spool. */
+enum {
+    SPOOL_MAX_PLACES = 4096, /* spans in a file; then the segment is full */
+    SPOOL_MAX_PIECES_BYTES =
+        2 * RESOURCE_MAX_BYTES + 2 * SCOPE_MAX_BYTES, /* what stands around the spans */
+};

@@ -105,7 +105,9 @@ static int open_whole(const weir_otlp_options *options, weir_otlp **out,
     otlp->span_keep_bytes = MIN((size_t)SPAN_KEEP_BYTES, otlp->config.max_span_bytes / 2);
     segment_pool_init(&otlp->pool, otlp->config.max_queue_bytes, otlp->config.max_queue_spans);
     error = encode_resource(otlp, options, &reader, detail);
-    error = error ? error : start_exporter(otlp, options, &reader, detail);
+    if (error == 0 && !otlp->config.is_disabled) {
+        error = start_exporter(otlp, options, &reader, detail);
+    }
     if (error != 0) {
         return error;
     }

@@ -93,6 +93,13 @@ static void set_times(struct otlp_span *span, struct producer *producer,
     }
 }
 
+/* Without an SDK a span is nothing but its parent's context on its way to others (D20). */
+static COLD void pass_on(struct otlp_span *span, const weir_otlp_context *parent) {
+    const char *trace_state = parent != NULL ? span->context.trace_state : NULL;
+    span->context = parent != NULL ? *parent : (weir_otlp_context){0};
+    span->context.trace_state = trace_state; /* the span's own copy */
+}
+
 struct otlp_span *span_begin(weir_otlp_tracer *tracer, const struct span_start *start) {
     weir_otlp *otlp = tracer->otlp;
     struct producer *producer = producer_current(otlp);
@@ -112,6 +119,9 @@ struct otlp_span *span_begin(weir_otlp_tracer *tracer, const struct span_start *
     set_times(span, producer, start);
     if (UNLIKELY(!span->is_recording)) {
         producer_count(&producer->counts.not_sampled);
+        if (otlp->config.is_disabled) {
+            pass_on(span, parent);
+        }
         return span;
     }
     write_head(span, parent, start->name != NULL ? start->name : "");

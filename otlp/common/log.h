@@ -32,6 +32,12 @@ struct logger {
     _Atomic uint64_t next_ns[LOG_N_CAUSES]; /* stderr only: not before this monotonic time */
 };
 
+/* The level of a name, in any case; WEIR_LOG_DEFAULT when it is none of none, error, warn, info,
+ * debug. */
+weir_log_level log_level_parse(const char *name);
+/* "none" to "debug"; "" for WEIR_LOG_DEFAULT. */
+const char *log_level_name(weir_log_level level);
+
 /* level WEIR_LOG_DEFAULT: OTEL_LOG_LEVEL (D23), else info. An unknown value there is said once. */
 void logger_init(struct logger *logger, weir_log_fn *fn, void *data, weir_log_level level);
 

@@ -145,7 +145,7 @@ typedef struct weir_otlp_options {
     const char *output_path;         /* JSON Lines file instead of HTTP; "-": standard output */
     const weir_transport *transport; /* the host's own instead; copied, destroyed at close */
     bool has_timeout_ms;
-    uint32_t timeout_ms; /* one export, retries included; 10,000; 0: no limit (D7) */
+    uint32_t timeout_ms; /* one request, retries included; 10,000; 0: no limit (D7) */
     bool has_schedule_delay_ms;
     uint32_t schedule_delay_ms; /* 5,000: how long an ended span may wait for company */
     uint32_t max_export_spans;  /* spans in a request; 0: 512 */
@@ -157,6 +157,10 @@ typedef struct weir_otlp_options {
     weir_log_fn *log;        /* NULL: warnings to stderr, one line a cause a minute */
     void *log_data;
     weir_log_level log_level;
+    bool has_disabled; /* else OTEL_SDK_DISABLED */
+    bool disabled;     /* nothing is recorded or sent; a parent's context still goes on (D20) */
+    bool has_export_timeout_ms;
+    uint32_t export_timeout_ms; /* 30,000; the same as timeout_ms: the sooner counts; 0: no limit */
 } weir_otlp_options;
 #define WEIR_OTLP_OPTIONS(...)                                                                     \
     ((struct weir_otlp_options){.size = sizeof(struct weir_otlp_options), __VA_ARGS__})

@@ -72,7 +72,9 @@ static int start_exporter(weir_otlp *otlp, const weir_otlp_options *options,
         .collect = producers_collect,
         .collect_data = otlp,
     };
-    int error = transport_open(options, reader, &exporter.transport, detail);
+    struct transport_choice choice CLEANUP(transport_choice_deinit) = {0};
+    int error = transport_choose(options, reader, &choice, detail);
+    error = error ? error : transport_open(&choice, &exporter.transport, detail);
     if (error != 0) {
         return error;
     }

@@ -135,9 +135,20 @@ static int answer(void *data, const uint8_t *body, size_t n_bytes, uint64_t dead
     return 0;
 }
 
-int transport_open(const weir_otlp_options *options, const struct config_reader *reader,
-                   weir_transport *out, weir_error_detail *detail) {
+int transport_choose(const weir_otlp_options *options, const struct config_reader *reader,
+                     struct transport_choice *out, weir_error_detail *detail) {
     (void)options, (void)reader, (void)detail;
+    *out = (struct transport_choice){.kind = TRANSPORT_NONE};
+    return 0;
+}
+
+void transport_choice_deinit(struct transport_choice *choice) {
+    (void)choice;
+}
+
+int transport_open(const struct transport_choice *choice, weir_transport *out,
+                   weir_error_detail *detail) {
+    (void)choice, (void)detail;
     *out = (weir_transport)WEIR_TRANSPORT_INIT;
     out->post = fake_exporter.is_nowhere ? NULL : answer;
     return 0;

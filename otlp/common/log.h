@@ -17,6 +17,7 @@ enum log_cause {
     LOG_CAUSE_CONFIG,  /* options and environment */
     LOG_CAUSE_EXPORT,  /* the endpoint refuses or does not answer */
     LOG_CAUSE_QUEUE,   /* spans are dropped, or no longer */
+    LOG_CAUSE_SPOOL,   /* the disk refuses ended spans, or they are dropped from it */
     LOG_CAUSE_PARTIAL, /* the endpoint rejected some spans, or warns */
     LOG_CAUSE_TRACKER, /* records are lost, or no longer */
     LOG_CAUSE_VALUE,   /* JSON or attributes refused */

@@ -267,6 +267,9 @@ typedef enum weir_drop_cause {
     WEIR_DROP_FORKED_CHILD,
     WEIR_DROP_DISK, /* output_path could not be written */
     WEIR_DROP_NO_MEMORY,
+    WEIR_DROP_SPOOL_FULL,    /* spool_max_bytes: the oldest that waited */
+    WEIR_DROP_SPOOL_AGED,    /* spool_max_age_s */
+    WEIR_DROP_SPOOL_DAMAGED, /* what a spool file held was not whole */
     WEIR_N_DROP_CAUSES
 } weir_drop_cause;
 

@@ -64,26 +64,28 @@ static int encode_resource(weir_otlp *otlp, const weir_otlp_options *options,
 
 static int start_exporter(weir_otlp *otlp, const weir_otlp_options *options,
                           const struct config_reader *reader, weir_error_detail *detail) {
-    struct exporter_options exporter = {
+    struct exporter_destination destination = {.timeout_ns = otlp->config.timeout_ns};
+    const struct exporter_options exporter = {
+        .destinations = &destination,
+        .n_destinations = 1,
         .pool = &otlp->pool,
         .logger = &otlp->logger,
-        .timeout_ns = otlp->config.timeout_ns,
         .schedule_delay_ns = otlp->config.schedule_delay_ns,
         .collect = producers_collect,
         .collect_data = otlp,
     };
     struct transport_choice choice CLEANUP(transport_choice_deinit) = {0};
     int error = transport_choose(options, reader, &choice, detail);
-    error = error ? error : transport_open(&choice, &exporter.transport, detail);
+    error = error ? error : transport_open(&choice, &destination.transport, detail);
     if (error != 0) {
         return error;
     }
-    if (exporter.transport.post == NULL) {
+    if (destination.transport.post == NULL) {
         return 0; /* nowhere to send to: nothing is recorded */
     }
     error = exporter_start(&exporter, &otlp->exporter, detail);
-    if (error != 0 && exporter.transport.destroy != NULL) {
-        exporter.transport.destroy(exporter.transport.data);
+    if (error != 0 && destination.transport.destroy != NULL) {
+        destination.transport.destroy(destination.transport.data);
     }
     otlp->is_recording = error == 0;
     return error;

@@ -13,8 +13,8 @@ log=$build/log.txt
 weir=$build/bridge/cli/weir
 collector=
 
-packages='gcc libc6-dev meson ninja-build pkg-config libcurl4-openssl-dev libmicrohttpd-dev
-    libprotobuf-c-dev libprotobuf-dev protobuf-c-compiler zlib1g-dev'
+packages='gcc libc6-dev meson ninja-build pkg-config libcurl4-openssl-dev libmicrohttpd-dev libnghttp2-dev
+    libprotobuf-c-dev libprotobuf-dev libzstd-dev protobuf-c-compiler zlib1g-dev'
 
 say() {
     printf '%s\n' "$*"
@@ -65,7 +65,7 @@ as_root() {
 
 install_packages() {
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-        say "no apt-get here: taking it that meson, ninja, libcurl, libmicrohttpd, protobuf-c and zlib are installed"
+        say "no apt-get here: taking it that meson, ninja, libcurl, libmicrohttpd, nghttp2, protobuf-c, zlib and zstd are installed"
         return
     fi
     missing=$(missing_packages)

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,12 +13,10 @@
 #include "otlp/bounds.h"
 #include "otlp/common/alloc.h"
 #include "otlp/common/buf.h"
-#include "otlp/common/clock.h"
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
 #include "otlp/json_lines.h"
-
-enum { POLL_MS = 50 }; /* between looks at is_cancelled while a pipe is full */
+#include "otlp/write_fd.h"
 
 struct file_transport {
     char *path;
@@ -51,34 +48,14 @@ static void destroy(void *data) {
 
 /* ---- writing ---- */
 
-/* A full pipe: false when the deadline passed, or the post was cancelled. */
-static bool wait_for_room(const struct file_transport *file, uint64_t deadline_ns) {
-    weir_clock clock = clock_system();
-    if (file->is_cancelled || clock_monotonic(&clock) >= deadline_ns) {
-        errno = ETIMEDOUT;
-        return false;
-    }
-    struct pollfd room = {.fd = file->fd, .events = POLLOUT};
-    return poll(&room, 1, POLL_MS) >= 0 || errno == EINTR;
+static bool is_cancelled(void *data) {
+    return ((const struct file_transport *)data)->is_cancelled;
 }
 
 /* Writes until the end or a refusal (errno); *n_written says how far it came. */
-static bool write_all(const struct file_transport *file, uint64_t deadline_ns, size_t *n_written) {
-    const struct buf *line = &file->line;
-    *n_written = 0;
-    while (*n_written < line->n_bytes) {
-        ssize_t n = write(file->fd, line->data + *n_written, line->n_bytes - *n_written);
-        if (n >= 0) {
-            *n_written += (size_t)n;
-        } else if (errno == EAGAIN) {
-            if (!wait_for_room(file, deadline_ns)) {
-                return false;
-            }
-        } else if (errno != EINTR) {
-            return false;
-        }
-    }
-    return true;
+static bool write_all(struct file_transport *file, uint64_t deadline_ns, size_t *n_written) {
+    const struct write_limits limits = {deadline_ns, is_cancelled, file};
+    return write_fd_all(file->fd, file->line.data, file->line.n_bytes, &limits, n_written);
 }
 
 /* Takes the piece of a line back, if the file still ends with it; else the next line starts afresh.

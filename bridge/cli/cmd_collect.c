@@ -1,12 +1,14 @@
 /*
- * weir collect: receives OTLP over HTTP and shows it: as trees for people, as JSON Lines for
- * programs.
+ * weir collect: receives OTLP over HTTP and gRPC and shows it: as trees for people, as JSON Lines
+ * for programs.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <weir/otlp.h>
@@ -18,23 +20,27 @@
 #include "bridge/cli/stop_signal.h"
 #include "bridge/cli/terminal.h"
 #include "bridge/server/bounds.h"
+#include "bridge/server/grpc_receiver.h"
 #include "bridge/server/receiver.h"
 #include "bridge/server/tree.h"
 #include "otlp/common/clock.h"
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
 #include "otlp/transport.h"
+#include "otlp/write_fd.h"
 
 enum {
     TICK_MS = 250,
     MAX_PRINTED_BYTES = 1 << 30, /* trees that become ready at once */
     MAX_SECONDS = 366 * 24 * 3600,
-    MAX_COLUMNS = 10000
+    MAX_COLUMNS = 10000,
+    CLOSE_POLL_NS = 10000000
 };
 static const uint64_t IDLE_NS = UINT64_C(3000000000); /* a trace that is not whole waits so long */
+static const uint64_t SIGNAL_PATIENCE_NS = UINT64_C(1000000000);
 
 struct settings {
-    struct listen_address listen;
+    struct listen_address listen, listen_grpc; /* the second without a host: not wanted */
     const char *output;
     bool tree, brief, ascii;
     uint64_t width;
@@ -47,6 +53,9 @@ static const struct option_row options[] = {
     {"listen", "ADDRESS:PORT",
      "where to listen; port 0 takes a free one (default: 127.0.0.1:4318, this machine alone)",
      OPTION_WORD, offsetof(struct settings, listen), .parse = listen_address_parse,
+     .expected = LISTEN_ADDRESS_EXPECTED},
+    {"listen-grpc", "ADDRESS:PORT", "takes OTLP over gRPC too, there (usual port: 4317)",
+     OPTION_WORD, offsetof(struct settings, listen_grpc), .parse = listen_address_parse,
      .expected = LISTEN_ADDRESS_EXPECTED},
     {"output", "FILE",
      "appends each request to FILE as one line of OTLP JSON; - is standard output", OPTION_TEXT,
@@ -70,6 +79,7 @@ static const struct option_row options[] = {
 static const char *const examples[] = {
     "weir collect",
     "weir collect --listen 127.0.0.1:0 --output spans.jsonl --exit-after 100",
+    "weir collect --listen-grpc 127.0.0.1:4317",
     NULL,
 };
 
@@ -79,25 +89,31 @@ const struct command cmd_collect = {
     .name = "collect",
     .summary = "receives OTLP and prints trees of spans, or writes JSON Lines",
     .about =
-        "Receives OTLP traces over HTTP (POST /v1/traces, protobuf, plain or gzip), and prints "
-        "each trace as a tree once it is whole, or appends each request to a file as a line "
-        "of OTLP JSON. The first line of output says where it listens. SIGINT (Ctrl-C) or "
-        "SIGTERM ends it; what is still incomplete is printed then.",
+        "Receives OTLP traces over HTTP (POST /v1/traces, protobuf or JSON, plain, gzip or zstd), "
+        "with --listen-grpc over gRPC too (cleartext), and prints each trace as a tree once it is "
+        "whole, or appends each request to a file as a line of OTLP JSON. The first line of "
+        "output says where it listens, the second one where for gRPC. SIGINT (Ctrl-C) or SIGTERM "
+        "ends it; what is still incomplete is printed then.",
     .options = options,
     .n_options = ARRAY_LENGTH(options),
     .examples = examples,
     .run = run,
 };
 
-/* What the receiver's thread and the main thread share. */
+/* What the receivers' threads and the main thread share. */
 struct collector {
     const struct settings *settings;
     struct stop_signal stop;
+    struct receiver *http; /* the main thread's */
+    struct grpc_receiver *grpc;
+    _Atomic uint64_t
+        signal_seen_ns;    /* when a stalled output first noticed the signal; 0: not yet */
     pthread_mutex_t mutex; /* guards all below */
     weir_transport lines;  /* --output; post is NULL without */
     struct tree *tree;     /* --tree; NULL without */
     struct buf text;       /* of trees, before it is printed */
     uint64_t n_spans;
+    bool is_closed;  /* nothing is taken any more */
     bool has_failed; /* the output cannot be written: `failure` says why */
     weir_error_detail failure;
 };
@@ -116,16 +132,32 @@ static int fail(struct collector *collector, int error) {
     return error;
 }
 
+/* A reader of the output that stands still does not keep a signal from ending the command: it has
+ * a second more. */
+static bool is_cut_off(void *data) {
+    struct collector *collector = data;
+    if (!stop_signal_has_come(&collector->stop)) {
+        return false;
+    }
+    uint64_t none = 0, now = now_ns();
+    atomic_compare_exchange_strong(&collector->signal_seen_ns, &none, now);
+    return now - collector->signal_seen_ns >= SIGNAL_PATIENCE_NS;
+}
+
 /* Prints the trees that are ready. */
 static int print_text(struct collector *collector, weir_error_detail *detail) {
+    const struct write_limits limits = {UINT64_MAX, is_cut_off, collector};
     struct buf *text = &collector->text;
+    size_t n_written;
     int error = buf_error(text);
     if (error != 0) {
         error_set(detail, error, "no memory to print a trace");
-    } else if (fwrite(text->data, 1, text->n_bytes, stdout) != text->n_bytes ||
-               fflush(stdout) != 0) {
-        error = error_set_os(detail, WEIR_E_IO, errno, "cannot write to standard output");
-        clearerr(stdout);
+    } else if (!write_fd_all(STDOUT_FILENO, text->data, text->n_bytes, &limits, &n_written)) {
+        error = errno == ETIMEDOUT
+                    ? error_set(detail, WEIR_E_TIMEOUT,
+                                "standard output was not read: %zu bytes of trees are lost",
+                                text->n_bytes - n_written)
+                    : error_set_os(detail, WEIR_E_IO, errno, "cannot write to standard output");
     }
     buf_clear(text);
     return error;
@@ -181,7 +213,8 @@ static int take(void *data, const uint8_t *request, size_t n_bytes,
     pthread_mutex_lock(&collector->mutex);
     int error = collector->has_failed
                     ? error_set(detail, WEIR_E_CLOSED, "the output cannot be written")
-                    : output(collector, request, n_bytes, detail);
+                : collector->is_closed ? error_set(detail, WEIR_E_CLOSED, "the collector is ending")
+                                       : output(collector, request, n_bytes, detail);
     if (error == 0) {
         collector->n_spans += counts->n_spans;
     }
@@ -242,7 +275,9 @@ static void warn_if_public(const char *url) {
 
 static void tick(struct collector *collector) {
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    pthread_mutex_lock(&collector->mutex);
+    if (pthread_mutex_trylock(&collector->mutex) != 0) {
+        return; /* a receiver prints; it may wait for the reader, and signals must be seen */
+    }
     if (collector->tree != NULL && !collector->has_failed) {
         tree_tick(collector->tree, now_ns(), &collector->text);
         if (print_text(collector, &detail) != 0) {
@@ -266,7 +301,21 @@ static bool wait_for_end(struct collector *collector) {
     return false;
 }
 
-/* Prints what waited for more spans. The receiver has stopped: nobody else is here. */
+/* Takes nothing more, so that the receivers can be stopped. What is being written is waited for,
+ * until a signal comes. */
+static void close_sink(struct collector *collector) {
+    const struct timespec moment = {.tv_nsec = CLOSE_POLL_NS};
+    while (pthread_mutex_trylock(&collector->mutex) != 0) {
+        if (is_cut_off(collector) && collector->lines.cancel != NULL) {
+            collector->lines.cancel(collector->lines.data);
+        }
+        nanosleep(&moment, NULL);
+    }
+    collector->is_closed = true;
+    pthread_mutex_unlock(&collector->mutex);
+}
+
+/* Prints what waited for more spans. The receivers have stopped: nobody else is here. */
 static void print_rest(struct collector *collector) {
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
     if (collector->tree == NULL || collector->has_failed) {
@@ -295,33 +344,70 @@ static int conclude(const struct collector *collector, const struct receiver_cou
     return COMMAND_OK;
 }
 
-static int collect(struct collector *collector) {
+static struct receiver_options options_of(struct collector *collector,
+                                          const struct listen_address *listen) {
+    return (struct receiver_options){
+        .address = listen->host,
+        .port = listen->port,
+        .max_body_bytes = collector->settings->max_body,
+        .take = take,
+        .data = collector,
+    };
+}
+
+static int start(struct collector *collector, weir_error_detail *detail) {
     const struct settings *settings = collector->settings;
-    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    struct receiver *receiver = NULL;
-    int error = receiver_start(
-        &(struct receiver_options){
-            .address = settings->listen.host,
-            .port = settings->listen.port,
-            .max_body_bytes = settings->max_body,
-            .take = take,
-            .data = collector,
-        },
-        &receiver, &detail);
-    if (error != 0) {
-        return report_failure("%s", detail.message);
+    struct receiver_options http = options_of(collector, &settings->listen);
+    struct receiver_options grpc = options_of(collector, &settings->listen_grpc);
+    int error = receiver_start(&http, &collector->http, detail);
+    if (error == 0 && settings->listen_grpc.host[0] != '\0') {
+        error = grpc_receiver_start(&grpc, &collector->grpc, detail);
     }
-    printf("listening on %s\n", receiver_url(receiver));
-    if (fflush(stdout) != 0) { /* whoever started this waits for that line */
+    return error;
+}
+
+/* The counts of both together. */
+static struct receiver_counts stop(struct collector *collector) {
+    struct receiver_counts http = {0}, grpc = {0};
+    close_sink(collector);
+    collector->http = receiver_stop(collector->http, &http);
+    collector->grpc = grpc_receiver_stop(collector->grpc, &grpc);
+    return (struct receiver_counts){http.n_accepted + grpc.n_accepted,
+                                    http.n_refused + grpc.n_refused, http.n_spans + grpc.n_spans};
+}
+
+/* Whoever started this waits for these lines. 0, or what kept them from being written. */
+static int say_where(const struct collector *collector) {
+    printf("listening on %s\n", receiver_url(collector->http));
+    if (collector->grpc != NULL) {
+        printf("listening on %s (gRPC)\n", grpc_receiver_url(collector->grpc));
+    }
+    if (fflush(stdout) != 0) {
         int os_error = errno;
         clearerr(stdout);
-        receiver_stop(receiver, NULL);
+        return os_error;
+    }
+    warn_if_public(receiver_url(collector->http));
+    if (collector->grpc != NULL) {
+        warn_if_public(grpc_receiver_url(collector->grpc));
+    }
+    return 0;
+}
+
+static int collect(struct collector *collector) {
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    int error = start(collector, &detail);
+    if (error != 0) {
+        stop(collector);
+        return report_failure("%s", detail.message);
+    }
+    int os_error = say_where(collector);
+    if (os_error != 0) {
+        stop(collector);
         return report_failure("cannot write to standard output: %s", strerror(os_error));
     }
-    warn_if_public(receiver_url(receiver));
     bool is_timeout = wait_for_end(collector);
-    struct receiver_counts counts;
-    receiver_stop(receiver, &counts);
+    struct receiver_counts counts = stop(collector);
     print_rest(collector);
     return conclude(collector, &counts, is_timeout);
 }

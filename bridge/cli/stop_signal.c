@@ -41,3 +41,9 @@ enum stop_cause stop_signal_wait(struct stop_signal *stop, int timeout_ms) {
     }
     return fds[1].revents != 0 ? STOP_ASKED : STOP_BY_SIGNAL;
 }
+
+/* What waits in the descriptor is never read: the signal stays. */
+bool stop_signal_has_come(const struct stop_signal *stop) {
+    struct pollfd polled = {.fd = stop->signal_fd, .events = POLLIN};
+    return poll(&polled, 1, 0) > 0;
+}

@@ -28,3 +28,6 @@ void stop_signal_ask(struct stop_signal *stop);
 
 /* Waits for at most timeout_ms; -1: as long as it takes. */
 enum stop_cause stop_signal_wait(struct stop_signal *stop, int timeout_ms);
+
+/* True once SIGINT or SIGTERM came. Any thread. */
+bool stop_signal_has_come(const struct stop_signal *stop);

@@ -6,11 +6,12 @@
 #include <strings.h>
 
 #include "bridge/server/bounds.h"
+#include "bridge/server/take.h"
+#include "bridge/server/unpack.h"
 #include "otlp/common/alloc.h"
 #include "otlp/common/error.h"
 #include "otlp/common/json_write.h"
 #include "otlp/common/macro.h"
-#include "otlp/deps/gzip_inflate.h"
 #include "otlp/proto/status.pb-c.h"
 
 #define TYPE_PROTOBUF "application/x-protobuf"
@@ -42,8 +43,8 @@ static bool is_type(const char *header, const char *type) {
     return n_bytes == strlen(type) && strncasecmp(header, type, n_bytes) == 0;
 }
 
-static bool is_plain(const char *encoding) {
-    return encoding == NULL || encoding[0] == '\0' || strcasecmp(encoding, "identity") == 0;
+static bool is_json(const struct http_request *request) {
+    return is_type(request->content_type, TYPE_JSON);
 }
 
 /* ---- answers ---- */
@@ -71,7 +72,7 @@ static void write_json_status(struct buf *out, enum rpc_code code, const char *m
 static void refuse(const struct http_request *request, struct http_response *response, int status,
                    enum rpc_code code, const char *message) {
     response->status = status;
-    if (is_type(request->content_type, TYPE_JSON)) {
+    if (is_json(request)) {
         response->content_type = TYPE_JSON;
         write_json_status(&response->body, code, message);
     } else {
@@ -98,15 +99,14 @@ static bool check_head(const struct http_request *request, struct http_response 
     } else if (strcmp(request->method, "POST") != 0) {
         http_response_add_header(response, "Allow", "POST");
         refuse(request, response, 405, RPC_UNIMPLEMENTED, "traces are sent with POST");
-    } else if (!is_type(request->content_type, TYPE_PROTOBUF)) {
-        http_response_add_header(response, "Accept", TYPE_PROTOBUF);
+    } else if (!is_type(request->content_type, TYPE_PROTOBUF) && !is_json(request)) {
+        http_response_add_header(response, "Accept", TYPE_PROTOBUF ", " TYPE_JSON);
         refuse(request, response, 415, RPC_INVALID_ARGUMENT,
-               "the content type must be " TYPE_PROTOBUF);
-    } else if (!is_plain(request->content_encoding) &&
-               strcasecmp(request->content_encoding, "gzip") != 0) {
-        http_response_add_header(response, "Accept-Encoding", "gzip");
-        refuse(request, response, 415, RPC_INVALID_ARGUMENT,
-               "the content encoding must be gzip or none");
+               "the content type must be " TYPE_PROTOBUF " or " TYPE_JSON);
+    } else if (unpack_encoding_of(request->content_encoding) == UNPACK_UNKNOWN) {
+        http_response_add_header(response, "Accept-Encoding", UNPACK_ENCODINGS);
+        refuse(request, response, 400, RPC_INVALID_ARGUMENT,
+               "the content encoding must be one of identity, " UNPACK_ENCODINGS);
     } else if (request->is_too_large) {
         refuse_error(request, response, WEIR_E_TOO_LARGE, "the request's body is too large");
     } else if (request->is_refused) {
@@ -121,43 +121,25 @@ static bool check_head(const struct http_request *request, struct http_response 
     return false;
 }
 
-static int explain_gzip(int error, weir_error_detail *detail) {
-    switch (error) {
-    case WEIR_E_SYNTAX: return error_set(detail, error, "the body is damaged or not gzip");
-    case WEIR_E_TOO_LARGE: return error_set(detail, error, "the unpacked body is too large");
-    default: return error_set(detail, error, "no memory to unpack the body");
-    }
-}
-
-static int take(const struct receiver_options *options, const uint8_t *bytes, size_t n_bytes,
-                uint64_t *n_spans, weir_error_detail *detail) {
-    struct decode_counts counts;
-    int error = decode_scan(bytes, n_bytes, &counts, detail);
-    if (error == WEIR_E_TOO_LARGE) {
-        error = WEIR_E_SYNTAX; /* nested too deep: 400, sending less at once would not help */
-    }
-    if (error == 0) {
-        error = options->take(options->data, bytes, n_bytes, &counts, detail);
-    }
-    if (error == 0) {
-        *n_spans = counts.n_spans;
-    }
-    return error;
+static int take(const struct receiver_options *options, const struct http_request *request,
+                const uint8_t *bytes, size_t n_bytes, uint64_t *n_spans,
+                weir_error_detail *detail) {
+    return is_json(request) ? take_json_request(options, bytes, n_bytes, n_spans, detail)
+                            : take_request(options, bytes, n_bytes, n_spans, detail);
 }
 
 static int unpack_and_take(const struct receiver_options *options,
                            const struct http_request *request, uint64_t *n_spans,
                            weir_error_detail *detail) {
-    if (is_plain(request->content_encoding)) {
-        return take(options, request->body, request->n_bytes, n_spans, detail);
+    enum unpack_encoding encoding = unpack_encoding_of(request->content_encoding);
+    if (encoding == UNPACK_NONE) {
+        return take(options, request, request->body, request->n_bytes, n_spans, detail);
     }
     CLEANUP(buf_deinit) struct buf unpacked;
     buf_init(&unpacked, options->max_body_bytes);
-    int error = gzip_inflate(request->body, request->n_bytes, RECEIVER_MAX_GZIP_RATIO, &unpacked);
-    if (error != 0) {
-        return explain_gzip(error, detail);
-    }
-    return take(options, unpacked.data, unpacked.n_bytes, n_spans, detail);
+    int error = unpack(encoding, request->body, request->n_bytes, &unpacked, detail);
+    return error != 0 ? error
+                      : take(options, request, unpacked.data, unpacked.n_bytes, n_spans, detail);
 }
 
 uint64_t receiver_answer(const struct receiver_options *options, const struct http_request *request,
@@ -173,7 +155,9 @@ uint64_t receiver_answer(const struct receiver_options *options, const struct ht
         return 0;
     }
     response->status = 200;
-    response->content_type = TYPE_PROTOBUF; /* an empty ExportTraceServiceResponse has no bytes */
+    response->content_type = is_json(request) ? TYPE_JSON : TYPE_PROTOBUF;
+    /* an empty ExportTraceServiceResponse, which has no bytes in protobuf (B20) */
+    buf_append_text(&response->body, is_json(request) ? "{}" : "");
     return n_spans;
 }
 

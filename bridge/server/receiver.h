@@ -1,12 +1,12 @@
 /*
- * A receiver of OTLP over HTTP: POST /v1/traces with protobuf, plain or gzip.
+ * A receiver of OTLP over HTTP: POST /v1/traces with protobuf or JSON, plain, gzip or zstd.
  *
- * It checks what comes in (bounds, gzip, protobuf, nesting, UTF-8) and hands the bytes of each good
- * request to one function, its sink. It answers as OTLP says (B5, B20, B23): 200 with an
- * ExportTraceServiceResponse; 400 for what cannot be read, 404 for another path, 405 for another
- * method, 413 over a bound, 415 for another content type or encoding, 503 when the sink or the
- * memory fails, each with a google.rpc.Status in the request's format. It knows nothing of what the
- * sink does with the spans.
+ * It checks what comes in (bounds, packing, encoding, nesting, UTF-8) and hands each good request
+ * as protobuf to one function, its sink. It answers as OTLP says (B5, B20, B23): 200 with an
+ * ExportTraceServiceResponse; 400 for what cannot be read and for other content encodings, 404 for
+ * another path, 405 for another method, 413 over a bound, 415 for another content type, 503 when
+ * the sink or the memory fails, each with a google.rpc.Status in the request's format. It knows
+ * nothing of what the sink does with the spans.
  */
 #pragma once
 
@@ -19,8 +19,9 @@
 
 /*
  * Takes one request: an ExportTraceServiceRequest that decode_scan let through, borrowed for the
- * call. On the receiver's thread, one at a time, with no lock held. 0; WEIR_E_SYNTAX (400),
- * WEIR_E_TOO_LARGE (413), any other error (503): `detail` is what the client is told.
+ * call. On the receiver's thread, one at a time for one receiver, with no lock held. 0;
+ * WEIR_E_SYNTAX (400), WEIR_E_TOO_LARGE (413), any other error (503): `detail` is what the client
+ * is told.
  */
 typedef int receiver_sink(void *data, const uint8_t *request, size_t n_bytes,
                           const struct decode_counts *counts, weir_error_detail *detail);

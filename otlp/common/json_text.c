@@ -361,7 +361,7 @@ static int next_in(struct json_cursor *c, char close) {
     return 1;
 }
 
-int json_next_member(struct json_cursor *c, struct json_slice *key, struct json_slice *value) {
+int json_next_key(struct json_cursor *c, struct json_slice *key) {
     int more = next_in(c, '}');
     if (more != 1) {
         return more;
@@ -381,17 +381,34 @@ int json_next_member(struct json_cursor *c, struct json_slice *key, struct json_
         return fault(c, "no colon behind a key");
     }
     c->at++;
-    error = json_skip(c, value);
-    return error != 0 ? error : 1;
+    return 1;
 }
 
-int json_next_item(struct json_cursor *c, struct json_slice *value) {
-    int more = next_in(c, ']');
+int json_next_element(struct json_cursor *c) {
+    return next_in(c, ']');
+}
+
+int json_next_member(struct json_cursor *c, struct json_slice *key, struct json_slice *value) {
+    int more = json_next_key(c, key);
     if (more != 1) {
         return more;
     }
     int error = json_skip(c, value);
     return error != 0 ? error : 1;
+}
+
+int json_next_item(struct json_cursor *c, struct json_slice *value) {
+    int more = json_next_element(c);
+    if (more != 1) {
+        return more;
+    }
+    int error = json_skip(c, value);
+    return error != 0 ? error : 1;
+}
+
+enum json_kind json_next_kind(struct json_cursor *c) {
+    skip_space(c);
+    return json_kind_of((struct json_slice){c->text + c->at, c->n_bytes - c->at});
 }
 
 enum json_kind json_kind_of(struct json_slice value) {

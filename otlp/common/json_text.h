@@ -65,6 +65,18 @@ int json_enter(struct json_cursor *cursor, char bracket);
 int json_next_member(struct json_cursor *cursor, struct json_slice *key, struct json_slice *value);
 int json_next_item(struct json_cursor *cursor, struct json_slice *value);
 
+/*
+ * The same without reading the value: the cursor stands before it, and the caller passes it, by
+ * json_skip, or by json_enter and the members up to the closing bracket. So a whole document is
+ * read once, however deep it is.
+ */
+int json_next_key(struct json_cursor *cursor, struct json_slice *key);
+int json_next_element(struct json_cursor *cursor);
+
+/* The kind of the value that the cursor stands before, by its first byte; JSON_NONE at the end.
+ * What is no value at all passes for a number. */
+enum json_kind json_next_kind(struct json_cursor *cursor);
+
 /* True when the raw string (with quotes, escapes decoded) is this text. */
 bool json_string_is(struct json_slice string, const char *text);
 

@@ -1,13 +1,10 @@
 #include "otlp/deps/microhttpd.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,19 +13,18 @@
 #include "otlp/common/alloc.h"
 #include "otlp/common/clock.h"
 #include "otlp/common/error.h"
+#include "otlp/deps/listen_socket.h"
 
 enum {
-    LISTEN_BACKLOG = 64,
     HEAD_MAX_BYTES = 32 << 10, /* request line and headers of a connection */
     DRAIN_FACTOR = 4,          /* of max_body_bytes: so much is read of a body that is too large */
-    STOP_WAIT_S = 1,           /* for requests that are being answered */
-    URL_BYTES = NI_MAXHOST + 32
+    STOP_WAIT_S = 1            /* for requests that are being answered */
 };
 
 struct http_server {
     struct http_server_options options;
     struct MHD_Daemon *daemon;
-    char url[URL_BYTES];
+    char url[LISTEN_URL_BYTES];
     size_t held_bytes;     /* of all bodies; touched by the server's thread only */
     pthread_mutex_t mutex; /* guards n_exchanges */
     pthread_cond_t is_quiet;
@@ -210,60 +206,7 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **s
     }
 }
 
-/* ---- listening ---- */
-
-static int listen_on(const struct addrinfo *candidate) {
-    int fd = socket(candidate->ai_family, candidate->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                    candidate->ai_protocol);
-    if (fd < 0) {
-        return -1;
-    }
-    int on = 1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)); /* a restart need not wait */
-    if (bind(fd, candidate->ai_addr, candidate->ai_addrlen) != 0 ||
-        listen(fd, LISTEN_BACKLOG) != 0) {
-        int os_error = errno;
-        close(fd);
-        errno = os_error;
-        return -1;
-    }
-    return fd;
-}
-
-/* A listening socket, or -1 with the detail filled. */
-static int open_socket(const char *address, uint16_t port, weir_error_detail *detail) {
-    char service[8];
-    snprintf(service, sizeof(service), "%u", (unsigned)port);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct addrinfo *candidates = NULL;
-    int failure = getaddrinfo(address, service, &hints, &candidates);
-    if (failure != 0) {
-        error_set(detail, WEIR_E_IO, "cannot listen on %s: %s", address, gai_strerror(failure));
-        return -1;
-    }
-    int fd = -1;
-    for (const struct addrinfo *next = candidates; next != NULL && fd < 0; next = next->ai_next) {
-        fd = listen_on(next);
-    }
-    if (fd < 0) {
-        error_set_os(detail, WEIR_E_IO, errno, "cannot listen on %s port %u", address,
-                     (unsigned)port);
-    }
-    freeaddrinfo(candidates);
-    return fd;
-}
-
-static void write_url(int fd, char *out) {
-    struct sockaddr_storage address;
-    socklen_t n_bytes = sizeof(address);
-    char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?";
-    if (getsockname(fd, (struct sockaddr *)&address, &n_bytes) == 0) {
-        getnameinfo((struct sockaddr *)&address, n_bytes, host, sizeof(host), port, sizeof(port),
-                    NI_NUMERICHOST | NI_NUMERICSERV);
-    }
-    bool is_v6 = strchr(host, ':') != NULL;
-    snprintf(out, URL_BYTES, "http://%s%s%s:%s", is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
-}
+/* ---- the server ---- */
 
 /*
  * The thread inherits the mask: signals are the business of the program's own threads. poll, since
@@ -302,12 +245,12 @@ int http_server_start(const struct http_server_options *options, struct http_ser
     server->options = *options;
     pthread_mutex_init(&server->mutex, NULL);
     pthread_cond_init(&server->is_quiet, NULL);
-    int fd = open_socket(options->address, options->port, detail);
+    int fd = listen_socket_open(options->address, options->port, detail);
     if (fd < 0) {
         free_server(server);
         return WEIR_E_IO;
     }
-    write_url(fd, server->url);
+    listen_socket_url(fd, server->url);
     server->daemon = start_daemon(server, fd);
     if (server->daemon == NULL) {
         error_set_os(detail, WEIR_E_IO, errno, "cannot start the HTTP server on %s", server->url);

@@ -1,6 +1,6 @@
 /*
- * A request to `weir collect`, from HTTP body to tree and JSON line. The first byte chooses the
- * encoding: even plain, odd gzip; the rest is the body.
+ * A request to `weir collect`, from HTTP body to tree and JSON line. Bits of the first byte choose:
+ * 1 gzip, 4 zstd, else plain; 2 JSON, else protobuf. The rest is the body.
  */
 #include <string.h>
 
@@ -65,13 +65,18 @@ static int take(void *data, const uint8_t *request, size_t n_bytes,
     return error;
 }
 
+static const char *encoding_of(unsigned bits) {
+    return (bits & 1) != 0 ? "gzip" : (bits & 4) != 0 ? "zstd" : NULL;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
+    unsigned bits = n_bytes > 0 ? bytes[0] : 0;
     struct receiver_options options = {.max_body_bytes = MAX_UNPACKED, .take = take};
     struct http_request request = {
         .method = "POST",
         .path = "/v1/traces",
-        .content_type = "application/x-protobuf",
-        .content_encoding = n_bytes > 0 && (bytes[0] & 1) != 0 ? "gzip" : NULL,
+        .content_type = (bits & 2) != 0 ? "application/json" : "application/x-protobuf",
+        .content_encoding = encoding_of(bits),
         .body = n_bytes > 0 ? bytes + 1 : NULL,
         .n_bytes = n_bytes > 0 ? n_bytes - 1 : 0,
     };

@@ -1,5 +1,6 @@
 """`weir collect`: what it answers, what it writes, how it ends."""
 import gzip
+import http.client
 import json
 import pathlib
 import re
@@ -16,6 +17,7 @@ from weir_program import PROTOBUF, Collector, TestCase, field, fields, run, vect
 
 SPAN = vector('span_child')
 MEBI = 1 << 20
+RIGHT_TYPES = 'the content type must be application/x-protobuf or application/json'
 
 
 class Answers(TestCase):
@@ -81,20 +83,33 @@ class Answers(TestCase):
 
     def test_wrong_content_type(self):
         for content_type in ['text/plain', 'application/x-protobufs', 'application/protobuf', '']:
-            headers = self.expect(415, 'the content type must be application/x-protobuf', body=SPAN,
-                                  headers={'Content-Type': content_type})
-            self.assertEqual(headers['Accept'], 'application/x-protobuf')
-        self.expect(415, 'the content type must be application/x-protobuf', body=SPAN, headers={})
+            headers = self.expect(415, RIGHT_TYPES, body=SPAN, headers={'Content-Type': content_type})
+            self.assertEqual(headers['Accept'], 'application/x-protobuf, application/json')
+        self.expect(415, RIGHT_TYPES, body=SPAN, headers={})
+
+    def test_json(self):
+        """(B4, B9-B20)"""
+        text = (weir_program.VECTORS / 'span_everything.json').read_bytes()
+        for headers, body in [({}, text), ({'Content-Encoding': 'gzip'}, gzip.compress(text)), ({}, b'{}'), ({}, b'')]:
+            status, answered, body = self.collector.request(body=body, headers={'Content-Type': 'application/json', **headers})
+            self.assertEqual((status, answered['Content-Type'], body), (200, 'application/json', b'{}'))
 
     def test_json_is_refused_in_json(self):
-        status, headers, body = self.collector.request(body=b'{}', headers={'Content-Type': 'application/json'})
-        self.assertEqual((status, headers['Content-Type']), (415, 'application/json'))
-        self.assertEqual(json.loads(body), {'code': 3, 'message': 'the content type must be application/x-protobuf'})
+        status, headers, body = self.collector.request(body=b'{"resourceSpans":{}}', headers={'Content-Type': 'application/json'})
+        self.assertEqual((status, headers['Content-Type']), (400, 'application/json'))
+        self.assertEqual(json.loads(body), {'code': 3, 'message': 'JSON: not an array at byte 17'})
+
+    def test_zstd(self):
+        packed = subprocess.run(['zstd', '-c'], input=SPAN, stdout=subprocess.PIPE, check=True).stdout
+        self.expect(200, body=packed, headers={**PROTOBUF, 'Content-Encoding': 'zstd'})
+        self.expect(400, 'the body is damaged or not zstd', body=packed[:-1], headers={**PROTOBUF, 'Content-Encoding': 'zstd'})
+        bomb = subprocess.run(['zstd', '-c'], input=b'\0' * (2 * MEBI), stdout=subprocess.PIPE, check=True).stdout
+        self.expect(413, 'the unpacked body is too large', body=bomb, headers={**PROTOBUF, 'Content-Encoding': 'zstd'})
 
     def test_wrong_encoding(self):
-        headers = self.expect(415, 'the content encoding must be gzip or none', body=SPAN,
-                              headers={**PROTOBUF, 'Content-Encoding': 'zstd'})
-        self.assertEqual(headers['Accept-Encoding'], 'gzip')
+        headers = self.expect(400, 'the content encoding must be one of identity, gzip, zstd', body=SPAN,
+                              headers={**PROTOBUF, 'Content-Encoding': 'br'})
+        self.assertEqual(headers['Accept-Encoding'], 'gzip, zstd')
 
     def test_gzip_that_is_none(self):
         gzipped = {**PROTOBUF, 'Content-Encoding': 'gzip'}
@@ -227,6 +242,17 @@ class Output(TestCase):
         self.assertEqual([json.loads(line) for line in out.splitlines()],
                          [json.loads((weir_program.VECTORS / 'span_child.json').read_text())])
 
+    def test_json_in_is_json_out(self):
+        """Every recorded body says the same after a way through JSON and protobuf."""
+        path = self.directory / 'out.jsonl'
+        files = sorted(weir_program.VECTORS.glob('*.json'))
+        with Collector('--output', path) as collector:
+            for file in files:
+                collector.send(file.read_bytes(), **{'Content-Type': 'application/json'})
+            self.assertEqual(collector.end()[0], 0)
+        for file, line in zip(files, path.read_text().split('\n')[:-1], strict=True):
+            self.assertEqual(json.loads(line), json.loads(file.read_text()), file.name)
+
     def test_what_was_refused_is_not_written(self):
         path = self.directory / 'out.jsonl'
         with Collector('--output', path) as collector:
@@ -298,6 +324,27 @@ class Ending(TestCase):
             collector.send(SPAN)
             self.assertEqual(collector.wait()[0], 0)
 
+    def test_a_signal_ends_it_although_nobody_reads_its_output(self):
+        """Trees and lines into a pipe that is full: the request hangs, the signal must not."""
+        for arguments in [['--tree'], ['--output', '-']]:
+            collector = Collector(*arguments)
+            done = threading.Event()
+
+            def send():
+                try:
+                    while not done.is_set():
+                        collector.request(body=vector('batch_thirty'))
+                except (OSError, http.client.HTTPException):
+                    pass
+            sender = threading.Thread(target=send)
+            sender.start()
+            weir_program.wait_for(lambda: weir_program.is_waiting_to_write(collector.process.pid))
+            collector.process.send_signal(signal.SIGINT)
+            self.assertEqual(collector.process.wait(timeout=weir_program.PATIENCE), 1)
+            done.set()
+            sender.join()
+            self.assertRegex(collector.wait()[2], r'standard output (was not read|cannot be written)')
+
     def test_a_timeout_before_the_spans_is_a_failure(self):
         with Collector('--output', '/dev/null', '--exit-after', 5, '--timeout', 1) as collector:
             code, _, errors = collector.wait()
@@ -322,7 +369,8 @@ class Failures(TestCase):
         with Collector('--output', '/dev/null') as collector:
             code, out, errors = run('collect', '--listen', '127.0.0.1:%d' % collector.port)
         self.assertEqual((code, out), (1, ''))
-        self.assertEqual(errors, 'weir collect: cannot listen on 127.0.0.1 port %d: Address already in use\n' % collector.port)
+        self.assertEqual(errors, 'weir collect: cannot listen on 127.0.0.1 port %d: Address already in use; '
+                         'end that program, or choose another port (0: a free one)\n' % collector.port)
 
     def test_an_address_that_is_none(self):
         code, _, errors = run('collect', '--listen', '256.0.0.1:0')
@@ -386,6 +434,91 @@ class Failures(TestCase):
         out, errors = process.communicate(timeout=weir_program.PATIENCE)
         self.assertRegex(out.decode(), r'^listening on http://0\.0\.0\.0:\d+\n$')
         self.assertIn(b'weir collect: whoever reaches http://0.0.0.0:', errors)
+
+
+EXPORT = '/opentelemetry.proto.collector.trace.v1.TraceService/Export'
+
+
+def message(body, flag=0):
+    return bytes([flag]) + len(body).to_bytes(4, 'big') + body
+
+
+class Grpc(TestCase):
+    """`--listen-grpc`, by curl as a client of HTTP/2; tests/server/test_grpc*.c see to the rest."""
+
+    def collector(self, *arguments):
+        collector = Collector('--listen-grpc', '127.0.0.1:0', *arguments)
+        self.second_line = collector.process.stdout.readline().decode()
+        self.port = int(re.fullmatch(r'listening on http://127\.0\.0\.1:(\d+) \(gRPC\)\n', self.second_line).group(1))
+        return collector
+
+    def call(self, body, path=EXPORT, **headers):
+        """One call; returns (HTTP status, headers and trailers, body)."""
+        file, out, head = self.directory / 'call', self.directory / 'answer', self.directory / 'head'
+        file.write_bytes(body)
+        all_headers = {'content-type': 'application/grpc', 'te': 'trailers', **headers}
+        subprocess.run(['curl', '--silent', '--show-error', '--http2-prior-knowledge', '--noproxy', '*', '--max-time', '60',
+                        *[word for name, value in all_headers.items() for word in ('-H', name + ': ' + value)],
+                        '--data-binary', '@%s' % file, '-o', out, '-D', head, 'http://127.0.0.1:%d%s' % (self.port, path)],
+                       check=True)
+        lines = head.read_text().splitlines()
+        pairs = dict(line.split(': ', 1) for line in lines if ': ' in line)
+        return int(lines[0].split()[1]), pairs, out.read_bytes() if out.exists() else b''
+
+    def test_spans(self):
+        """(C1-C7)"""
+        path = self.directory / 'out.jsonl'
+        with self.collector('--output', path) as collector:
+            status, head, body = self.call(message(SPAN))
+            self.assertEqual((status, head['content-type'], head['grpc-status'], body), (200, 'application/grpc', '0', b'\0' * 5))
+            _, head, _ = self.call(message(gzip.compress(SPAN), 1), **{'grpc-encoding': 'gzip'})
+            self.assertEqual(head['grpc-status'], '0')
+            collector.send(SPAN)  # both at once
+            code, _, errors = collector.end()
+        self.assertEqual((code, errors), (0, 'weir collect: 3 requests, 3 spans; 0 refused\n'))
+        lines = path.read_text().splitlines()
+        self.assertEqual(len(lines), 3)
+        self.assertEqual(len(set(lines)), 1)  # the same, whichever way it came
+
+    def test_refusals(self):
+        with self.collector('--output', '/dev/null', '--max-body', MEBI) as collector:
+            for status, text, call in [
+                    ('12', 'no such method; traces go to ' + EXPORT, dict(body=message(SPAN), path='/x/Export')),
+                    ('12', 'the message encoding must be one of identity, gzip, zstd',
+                     dict(body=message(SPAN, 1), **{'grpc-encoding': 'snappy'})),
+                    ('3', 'the request is cut off or no protobuf (near byte 0)', dict(body=message(b'\x0a\x05'))),
+                    ('13', 'the message is cut off', dict(body=message(SPAN)[:-1])),
+                    ('8', 'the message is too large', dict(body=message(b'\0' * (MEBI + 1)))),
+                    ('8', 'the unpacked body is too large',
+                     dict(body=message(gzip.compress(b'\0' * (2 * MEBI)), 1), **{'grpc-encoding': 'gzip'}))]:
+                http_status, head, body = self.call(**call)
+                self.assertEqual((http_status, head['grpc-status'], head['grpc-message'], body), (200, status, text, b''))
+            self.assertEqual(self.call(message(SPAN))[1]['grpc-status'], '0')
+            self.assertEqual(collector.end(), (0, '', 'weir collect: 1 request, 1 span; 6 refused\n'))
+
+    def test_a_client_of_http_1_1_is_told(self):
+        with self.collector('--output', '/dev/null'):
+            connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=weir_program.PATIENCE)
+            connection.request('POST', '/v1/traces', SPAN, PROTOBUF)
+            answer = connection.getresponse()
+            self.assertEqual(answer.status, 505)
+            self.assertIn(b'OTLP over gRPC', answer.read())
+            connection.close()
+
+    def test_a_port_that_is_taken(self):
+        with self.collector('--output', '/dev/null'):
+            code, out, errors = run('collect', '--listen', '127.0.0.1:0', '--listen-grpc', '127.0.0.1:%d' % self.port)
+        self.assertEqual((code, out), (1, ''))
+        self.assertIn('Address already in use; end that program, or choose another port', errors)
+
+    def test_ends_with_clients_connected(self):
+        with self.collector('--output', '/dev/null') as collector:
+            with socket.create_connection(('127.0.0.1', self.port), timeout=weir_program.PATIENCE) as idle:
+                idle.sendall(b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + b'\0\0\0\x04\0\0\0\0\0')
+                self.assertGreater(len(idle.recv(4096)), 8)
+                self.assertEqual(collector.end(signal.SIGINT)[0], 0)
+                while idle.recv(4096):
+                    pass
 
 
 class Load(TestCase):

@@ -7,11 +7,13 @@ import gzip
 import http.client
 import os
 import pathlib
+import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 VECTORS = pathlib.Path(__file__).resolve().parent.parent / 'data' / 'otlp-vectors'
@@ -34,6 +36,24 @@ def run(*arguments, **options):
     done = subprocess.run([WEIR, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=options.pop('stdout', subprocess.PIPE),
                           stderr=subprocess.PIPE, timeout=PATIENCE, env=environment(**options.pop('env', {})), **options)
     return done.returncode, (done.stdout or b'').decode(), done.stderr.decode()
+
+
+def wait_for(condition):
+    """Waits until it is true."""
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > until:
+            raise AssertionError('it never came true')
+        time.sleep(0.01)
+
+
+def is_waiting_to_write(pid):
+    """True when its standard output, a pipe, has no room: a write would wait."""
+    fd = os.open('/proc/%d/fd/1' % pid, os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        return not select.select([], [fd], [], 0)[1]
+    finally:
+        os.close(fd)
 
 
 def vector(name):

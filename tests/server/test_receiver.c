@@ -133,16 +133,79 @@ Test(receiver, bodies_that_were_not_kept_are_refused_and_the_connection_closed) 
     cr_assert(eq(sz, sink.n_calls, 0));
 }
 
-Test(receiver, refuses_json_in_json) {
-    struct sink sink = {0};
+static struct http_request json_request(const char *text) {
     struct http_request request = good_request();
     request.content_type = "application/json; charset=utf-8";
-    struct http_response response = answer(&sink, &request, NULL);
-    cr_assert(eq(int, response.status, 415));
+    request.body = (const uint8_t *)text;
+    request.n_bytes = strlen(text);
+    return request;
+}
+
+/* (B4, B20) */
+Test(receiver, takes_json_and_answers_in_json) {
+    struct sink sink = {0};
+    struct http_request request =
+        json_request("{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"name\":\"n\"}]}]}]}");
+    uint64_t n_spans;
+    struct http_response response = answer(&sink, &request, &n_spans);
+    cr_assert(eq(int, response.status, 200));
     expect_text(response.content_type, "application/json");
-    expect_buf(&response.body,
-               "{\"code\":3,\"message\":\"the content type must be application/x-protobuf\"}");
+    expect_buf(&response.body, "{}");
+    cr_assert(eq(u64, n_spans, 1));
+    cr_assert(eq(sz, sink.n_bytes, sizeof one_span)); /* the sink sees protobuf */
     buf_deinit(&response.body);
+}
+
+/* (B23) */
+Test(receiver, refuses_json_in_json) {
+    static const struct {
+        const char *text, *answer;
+    } rows[] = {
+        {"{", "{\"code\":3,\"message\":\"JSON: a key must be a string at byte 1\"}"},
+        {"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"spanId\":\"xyz\"}]}]}]}",
+         "{\"code\":3,\"message\":\"spanId is not 16 hex digits (near byte 58)\"}"},
+        {"{\"resourceSpans\":[{\"resource\":{},\"resource\":{}}]}",
+         "{\"code\":3,\"message\":\"resource stands twice (near byte 6)\"}"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct sink sink = {0};
+        struct http_request request = json_request(rows[i].text);
+        struct http_response response = answer(&sink, &request, NULL);
+        cr_assert(eq(int, response.status, 400));
+        expect_text(response.content_type, "application/json");
+        expect_buf(&response.body, rows[i].answer);
+        cr_assert(zero(sz, sink.n_calls));
+        buf_deinit(&response.body);
+    }
+}
+
+Test(receiver, json_that_is_too_large_as_protobuf_is_refused) {
+    struct sink sink = {0};
+    struct http_request request = json_request("{\"resourceSpans\":[{},{},{}]}");
+    struct receiver_options options = {.max_body_bytes = 5, .take = take, .data = &sink};
+    struct http_response response = {0};
+    buf_init(&response.body, 4096);
+    cr_assert(zero(u64, receiver_answer(&options, &request, &response)));
+    cr_assert(eq(int, response.status, 413));
+    buf_deinit(&response.body);
+}
+
+Test(receiver, other_types_and_encodings_are_told_what_is_taken) {
+    struct sink sink = {0};
+    struct http_request request = good_request();
+    request.content_type = "text/plain";
+    struct http_response response = answer(&sink, &request, NULL);
+    expect_text(response.headers[0].value, "application/x-protobuf, application/json");
+    expect_refusal(&response, 415,
+                   "the content type must be application/x-protobuf or application/json");
+    request = good_request();
+    request.content_encoding = "br";
+    response = answer(&sink, &request, NULL);
+    expect_text(response.headers[0].value, "gzip, zstd");
+    expect_refusal(&response, 400, "the content encoding must be one of identity, gzip, zstd");
+    request.content_encoding = "ZSTD";
+    response = answer(&sink, &request, NULL);
+    expect_refusal(&response, 400, "the body is damaged or not zstd");
 }
 
 Test(receiver, survives_every_failing_allocation) {

@@ -4,6 +4,7 @@
 
 #include "bridge/attribute.h"
 #include "bridge/lifecycle.h"
+#include "otlp/common/macro.h"
 
 /* ---- parts ---- */
 
@@ -28,9 +29,13 @@ const char *otlp_error_text(const struct weir *w, const weir_error *error) {
     return error->text != NULL ? error->text : "";
 }
 
-static void set_status(struct weir *w, struct otlp_part *part, const weir_error *error) {
+static void set_status(struct weir *w, struct otlp_part *part, const weir_error *error,
+                       uint64_t unix_ns) {
     if (error != NULL) {
         span_set_status(part->span, WEIR_OTLP_STATUS_ERROR, otlp_error_text(w, error));
+        if (w->conventions != 0) {
+            conventions_error(w, part, error, unix_ns);
+        }
     } else if (!part->has_error) {
         span_set_status(part->span, WEIR_OTLP_STATUS_OK, NULL);
     }
@@ -39,7 +44,7 @@ static void set_status(struct weir *w, struct otlp_part *part, const weir_error 
 void otlp_part_end(struct weir *w, struct otlp_part *part, const weir_error *error,
                    uint64_t unix_ns) {
     if (part->span != NULL) {
-        set_status(w, part, error);
+        set_status(w, part, error, unix_ns);
         otlp_part_cut(part, unix_ns);
     }
 }
@@ -110,8 +115,7 @@ static const weir_otlp_context *parent_below(struct weir *w, struct step *step) 
     return step->otlp.has_context ? &step->otlp.context : otlp_step_parent(step);
 }
 
-/* Where attributes of the step itself go; NULL: nowhere. */
-static struct otlp_part *attribute_part(struct weir *w, struct step *step) {
+struct otlp_part *otlp_attribute_part(struct weir *w, struct step *step) {
     bool action_first = step->otlp.span != NULL && core_improves(w, 5);
     struct otlp_part *chunk = action_first ? NULL : otlp_chunk_part(w, step);
     if (chunk != NULL) {
@@ -130,26 +134,32 @@ bool adapter_otlp_context_below(struct step *step, weir_otlp_context *out) {
     return parent != NULL;
 }
 
+void otlp_add_event(struct weir *w, struct otlp_part *part, uint64_t unix_ns, const char *name,
+                    const weir_key_value *attributes, size_t n_attributes) {
+    struct otlp_attributes CLEANUP(attributes_forget) converted;
+    attributes_for_otlp(w, attributes, n_attributes, &converted);
+    span_add_event(part->span, unix_ns, name, converted.items, converted.n_items);
+}
+
 void adapter_otlp_event(struct weir *w, struct step *step, struct span *span, uint64_t unix_ns,
                         const char *name, const weir_key_value *attributes, size_t n_attributes) {
     if (w->otlp == NULL) {
         return;
     }
-    struct otlp_part *part = span != NULL ? &span->otlp : attribute_part(w, step);
+    struct otlp_part *part = span != NULL ? &span->otlp : otlp_attribute_part(w, step);
     if (part != NULL && part->span != NULL) {
-        span_add_event(part->span, unix_ns, name, attributes,
-                       attributes != NULL ? n_attributes : 0);
+        otlp_add_event(w, part, unix_ns, name, attributes, attributes != NULL ? n_attributes : 0);
     }
 }
 
-void adapter_otlp_error(struct weir *w, struct step *step, struct span *span,
+void adapter_otlp_error(struct weir *w, struct step *step, struct span *span, uint64_t unix_ns,
                         const weir_error *error) {
     if (w->otlp == NULL) {
         return;
     }
-    struct otlp_part *part = span != NULL ? &span->otlp : attribute_part(w, step);
+    struct otlp_part *part = span != NULL ? &span->otlp : otlp_attribute_part(w, step);
     if (part != NULL && part->span != NULL) {
-        set_status(w, part, error);
+        set_status(w, part, error, unix_ns);
         part->has_error = true;
     }
 }
@@ -167,13 +177,16 @@ static void on_call_begin(struct weir *w, const struct scene *scene,
     if (core_improves(w, 4)) {
         set_app_identity(w, scene->app, &call->otlp);
     }
+    if (w->conventions != 0) {
+        conventions_begin(w, scene->app, &call->otlp, SPAN_OF_METHOD);
+    }
 }
 
 static void on_call_end(struct weir *w, const struct scene *scene,
                         const weir_lifecycle_event *event) {
     for (struct step *step = scene->app->steps; step != NULL; step = step->next) {
         if (step->call == scene->call) {
-            otlp_step_finish(w, step, event->unix_ns, NULL, true);
+            otlp_step_finish(w, step, event->unix_ns, NULL);
         }
     }
     otlp_part_end(w, &scene->call->otlp, event->error, event->unix_ns);
@@ -186,6 +199,10 @@ void otlp_action_begin(struct weir *w, struct step *step) {
         set_app_identity(w, object_app(&step->head), &step->otlp);
         otlp_set_int(&step->otlp, "burr.sequence_id", step->sequence_id);
     }
+    if (w->conventions != 0) {
+        conventions_begin(w, object_app(&step->head), &step->otlp, SPAN_OF_ACTION);
+        conventions_node(w, step, &step->otlp);
+    }
 }
 
 static void on_step_begin(struct weir *w, const struct scene *scene,
@@ -193,11 +210,14 @@ static void on_step_begin(struct weir *w, const struct scene *scene,
     if (!event->streams || otlp_mode_has_action(w)) {
         otlp_action_begin(w, scene->step);
     }
+    if (w->capture.otlp != WEIR_CAPTURE_NONE) {
+        otlp_put_inputs(w, scene->step, event);
+    }
 }
 
 static void on_step_end(struct weir *w, const struct scene *scene,
                         const weir_lifecycle_event *event) {
-    otlp_step_finish(w, scene->step, event->unix_ns, event->error, false);
+    otlp_step_finish(w, scene->step, event->unix_ns, event);
 }
 
 static void on_span_begin(struct weir *w, const struct scene *scene,
@@ -210,6 +230,9 @@ static void on_span_begin(struct weir *w, const struct scene *scene,
         context = parent_below(w, scene->step);
     }
     otlp_part_begin(w, &scene->span->otlp, event->span_name, context, event->unix_ns);
+    if (w->conventions != 0) {
+        conventions_begin(w, scene->app, &scene->span->otlp, SPAN_OF_USER);
+    }
 }
 
 static void cut_below(struct step *step, const struct span *parent, uint64_t unix_ns) {
@@ -232,17 +255,21 @@ static void on_span_end(struct weir *w, const struct scene *scene,
 static void on_attributes(struct weir *w, const struct scene *scene,
                           const weir_lifecycle_event *event) {
     struct otlp_part *part =
-        scene->span != NULL ? &scene->span->otlp : attribute_part(w, scene->step);
+        scene->span != NULL ? &scene->span->otlp : otlp_attribute_part(w, scene->step);
     if (part == NULL || part->span == NULL) {
         return;
     }
     for (size_t i = 0; i < event->n_attributes; i++) {
         weir_value value = attribute_for_otlp(&event->attributes[i].value, &scene->app->scratch);
-        span_set(part->span, event->attributes[i].key, &value);
+        const weir_key_value attribute = {event->attributes[i].key, value};
+        span_set(part->span, attribute.key, &attribute.value);
+        if (w->conventions != 0) {
+            conventions_given(w, scene->app, part, &attribute);
+        }
     }
 }
 
-void adapter_otlp_hooks(weir_streaming_mode mode, core_hook_fn *out[N_HOOKS]) {
+void adapter_otlp_hooks(const struct weir *w, core_hook_fn *out[N_HOOKS]) {
     out[WEIR_HOOK_PRE_RUN_EXECUTE_CALL] = on_call_begin;
     out[WEIR_HOOK_POST_RUN_EXECUTE_CALL] = on_call_end;
     out[WEIR_HOOK_PRE_RUN_STEP] = on_step_begin;
@@ -250,8 +277,10 @@ void adapter_otlp_hooks(weir_streaming_mode mode, core_hook_fn *out[N_HOOKS]) {
     out[WEIR_HOOK_PRE_START_SPAN] = on_span_begin;
     out[WEIR_HOOK_POST_END_SPAN] = on_span_end;
     out[WEIR_HOOK_DO_LOG_ATTRIBUTES] = on_attributes;
-    if (mode == WEIR_STREAMING_CHUNK_SPANS || mode == WEIR_STREAMING_SINGLE_AND_CHUNK_SPANS) {
+    if (otlp_mode_has_chunks(w)) {
         out[WEIR_HOOK_PRE_STREAM_GENERATE] = otlp_on_pull;
         out[WEIR_HOOK_POST_STREAM_GENERATE] = otlp_on_pulled;
+    } else if (w->capture.items != WEIR_CAPTURE_NONE) {
+        out[WEIR_HOOK_POST_STREAM_GENERATE] = otlp_on_item;
     }
 }

@@ -3,6 +3,7 @@
  *
  * adapter_otlp.c: method, action and user spans, and where things go that are set below a step.
  * adapter_otlp_stream.c: what the modes make of a stream.
+ * adapter_otlp_content.c: inputs, results, states and items, as far as they may be kept.
  * All functions are called under the app's lock.
  */
 #pragma once
@@ -23,10 +24,10 @@ bool adapter_otlp_context_below(struct step *step, weir_otlp_context *out);
 /* An event, or an ERROR status, on the span of a span, or where attributes of the step go. */
 void adapter_otlp_event(struct weir *w, struct step *step, struct span *span, uint64_t unix_ns,
                         const char *name, const weir_key_value *attributes, size_t n_attributes);
-void adapter_otlp_error(struct weir *w, struct step *step, struct span *span,
+void adapter_otlp_error(struct weir *w, struct step *step, struct span *span, uint64_t unix_ns,
                         const weir_error *error);
 
-/* ---- between the two files ---- */
+/* ---- between the files ---- */
 
 /* Begins the span of a part below `parent` (NULL: root) and keeps its context. */
 void otlp_part_begin(struct weir *w, struct otlp_part *part, const char *name,
@@ -43,6 +44,12 @@ const char *otlp_error_text(const struct weir *w, const weir_error *error);
 void otlp_set_text(struct otlp_part *part, const char *key, const char *text);
 void otlp_set_int(struct otlp_part *part, const char *key, int64_t number);
 
+/* With lists and objects in the attributes as weir_set takes them. */
+void otlp_add_event(struct weir *w, struct otlp_part *part, uint64_t unix_ns, const char *name,
+                    const weir_key_value *attributes, size_t n_attributes);
+
+/* Where attributes of the step itself go; NULL: nowhere. */
+struct otlp_part *otlp_attribute_part(struct weir *w, struct step *step);
 /* The method span's part, or NULL for a step outside of calls. */
 struct otlp_part *otlp_method_part(struct step *step);
 /* The context of the step's parent: the method span, else the app's remote parent; NULL: none. */
@@ -61,9 +68,19 @@ struct otlp_part *otlp_chunk_part(struct weir *w, struct step *step);
 void otlp_on_pull(struct weir *w, const struct scene *scene, const weir_lifecycle_event *event);
 void otlp_on_pulled(struct weir *w, const struct scene *scene, const weir_lifecycle_event *event);
 
+/* Without chunk spans, an item's content is an event. */
+void otlp_on_item(struct weir *w, const struct scene *scene, const weir_lifecycle_event *event);
+
+/* What was captured of a step's inputs; of its result and state, on the span that ends with it; of
+ * an item. Only where content is wanted. */
+void otlp_put_inputs(struct weir *w, struct step *step, const weir_lifecycle_event *event);
+void otlp_put_outcome(struct weir *w, struct step *step, struct otlp_part *part,
+                      const weir_lifecycle_event *event);
+void otlp_put_item(struct step *step, struct otlp_part *chunk, const weir_lifecycle_event *event);
+
 /*
- * Ends what OTLP has of a step: its stream's data go where the mode puts them, its spans end. When
- * the call ends first, is_cut: spans then end without a status.
+ * Ends what OTLP has of a step: its stream's data go where the mode puts them, its spans end.
+ * `event`: its end; NULL when the call ends first: spans then end without a status.
  */
-void otlp_step_finish(struct weir *w, struct step *step, uint64_t unix_ns, const weir_error *error,
-                      bool is_cut);
+void otlp_step_finish(struct weir *w, struct step *step, uint64_t unix_ns,
+                      const weir_lifecycle_event *event);

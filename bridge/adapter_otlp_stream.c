@@ -29,6 +29,9 @@ static void chunk_make(struct weir *w, struct step *step) {
     if (!step->otlp.has_context && core_improves(w, 4)) {
         otlp_set_int(&chunk->otlp, "burr.sequence_id", step->sequence_id);
     }
+    if (w->conventions != 0) {
+        conventions_begin(w, object_app(&step->head), &chunk->otlp, SPAN_OF_CHUNK);
+    }
 }
 
 struct otlp_part *otlp_chunk_part(struct weir *w, struct step *step) {
@@ -88,7 +91,9 @@ void otlp_on_pulled(struct weir *w, const struct scene *scene, const weir_lifecy
     }
     if (chunk_is_exported(w, step, event)) {
         step->n_chunks_made++;
-        otlp_part_end(w, otlp_chunk_part(w, step), chunk_error(event), event->unix_ns);
+        struct otlp_part *part = otlp_chunk_part(w, step);
+        otlp_put_item(step, part, event);
+        otlp_part_end(w, part, chunk_error(event), event->unix_ns);
     }
     step->chunk.is_open = false;
 }
@@ -126,6 +131,11 @@ static struct summary summarise(struct weir *w, const struct step *step, bool wi
     return summary;
 }
 
+/* Where the step's own data go at its end: its action span, else the method span; NULL: nowhere. */
+static struct otlp_part *part_of_end(struct step *step) {
+    return step->otlp.has_context ? &step->otlp : otlp_method_part(step);
+}
+
 static void put_on_action(struct weir *w, struct step *step) {
     if (step->otlp.span == NULL) {
         return;
@@ -151,6 +161,9 @@ static void put_event(struct weir *w, struct step *step, uint64_t unix_ns,
     }
     span_add_event(method->span, unix_ns, error != NULL ? "stream_error" : "stream_completed",
                    summary.items, summary.n_items);
+    for (size_t i = 0; i < summary.n_items && w->has_event_attributes; i++) {
+        span_set(method->span, summary.items[i].key, &summary.items[i].value);
+    }
 }
 
 static void put_dropped_chunks(struct step *step) {
@@ -189,10 +202,14 @@ static void put_stream_data(struct weir *w, struct step *step, uint64_t unix_ns,
         put_event(w, step, unix_ns, error);
     }
     put_dropped_chunks(step);
+    if (w->conventions != 0 && part_of_end(step) != NULL) {
+        conventions_stream(w, step, part_of_end(step));
+    }
 }
 
-void otlp_step_finish(struct weir *w, struct step *step, uint64_t unix_ns, const weir_error *error,
-                      bool is_cut) {
+void otlp_step_finish(struct weir *w, struct step *step, uint64_t unix_ns,
+                      const weir_lifecycle_event *event) {
+    const weir_error *error = event != NULL ? event->error : NULL;
     if (step->is_otlp_finished) {
         return;
     }
@@ -204,7 +221,10 @@ void otlp_step_finish(struct weir *w, struct step *step, uint64_t unix_ns, const
             w, step); /* a streaming action that was merely run: a plain step after all */
     }
     put_stream_data(w, step, unix_ns, error);
-    if (is_cut) {
+    if (event != NULL && w->capture.otlp != WEIR_CAPTURE_NONE) {
+        otlp_put_outcome(w, step, part_of_end(step), event);
+    }
+    if (event == NULL) {
         otlp_part_cut(&step->otlp, unix_ns);
     } else {
         otlp_part_end(w, &step->otlp, error, unix_ns);

@@ -75,11 +75,25 @@ static void on_span_end(struct weir *w, const struct scene *scene,
                                 event->span_uid);
 }
 
+/* Burr's page adds token counts up by their older names only. */
+static void write_legacy(struct weir *w, const struct scene *scene,
+                         const weir_lifecycle_event *event, const weir_key_value *attribute) {
+    const char *name = conventions_legacy_name(attribute->key);
+    if (name != NULL) {
+        const weir_key_value again = {name, attribute->value};
+        (void)weir_tracker_attribute(tracker_of(w, scene), event->unix_ns, event->sequence_id,
+                                     event->span_uid, &again);
+    }
+}
+
 static void on_attributes(struct weir *w, const struct scene *scene,
                           const weir_lifecycle_event *event) {
     for (size_t i = 0; i < event->n_attributes; i++) {
         (void)weir_tracker_attribute(tracker_of(w, scene), event->unix_ns, event->sequence_id,
                                      event->span_uid, &event->attributes[i]);
+        if (w->conventions & WEIR_CONVENTIONS_LEGACY_USAGE) {
+            write_legacy(w, scene, event, &event->attributes[i]);
+        }
     }
 }
 

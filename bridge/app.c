@@ -34,11 +34,7 @@ static bool set_partition_key(struct app *app, const char *partition_key) {
 }
 
 static void set_state(struct weir *w, struct app *app, const weir_app_options *options) {
-    bool is_refused;
-    app->state = json_input(options->state, options->state_value, true, &is_refused);
-    if (is_refused) {
-        core_count(&w->counters.refused_json);
-    }
+    core_count_input(w, json_input(options->state, options->state_value, true, &app->state));
     int64_t last;
     if (options->has_first_sequence_id) {
         app->next_sequence_id = options->first_sequence_id;

@@ -5,6 +5,7 @@
 #include "bridge/adapter_otlp.h"
 #include "bridge/json_input.h"
 #include "bridge/lifecycle.h"
+#include "otlp/common/alloc.h"
 #include "otlp/common/json_text.h"
 #include "otlp/common/json_write.h"
 
@@ -101,11 +102,14 @@ static bool list_is_homogeneous(const weir_value *list) {
     return true;
 }
 
-weir_value attribute_for_otlp(const weir_value *value, struct buf *scratch) {
+static bool becomes_text(const weir_value *value) {
     enum kind kind = kind_of(value);
-    bool becomes_text =
-        kind == KIND_NULL || kind == KIND_MAP || (kind == KIND_LIST && !list_is_homogeneous(value));
-    if (!becomes_text) {
+    return kind == KIND_NULL || kind == KIND_MAP ||
+           (kind == KIND_LIST && !list_is_homogeneous(value));
+}
+
+weir_value attribute_for_otlp(const weir_value *value, struct buf *scratch) {
+    if (!becomes_text(value)) {
         return *value;
     }
     buf_clear(scratch);
@@ -130,13 +134,83 @@ static bool is_welcome(struct weir *w, const weir_key_value *attribute) {
     return true;
 }
 
+static bool must_change(const weir_key_value *given, size_t n_given) {
+    for (size_t i = 0; i < n_given; i++) {
+        if (given[i].key == NULL || *given[i].key == '\0' ||
+            !json_value_is_sound(&given[i].value) || becomes_text(&given[i].value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Copies, the texts without their place: the buffer may still move. */
+static void convert(struct weir *w, const weir_key_value *given, size_t n_given,
+                    struct otlp_attributes *out) {
+    for (size_t i = 0; i < n_given; i++) {
+        if (!is_welcome(w, &given[i])) {
+            continue;
+        }
+        weir_key_value *item = &out->own[out->n_items++];
+        *item = given[i];
+        if (becomes_text(&given[i].value)) {
+            size_t start = out->texts.n_bytes;
+            json_write_value(&out->texts, &given[i].value, JSON_PYTHON);
+            item->value = (weir_value){.kind = WEIR_VALUE_STRING};
+            item->value.as.string.n_bytes = out->texts.n_bytes - start;
+        }
+    }
+}
+
+static void place_texts(struct otlp_attributes *out) {
+    const char *at = (const char *)out->texts.data;
+    for (size_t i = 0; i < out->n_items; i++) {
+        weir_value *value = &out->own[i].value;
+        if (value->kind == WEIR_VALUE_STRING && value->as.string.bytes == NULL) {
+            value->as.string.bytes = at;
+            at += value->as.string.n_bytes;
+        }
+    }
+}
+
+void attributes_for_otlp(struct weir *w, const weir_key_value *given, size_t n_given,
+                         struct otlp_attributes *out) {
+    *out = (struct otlp_attributes){.items = given, .n_items = n_given};
+    buf_init(&out->texts, WEIR_MAX_STATE_BYTES);
+    if (!must_change(given, n_given)) {
+        return;
+    }
+    out->n_items = 0;
+    out->own = mem_array(n_given, sizeof *out->own);
+    if (out->own != NULL) {
+        convert(w, given, n_given, out);
+        place_texts(out);
+    }
+    if (out->own == NULL || buf_error(&out->texts) != 0) {
+        core_count(&w->counters.no_memory);
+        out->n_items = 0;
+    }
+    out->items = out->own;
+}
+
+void attributes_forget(struct otlp_attributes *attributes) {
+    mem_free(attributes->own);
+    buf_deinit(&attributes->texts);
+}
+
 static void tell(struct step *step, struct span *span, struct moment when,
                  const weir_key_value *attributes, size_t n_attributes) {
     struct scene scene = {object_app(&step->head), step->call, step, span, NULL};
     weir_lifecycle_event event = core_event(WEIR_HOOK_DO_LOG_ATTRIBUTES, &scene, when);
     event.attributes = attributes;
     event.n_attributes = n_attributes;
-    core_tell(scene.app->weir, &scene, &event);
+    struct captured captured;
+    const struct captured *seen = capture_event(scene.app->weir, &scene, &event, &captured);
+    const struct object *target = span != NULL ? &span->head : &step->head;
+    if (seen == NULL || object_is_live(target)) {
+        core_tell_captured(scene.app->weir, &scene, &event, seen);
+    }
+    capture_release(&captured);
 }
 
 void attributes_log(struct step *step, struct span *span, struct moment when,
@@ -240,6 +314,23 @@ void weir_set_json_(weir_handle *target, const char *key, const char *json) {
     set_one(target, key, json != NULL ? weir_value_json(json) : (weir_value){0});
 }
 
+/* Only OTLP has a place for events. */
+static void add_event(const struct target *target, const char *name,
+                      const weir_key_value *attributes, size_t n_attributes) {
+    struct weir *w = target->app->weir;
+    struct scene scene = {target->app, target->step->call, target->step, target->span, NULL};
+    struct moment when = core_now(w, &target->step->anchor);
+    weir_lifecycle_event event = core_event(WEIR_HOOK_DO_LOG_ATTRIBUTES, &scene, when);
+    event.attributes = attributes;
+    event.n_attributes = attributes != NULL ? n_attributes : 0;
+    struct captured captured;
+    const struct captured *seen = capture_for_otlp(w, &scene, &event, &captured);
+    const weir_lifecycle_event *kept = seen != NULL ? &seen->events[WEIR_TO_OTLP] : &event;
+    adapter_otlp_event(w, scene.step, scene.span, when.unix_ns, name, kept->attributes,
+                       kept->n_attributes);
+    capture_release(&captured);
+}
+
 void weir_event_(weir_handle *handle, const char *name, const weir_key_value *attributes,
                  size_t n_attributes) {
     struct target target;
@@ -249,9 +340,14 @@ void weir_event_(weir_handle *handle, const char *name, const weir_key_value *at
     struct weir *w = target.app->weir;
     if (name == NULL) {
         core_count(&w->counters.refused_values);
-    } else {
-        uint64_t unix_ns = core_now(w, &target.step->anchor).unix_ns;
-        adapter_otlp_event(w, target.step, target.span, unix_ns, name, attributes, n_attributes);
+    } else if (w->otlp != NULL) {
+        target.step->head.n_refs++; /* the host may be asked, without the lock */
+        if (target.span != NULL) {
+            target.span->head.n_refs++;
+        }
+        add_event(&target, name, attributes, n_attributes);
+        span_release(target.span);
+        step_release(target.step);
     }
     object_leave(target.app);
 }
@@ -262,7 +358,9 @@ void weir_set_error_(weir_handle *handle, const weir_error *error) {
         return;
     }
     if (error != NULL) {
-        adapter_otlp_error(target.app->weir, target.step, target.span, error);
+        struct weir *w = target.app->weir;
+        uint64_t unix_ns = core_now(w, &target.step->anchor).unix_ns;
+        adapter_otlp_error(w, target.step, target.span, unix_ns, error);
     }
     object_leave(target.app);
 }

@@ -36,6 +36,14 @@ bool core_improves(const struct weir *w, unsigned improvement) {
     return !w->burr_exact && !(core_improvements_off >> improvement & 1);
 }
 
+void core_count_input(struct weir *w, int error) {
+    if (error == WEIR_E_NO_MEMORY) {
+        core_count(&w->counters.no_memory);
+    } else if (error != 0) {
+        core_count(&w->counters.refused_json);
+    }
+}
+
 struct moment core_now(const struct weir *w, const struct clock_anchor *anchor) {
     uint64_t monotonic_ns = clock_monotonic(&w->clock);
     return (struct moment){clock_anchor_unix(anchor, monotonic_ns), monotonic_ns};
@@ -251,16 +259,29 @@ static void tell_guests(struct weir *w, const weir_lifecycle_event *event) {
     running = before;
 }
 
-void core_tell(struct weir *w, const struct scene *scene, const weir_lifecycle_event *event) {
-    for (uint32_t i = 0; i < w->n_own_hooks[event->hook]; i++) {
-        w->own_hooks[event->hook][i](w, scene, event);
-    }
-    if (!w->has_guest[event->hook]) {
-        return;
-    }
+void core_step_outside(const struct scene *scene) {
     scene_pin(scene);
     app_unlock(scene->app);
-    tell_guests(w, event);
+}
+
+void core_step_inside(const struct scene *scene) {
     app_lock(scene->app);
     scene_unpin(scene);
+}
+
+void core_tell(struct weir *w, const struct scene *scene, const weir_lifecycle_event *event) {
+    core_tell_captured(w, scene, event, NULL);
+}
+
+void core_tell_captured(struct weir *w, const struct scene *scene,
+                        const weir_lifecycle_event *event, const struct captured *captured) {
+    for (uint32_t i = 0; i < w->n_own_hooks[event->hook]; i++) {
+        weir_destination to = w->own_destinations[event->hook][i];
+        w->own_hooks[event->hook][i](w, scene, captured != NULL ? &captured->events[to] : event);
+    }
+    if (w->has_guest[event->hook]) {
+        core_step_outside(scene);
+        tell_guests(w, event);
+        core_step_inside(scene);
+    }
 }

@@ -11,6 +11,7 @@
 #include <weir/weir.h>
 
 #include "bridge/bounds.h"
+#include "bridge/capture.h"
 #include "bridge/object.h"
 #include "otlp/common/lock.h"
 #include "otlp/common/log.h"
@@ -55,6 +56,9 @@ struct weir {
     char *project;
     weir_streaming_mode mode;
     bool burr_exact;
+    uint32_t conventions; /* WEIR_CONVENTIONS_…; 0: Burr's names alone */
+    bool has_event_attributes;
+    struct capture_rules capture;
     uint64_t chunk_span_every, chunk_span_min_ns, chunk_span_max;
     weir_clock clock;
     weir_otlp *otlp; /* NULL: off */
@@ -63,6 +67,7 @@ struct weir {
 
     /* Per hook: the library's adapters, then whether any guest listens. Fixed at open. */
     core_hook_fn *own_hooks[N_HOOKS][2];
+    weir_destination own_destinations[N_HOOKS][2];
     uint32_t n_own_hooks[N_HOOKS];
     bool has_guest[N_HOOKS];
     struct guest *guests;
@@ -89,6 +94,9 @@ void core_release(struct weir *w);
 static inline void core_count(_Atomic uint64_t *counter) {
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
+
+/* Counts what json_input found wrong; 0 is nothing. */
+void core_count_input(struct weir *w, int error);
 
 /* True for an improvement of bridge/README.md (by its number) that this weir makes. */
 bool core_improves(const struct weir *w, unsigned improvement);
@@ -145,9 +153,17 @@ weir_lifecycle_event core_event(weir_hook hook, const struct scene *scene, struc
  * hangs below the app may have changed meanwhile.
  */
 void core_tell(struct weir *w, const struct scene *scene, const weir_lifecycle_event *event);
+/* The same of an event with content: the library's adapters see it as it was captured (NULL: as it
+ * is). */
+void core_tell_captured(struct weir *w, const struct scene *scene,
+                        const weir_lifecycle_event *event, const struct captured *captured);
+
+/* Gives the app's lock back for foreign code, and takes it again; the scene's objects stay. */
+void core_step_outside(const struct scene *scene);
+void core_step_inside(const struct scene *scene);
 
 /* ---- the library's own adapters: NULL where a hook does not matter to them ---- */
 
 extern core_hook_fn *const adapter_tracker_hooks[N_HOOKS];
 /* The OTLP adapter listens to fewer hooks in some modes. */
-void adapter_otlp_hooks(weir_streaming_mode mode, core_hook_fn *out[N_HOOKS]);
+void adapter_otlp_hooks(const struct weir *w, core_hook_fn *out[N_HOOKS]);

@@ -236,12 +236,13 @@ static void emit_in_stream(struct app *app, const weir_lifecycle_event *event) {
     }
     struct stream *stream = step->stream;
     struct moment when = moment_of(app->weir, event, &step->anchor);
+    const weir_value *item = stream_sound_item(app->weir, event->item);
     switch (event->hook) {
     case WEIR_HOOK_PRE_STREAM_GENERATE: stream_pull_begin(stream, when); break;
     case WEIR_HOOK_POST_STREAM_GENERATE:
-        stream_pull_end(stream, when, outcome_of(event), event->error, event->item);
+        stream_pull_end(stream, when, outcome_of(event), event->error, item);
         break;
-    case WEIR_HOOK_POST_STREAM_ITEM: stream_item(stream, when, event->item); break;
+    case WEIR_HOOK_POST_STREAM_ITEM: stream_item(stream, when, item); break;
     default: stream_close(stream, when); break;
     }
 }

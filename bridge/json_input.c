@@ -14,19 +14,23 @@
 static const char SEQUENCE_ID[] = "__SEQUENCE_ID";
 static const char PRIOR_STEP[] = "__PRIOR_STEP";
 
-struct blob *json_input(const char *text, const weir_value *value, bool must_be_object,
-                        bool *is_refused) {
-    *is_refused = false;
+int json_input(const char *text, const weir_value *value, bool must_be_object, struct blob **out) {
+    *out = NULL;
     if (text == NULL && value == NULL) {
-        return NULL;
+        return 0;
     }
     weir_value leaf = text != NULL ? weir_value_json(text) : *value;
-    struct buf CLEANUP(buf_deinit) out;
-    buf_init(&out, WEIR_MAX_STATE_BYTES);
-    json_write_value(&out, &leaf, JSON_COMPACT);
-    *is_refused =
-        buf_error(&out) != 0 || (must_be_object && (out.n_bytes == 0 || out.data[0] != '{'));
-    return *is_refused ? NULL : blob_new((const char *)out.data, out.n_bytes);
+    struct buf CLEANUP(buf_deinit) compact;
+    buf_init(&compact, WEIR_MAX_STATE_BYTES);
+    json_write_value(&compact, &leaf, JSON_COMPACT);
+    if (buf_error(&compact) != 0) {
+        return buf_error(&compact);
+    }
+    if (must_be_object && (compact.n_bytes == 0 || compact.data[0] != '{')) {
+        return WEIR_E_SYNTAX;
+    }
+    *out = blob_new((const char *)compact.data, compact.n_bytes);
+    return *out != NULL ? 0 : WEIR_E_NO_MEMORY;
 }
 
 weir_value json_value(const struct blob *blob) {

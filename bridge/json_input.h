@@ -12,12 +12,12 @@
 #include "bridge/text.h"
 
 /*
- * The compact text of `text`, or else of `value`; NULL when both are NULL, when it does not parse,
- * is no object although it must be one, is over WEIR_MAX_STATE_BYTES, or memory is short.
- * *is_refused tells a fault from absence. Free with blob_release.
+ * The compact text of `text`, or else of `value`, in *out: NULL on a fault, and when both are NULL,
+ * which is none. Free with blob_release. WEIR_E_SYNTAX (does not parse, or is no object although it
+ * must be one), WEIR_E_TOO_LARGE (over WEIR_MAX_STATE_BYTES, or nested too deep),
+ * WEIR_E_NO_MEMORY.
  */
-struct blob *json_input(const char *text, const weir_value *value, bool must_be_object,
-                        bool *is_refused);
+int json_input(const char *text, const weir_value *value, bool must_be_object, struct blob **out);
 
 /* A borrowed value over a blob's text; the empty value for NULL. */
 weir_value json_value(const struct blob *blob);

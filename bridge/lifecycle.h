@@ -62,6 +62,8 @@ void stream_pull_begin(struct stream *stream, struct moment when);
 /* outcome FAILED: with its error. */
 void stream_pull_end(struct stream *stream, struct moment when, weir_pull_outcome outcome,
                      const weir_error *error, const weir_value *item);
+/* The item, or NULL (counted) when it makes no sense. NULL is fine. */
+const weir_value *stream_sound_item(struct weir *w, const weir_value *item);
 void stream_item(struct stream *stream, struct moment when, const weir_value *item);
 void stream_abandon(struct stream *stream);
 void stream_close(struct stream *stream, struct moment when);

@@ -50,3 +50,52 @@ int weir_streaming_mode_parse(const char *name, weir_streaming_mode *out) {
     }
     return WEIR_E_INVALID;
 }
+
+static const struct {
+    const char *name;
+    unsigned bit;
+} CONVENTIONS[] = {
+    {"burr", WEIR_CONVENTIONS_BURR},
+    {"genai", WEIR_CONVENTIONS_GENAI},
+    {"openinference", WEIR_CONVENTIONS_OPENINFERENCE},
+    {"langfuse", WEIR_CONVENTIONS_LANGFUSE},
+    {"legacy_usage", WEIR_CONVENTIONS_LEGACY_USAGE},
+};
+
+/* 0: no such name. */
+static unsigned convention_bit(const char *name, size_t n_bytes) {
+    for (size_t i = 0; i < ARRAY_LENGTH(CONVENTIONS); i++) {
+        if (strlen(CONVENTIONS[i].name) == n_bytes &&
+            memcmp(CONVENTIONS[i].name, name, n_bytes) == 0) {
+            return CONVENTIONS[i].bit;
+        }
+    }
+    return 0;
+}
+
+int weir_conventions_parse(const char *names, unsigned *out) {
+    if (names == NULL || out == NULL) {
+        return WEIR_E_INVALID;
+    }
+    unsigned bits = WEIR_CONVENTIONS_BURR;
+    for (const char *at = names;; at++) {
+        size_t n_bytes = strcspn(at, ",");
+        size_t n_before = strspn(at, " \t");
+        n_before = MIN(n_before, n_bytes);
+        size_t end = n_bytes;
+        while (end > n_before && (at[end - 1] == ' ' || at[end - 1] == '\t')) {
+            end--;
+        }
+        unsigned bit = convention_bit(at + n_before, end - n_before);
+        if (bit == 0) {
+            return WEIR_E_INVALID;
+        }
+        bits |= bit;
+        at += n_bytes;
+        if (*at == '\0') {
+            break;
+        }
+    }
+    *out = bits;
+    return 0;
+}

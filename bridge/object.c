@@ -81,6 +81,7 @@ struct app *app_take(void) {
     app->spawning_step = NULL;
     app->remote_parent = (weir_otlp_context){0};
     app->tracker = NULL;
+    (void)text_set(&app->last_action, NULL, 0);
     if (app->scratch.max_bytes == 0) {
         buf_init(&app->scratch, WEIR_MAX_STATE_BYTES);
     }
@@ -102,9 +103,10 @@ struct call *call_take(struct app *app) {
 struct step *step_take(struct app *app) {
     struct step *step = pool_take(&steps, HANDLE_STEP, sizeof *step);
     if (step != NULL) {
-        struct text action = step->action;
+        struct text action = step->action, before = step->action_before;
         CLEAR_BEHIND_HEAD(step);
         step->action = action;
+        step->action_before = before;
         head_renew(&step->head, app);
     }
     return step;
@@ -143,6 +145,7 @@ void step_release(struct step *step) {
         return;
     }
     call_release(step->call);
+    blob_release(step->inputs_sent);
     pool_push(&steps, &step->head);
 }
 

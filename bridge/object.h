@@ -18,6 +18,7 @@
 #include <weir/weir.h>
 
 #include "bridge/bounds.h"
+#include "bridge/conventions.h"
 #include "bridge/text.h"
 #include "otlp/common/buf.h"
 #include "otlp/common/clock.h"
@@ -50,6 +51,7 @@ struct otlp_part {
     weir_otlp_context context;
     bool has_context;
     bool has_error; /* the application set one: an end without error does not take it back */
+    struct conventions_part conventions;
 };
 
 struct app {
@@ -73,7 +75,8 @@ struct app {
     struct text trace_state;
     struct clock_anchor anchor;
     weir_tracker_app *tracker;
-    struct buf scratch; /* text of attributes on their way to OTLP */
+    struct text last_action; /* of the step begun last */
+    struct buf scratch;      /* text of attributes on their way to OTLP */
 };
 
 struct call {
@@ -114,6 +117,8 @@ struct step {
     struct step *next; /* in app->steps */
     struct call *call; /* counted; never silent; NULL: none was open (weir_emit) */
     struct text action;
+    struct text action_before; /* the app's last one when this began; only for conventions */
+    struct blob *inputs_sent;  /* as OTLP may have them, kept for messages; NULL: none */
     int64_t sequence_id;
     bool said_streams;
     bool is_ending;    /* in step_close, which takes it off the app's list itself */

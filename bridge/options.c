@@ -26,6 +26,62 @@ static int apply_mode(const weir_options *options, struct weir *w, weir_error_de
     return 0;
 }
 
+static int apply_conventions(const weir_options *options, struct weir *w,
+                             weir_error_detail *detail) {
+    static const unsigned every = WEIR_CONVENTIONS_BURR | WEIR_CONVENTIONS_GENAI |
+                                  WEIR_CONVENTIONS_OPENINFERENCE | WEIR_CONVENTIONS_LANGFUSE |
+                                  WEIR_CONVENTIONS_LEGACY_USAGE;
+    unsigned bits = options->conventions;
+    const char *names = env_text("WEIR_CONVENTIONS");
+    if (bits & ~every) {
+        return error_set(detail, WEIR_E_INVALID, "conventions 0x%x has bits that are none of %s",
+                         bits, "WEIR_CONVENTIONS_…");
+    }
+    if (bits == 0 && names != NULL && weir_conventions_parse(names, &bits) != 0) {
+        return error_set(detail, WEIR_E_INVALID,
+                         "WEIR_CONVENTIONS=%.200s: use a comma list of burr, genai, openinference, "
+                         "langfuse and legacy_usage",
+                         names);
+    }
+    w->conventions = w->burr_exact ? 0 : bits & ~(unsigned)WEIR_CONVENTIONS_BURR;
+    w->has_event_attributes = options->stream_event_attributes && !w->burr_exact;
+    return 0;
+}
+
+static int check_level(weir_capture level, const char *name, weir_error_detail *detail) {
+    return (unsigned)level <= WEIR_CAPTURE_FULL
+               ? 0
+               : error_set(detail, WEIR_E_INVALID, "%s %d is none of enum weir_capture", name,
+                           (int)level);
+}
+
+static weir_capture level_or(weir_capture level, weir_capture otherwise) {
+    return level != WEIR_CAPTURE_DEFAULT ? level : otherwise;
+}
+
+static int apply_capture(const weir_options *options, struct weir *w, weir_error_detail *detail) {
+    int error = check_level(options->capture_otlp, "capture_otlp", detail);
+    error = error != 0 ? error : check_level(options->capture_tracker, "capture_tracker", detail);
+    error = error != 0 ? error : check_level(options->capture_items, "capture_items", detail);
+    if (error != 0) {
+        return error;
+    }
+    struct capture_rules *rules = &w->capture;
+    rules->tracker = level_or(options->capture_tracker, WEIR_CAPTURE_FULL);
+    rules->otlp = level_or(options->capture_otlp, WEIR_CAPTURE_NONE);
+    rules->items = level_or(options->capture_items, WEIR_CAPTURE_NONE);
+    if (w->burr_exact) { /* whose spans have no content */
+        rules->otlp = rules->items = WEIR_CAPTURE_NONE;
+    }
+    rules->max_chars = options->capture_max_chars != 0 ? options->capture_max_chars
+                                                       : (uint32_t)WEIR_DEFAULT_CAPTURE_CHARS;
+    rules->redact = options->redact;
+    rules->redact_data = options->redact_data;
+    rules->is_plain = rules->tracker == WEIR_CAPTURE_FULL && rules->otlp == WEIR_CAPTURE_NONE &&
+                      rules->items == WEIR_CAPTURE_NONE && rules->redact == NULL;
+    return 0;
+}
+
 static void apply_host(const weir_options *options, struct weir *w) {
     weir_otlp_options otlp;
     sized_read(&otlp, sizeof otlp, options->otlp);
@@ -102,6 +158,8 @@ int options_apply(const weir_options *options, struct weir *w, weir_error_detail
         return error_set(detail, WEIR_E_NO_MEMORY, "no memory for the project's name");
     }
     int error = apply_mode(options, w, detail);
+    error = error != 0 ? error : apply_conventions(options, w, detail);
+    error = error != 0 ? error : apply_capture(options, w, detail);
     return error != 0 ? error : apply_adapters(options, w, detail);
 }
 

@@ -33,27 +33,77 @@ static weir_value object_value(const struct blob *blob) {
     return blob != NULL ? json_value(blob) : weir_value_json("{}");
 }
 
-static void tell_begin(struct step *step, struct moment when, const struct step_start *start) {
+/* pre_run_step and what it borrows. */
+struct beginning {
+    struct scene scene;
+    struct blob *inputs, *state;
+    weir_value inputs_value, state_value;
+    weir_lifecycle_event event;
+    struct captured captured;
+    const struct captured *seen;
+};
+
+/*
+ * Before anybody can see the step: what is kept of its inputs may be asked of the host, for which
+ * the lock is given back.
+ */
+static void prepare(struct beginning *b, struct step *step, struct moment when,
+                    const struct step_start *start) {
     struct app *app = object_app(&step->head);
-    struct weir *w = app->weir;
-    struct scene scene = {.app = app, .call = step->call, .step = step};
-    if (!core_listens(w, WEIR_HOOK_PRE_RUN_STEP)) {
+    b->scene = (struct scene){.app = app, .call = step->call, .step = step};
+    core_count_input(app->weir, json_input(start->inputs, start->inputs_value, true, &b->inputs));
+    b->state = blob_share(app->state);
+    b->inputs_value = object_value(b->inputs);
+    b->state_value = object_value(b->state);
+    b->event = core_event(WEIR_HOOK_PRE_RUN_STEP, &b->scene, when);
+    b->event.streams = step->said_streams;
+    b->event.inputs = &b->inputs_value;
+    b->event.state = &b->state_value;
+    b->seen = capture_event(app->weir, &b->scene, &b->event, &b->captured);
+}
+
+static void forget(struct beginning *b) {
+    capture_release(&b->captured);
+    blob_release(b->inputs);
+    blob_release(b->state);
+}
+
+/* Which step came before is of use to conventions only. Without memory nothing is said of it. */
+static void remember_action(struct app *app, struct step *step) {
+    if (app->weir->conventions == 0) {
         return;
     }
-    bool is_refused;
-    struct blob *inputs = json_input(start->inputs, start->inputs_value, true, &is_refused);
-    if (is_refused) {
-        core_count(&w->counters.refused_json);
+    (void)text_set(&step->action_before, text_get(&app->last_action), WEIR_MAX_NAME_BYTES);
+    (void)text_set(&app->last_action, text_get(&step->action), WEIR_MAX_NAME_BYTES);
+}
+
+/* The filled step's begin; NULL: the app was freed while the host was asked. */
+static struct step *begin(struct step *step, struct moment when, const struct step_start *start) {
+    struct app *app = object_app(&step->head);
+    struct weir *w = app->weir;
+    struct beginning b;
+    bool is_heard = core_listens(w, WEIR_HOOK_PRE_RUN_STEP);
+    if (is_heard) {
+        prepare(&b, step, when, start);
     }
-    struct blob *state = blob_share(app->state);
-    weir_value inputs_value = object_value(inputs), state_value = object_value(state);
-    weir_lifecycle_event event = core_event(WEIR_HOOK_PRE_RUN_STEP, &scene, when);
-    event.streams = step->said_streams;
-    event.inputs = &inputs_value;
-    event.state = &state_value;
-    core_tell(w, &scene, &event);
-    blob_release(inputs);
-    blob_release(state);
+    if (app->is_closing) {
+        core_count(&w->counters.out_of_order);
+        step_release(step);
+        step = NULL;
+    } else {
+        step->next = app->steps;
+        app->steps = step;
+        step->head.n_refs++; /* for the caller, while guests run: another thread may free the app */
+        (void)object_begin(&step->head);
+    }
+    if (is_heard) {
+        if (step != NULL) {
+            core_tell_captured(w, &b.scene, &b.event, b.seen);
+        }
+        forget(&b);
+    }
+    step_release(step);
+    return step;
 }
 
 struct step *step_open(struct app *app, struct call *call, struct moment when,
@@ -75,19 +125,14 @@ struct step *step_open(struct app *app, struct call *call, struct moment when,
     }
     take_sequence_id(app, step, start);
     step->said_streams = start->streams || graph_says_streams(app, text_get(&step->action));
+    remember_action(app, step);
     step->anchor = *anchor;
     step->began_unix_ns = when.unix_ns;
     step->call = call;
     if (call != NULL) {
         call->head.n_refs++;
     }
-    step->next = app->steps;
-    app->steps = step;
-    step->head.n_refs++; /* for the caller, while guests run: another thread may free the app */
-    (void)object_begin(&step->head);
-    tell_begin(step, when, start);
-    step_release(step);
-    return step;
+    return begin(step, when, start);
 }
 
 void step_unlink_if_done(struct step *step) {
@@ -115,11 +160,8 @@ static const weir_error *final_error(const struct step *step, const weir_step_re
 /* The state after the step; NULL: no memory (counted). */
 static struct blob *final_state(struct step *step, const weir_step_result *result, bool has_error) {
     struct app *app = object_app(&step->head);
-    bool is_refused;
-    struct blob *given = json_input(result->state, result->state_value, true, &is_refused);
-    if (is_refused) {
-        core_count(&app->weir->counters.refused_json);
-    }
+    struct blob *given;
+    core_count_input(app->weir, json_input(result->state, result->state_value, true, &given));
     struct blob *state = json_state(given, app->state, step->sequence_id,
                                     has_error ? NULL : text_get(&step->action));
     blob_release(given);
@@ -142,11 +184,8 @@ static void tell_end(struct step *step, struct moment when, const weir_step_resu
     struct weir *w = app->weir;
     struct scene scene = {.app = app, .call = step->call, .step = step};
     const weir_error *error = final_error(step, result);
-    bool is_refused;
-    struct blob *outcome = json_input(result->result, result->result_value, false, &is_refused);
-    if (is_refused) {
-        core_count(&w->counters.refused_json);
-    }
+    struct blob *outcome;
+    core_count_input(w, json_input(result->result, result->result_value, false, &outcome));
     struct blob *state = final_state(step, result, error != NULL);
     keep_state(app, state);
     weir_value outcome_value = json_value(outcome), state_value = object_value(state);
@@ -155,7 +194,9 @@ static void tell_end(struct step *step, struct moment when, const weir_step_resu
     event.result = outcome != NULL ? &outcome_value : NULL;
     event.state = &state_value;
     event.error = error;
-    core_tell(w, &scene, &event);
+    struct captured captured;
+    core_tell_captured(w, &scene, &event, capture_event(w, &scene, &event, &captured));
+    capture_release(&captured);
     blob_release(outcome);
     blob_release(state);
 }

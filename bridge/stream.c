@@ -5,6 +5,7 @@
  * next one's begin. The sums belong to the step: a second stream of the same step goes on with
  * them.
  */
+#include "bridge/json_input.h"
 #include "bridge/lifecycle.h"
 #include "bridge/step.h"
 
@@ -16,6 +17,18 @@ static void tell(struct stream *stream, weir_lifecycle_event *event) {
     struct step *step = stream->step;
     struct scene scene = {object_app(&stream->head), step->call, step, NULL, stream};
     core_tell(scene.app->weir, &scene, event);
+}
+
+/* An event with an item: what is kept of it may be asked of the host. */
+static void tell_item(struct stream *stream, weir_lifecycle_event *event) {
+    struct step *step = stream->step;
+    struct scene scene = {object_app(&stream->head), step->call, step, NULL, stream};
+    struct captured captured;
+    stream->head.n_refs++;
+    const struct captured *seen = capture_event(scene.app->weir, &scene, event, &captured);
+    core_tell_captured(scene.app->weir, &scene, event, seen);
+    capture_release(&captured);
+    stream_release(stream);
 }
 
 static weir_lifecycle_event event_of(struct stream *stream, weir_hook hook, struct moment when) {
@@ -131,7 +144,7 @@ void stream_pull_end(struct stream *stream, struct moment when, weir_pull_outcom
         event.outcome = outcome;
         event.error = error;
         event.item = item;
-        tell(stream, &event);
+        tell_item(stream, &event);
     }
 }
 
@@ -150,8 +163,16 @@ void stream_item(struct stream *stream, struct moment when, const weir_value *it
         weir_lifecycle_event event = event_of(stream, WEIR_HOOK_POST_STREAM_ITEM, when);
         event.item_index = account->n_items - 1;
         event.item = item;
-        tell(stream, &event);
+        tell_item(stream, &event);
     }
+}
+
+const weir_value *stream_sound_item(struct weir *w, const weir_value *item) {
+    if (item != NULL && !json_value_is_sound(item)) {
+        core_count(&w->counters.refused_json);
+        return NULL;
+    }
+    return item;
 }
 
 /* ---- ends ---- */
@@ -246,27 +267,32 @@ void weir_stream_pull(weir_stream *handle) {
     }
 }
 
-static void end_pull(weir_stream *handle, weir_pull_outcome outcome, const weir_error *error) {
+static void end_pull(weir_stream *handle, weir_pull_outcome outcome, const weir_error *error,
+                     const weir_value *item) {
     struct moment when;
     struct stream *stream = enter(handle, &when);
     if (stream != NULL) {
         struct app *app = object_app(&stream->head);
-        stream_pull_end(stream, when, outcome, error, NULL);
+        stream_pull_end(stream, when, outcome, error, stream_sound_item(app->weir, item));
         object_leave(app);
     }
 }
 
 void weir_stream_produced(weir_stream *stream) {
-    end_pull(stream, WEIR_PULL_PRODUCED, NULL);
+    end_pull(stream, WEIR_PULL_PRODUCED, NULL, NULL);
+}
+
+void weir_stream_produced_value(weir_stream *stream, weir_value value) {
+    end_pull(stream, WEIR_PULL_PRODUCED, NULL, &value);
 }
 
 void weir_stream_exhausted(weir_stream *stream) {
-    end_pull(stream, WEIR_PULL_EXHAUSTED, NULL);
+    end_pull(stream, WEIR_PULL_EXHAUSTED, NULL, NULL);
 }
 
 void weir_stream_failed(weir_stream *stream, const weir_error *error) {
     static const weir_error unknown = {"Error", ""};
-    end_pull(stream, WEIR_PULL_FAILED, error != NULL ? error : &unknown);
+    end_pull(stream, WEIR_PULL_FAILED, error != NULL ? error : &unknown, NULL);
 }
 
 void weir_stream_item(weir_stream *handle) {
@@ -279,7 +305,7 @@ void weir_stream_item(weir_stream *handle) {
     }
 }
 
-void weir_stream_yield(weir_stream *handle) {
+static void yield(weir_stream *handle, const weir_value *item) {
     struct moment when;
     struct stream *stream = enter(handle, &when);
     if (stream == NULL) {
@@ -288,12 +314,21 @@ void weir_stream_yield(weir_stream *handle) {
     struct app *app = object_app(&stream->head);
     stream->head.n_refs++;
     bool is_pulling = stream->step->is_pulling;
-    stream_pull_end(stream, when, WEIR_PULL_PRODUCED, NULL, NULL);
+    item = stream_sound_item(app->weir, item);
+    stream_pull_end(stream, when, WEIR_PULL_PRODUCED, NULL, item);
     if (is_pulling) {
-        stream_item(stream, when, NULL);
+        stream_item(stream, when, item);
     }
     stream_release(stream);
     object_leave(app);
+}
+
+void weir_stream_yield(weir_stream *stream) {
+    yield(stream, NULL);
+}
+
+void weir_stream_yield_value(weir_stream *stream, weir_value value) {
+    yield(stream, &value);
 }
 
 void weir_stream_abandon(weir_stream *handle) {

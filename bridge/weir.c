@@ -53,9 +53,11 @@ static int open_tracker(const weir_options *options, struct weir *w, weir_error_
                              &w->tracker, detail);
 }
 
-static void add_own_hooks(struct weir *w, core_hook_fn *const hooks[N_HOOKS]) {
+static void add_own_hooks(struct weir *w, weir_destination destination,
+                          core_hook_fn *const hooks[N_HOOKS]) {
     for (int hook = 0; hook < N_HOOKS; hook++) {
         if (hooks[hook] != NULL) {
+            w->own_destinations[hook][w->n_own_hooks[hook]] = destination;
             w->own_hooks[hook][w->n_own_hooks[hook]++] = hooks[hook];
         }
     }
@@ -63,12 +65,12 @@ static void add_own_hooks(struct weir *w, core_hook_fn *const hooks[N_HOOKS]) {
 
 static void connect_own_adapters(struct weir *w) {
     if (w->tracker != NULL) {
-        add_own_hooks(w, adapter_tracker_hooks);
+        add_own_hooks(w, WEIR_TO_TRACKER, adapter_tracker_hooks);
     }
     if (w->otlp != NULL) {
         core_hook_fn *hooks[N_HOOKS] = {0};
-        adapter_otlp_hooks(w->mode, hooks);
-        add_own_hooks(w, hooks);
+        adapter_otlp_hooks(w, hooks);
+        add_own_hooks(w, WEIR_TO_OTLP, hooks);
     }
 }
 

@@ -15,6 +15,8 @@ enum {
     RESOURCE_MAX_BYTES = 64 << 10, /* encoded */
     SCOPE_MAX_BYTES = 16 << 10,    /* encoded; name and attributes of one tracer */
     OTLP_MAX_TRACERS = 1024,       /* of one provider */
+    OTLP_MAX_PROCESSORS = 16,
+    ID_MAX_DRAWS = 4, /* of a generator that gives zeros, before our own is used */
 
     /* segments and threads */
     SEGMENT_FIRST_BYTES = 4 << 10,
@@ -51,7 +53,15 @@ enum {
 
 /* The spool. */
 enum {
-    SPOOL_MAX_PLACES = 4096, /* spans in a file; then the segment is full */
+    SPOOL_DEFAULT_BYTES = 64 << 20,
+    SPOOL_MIN_BYTES = 1 << 20,
+    SPOOL_DEFAULT_AGE_S = 3 * 86400,
+    SPOOL_MAX_FILES = 16384, /* of one process; each takes an inode */
+    SPOOL_MAX_FILE_BYTES = 1 << 30,
+    SPOOL_MAX_OWNERS = 512,   /* dead processes whose files one search takes over */
+    SPOOL_ADOPT_EVERY_S = 60, /* between searches */
+    SPOOL_RETRY_MS = 1000,    /* a disk that refused is left in peace for so long */
+    SPOOL_MAX_PLACES = 4096,  /* spans in a file; then the segment is full */
     SPOOL_MAX_PIECES_BYTES =
         2 * RESOURCE_MAX_BYTES + 2 * SCOPE_MAX_BYTES, /* what stands around the spans */
 };

@@ -5,13 +5,52 @@
 #include "otlp/common/macro.h"
 #include "otlp/span_limits.h"
 
-/* One request with all its tries (D17). */
+static bool read_disabled(const weir_otlp_options *options, const struct config_reader *reader) {
+    return CONFIG_BOOL(reader, .option = "disabled", .is_given = options->has_disabled,
+                       .given = options->disabled, .variable = "OTEL_SDK_DISABLED");
+}
+
+/* The logger has read it already, and warned if need be (D23). */
+static void note_log_level(const weir_otlp_options *options, const struct config_reader *reader) {
+    static const char variable[] = "OTEL_LOG_LEVEL";
+    const char *name = config_variable(reader, variable);
+    bool is_set = name != NULL && log_level_parse(name) != WEIR_LOG_DEFAULT;
+    config_note_text(reader, "log_level", log_level_name(reader->logger->level), CONFIG_PUBLIC,
+                     options->log_level != WEIR_LOG_DEFAULT ? config_by_option("log_level")
+                     : is_set                               ? config_by_variable(variable)
+                                                            : config_by_default());
+}
+
+/* Whoever sets it expects all other variables to be ignored (D35). */
+static void warn_of_config_file(const struct config_reader *reader) {
+    const char *path = config_variable(reader, "OTEL_CONFIG_FILE");
+    if (path != NULL) {
+        logger_say(reader->logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG,
+                   "OTEL_CONFIG_FILE=%.200s is not read: use options or the other variables", path);
+    }
+}
+
+/* The exporter's: one request with all its tries (D17). */
 static uint64_t read_timeout(const weir_otlp_options *options, const struct config_reader *reader) {
     return CONFIG_NS_OF_MS(
         reader, .option = "timeout_ms", .is_given = options->has_timeout_ms,
         .given = options->timeout_ms,
         .variables = {"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"},
         .otherwise = 10000, .meaning = "no limit");
+}
+
+/* The processor's, of the same request (D28). */
+static uint64_t read_export_timeout(const weir_otlp_options *options,
+                                    const struct config_reader *reader) {
+    return CONFIG_NS_OF_MS(
+        reader, .option = "export_timeout_ms", .is_given = options->has_export_timeout_ms,
+        .given = options->export_timeout_ms, .variables = {"OTEL_BSP_EXPORT_TIMEOUT"},
+        .otherwise = 30000, .meaning = "no limit");
+}
+
+/* 0 is no limit. */
+static uint64_t sooner(uint64_t a_ns, uint64_t b_ns) {
+    return a_ns == 0 || b_ns == 0 ? MAX(a_ns, b_ns) : MIN(a_ns, b_ns);
 }
 
 static uint64_t read_delay(const weir_otlp_options *options, const struct config_reader *reader) {
@@ -73,7 +112,10 @@ int config_resolve(const weir_otlp_options *options, const struct config_reader 
     if (error != 0) {
         return error;
     }
-    config.timeout_ns = read_timeout(options, reader);
+    config.is_disabled = read_disabled(options, reader);
+    note_log_level(options, reader);
+    warn_of_config_file(reader);
+    config.timeout_ns = sooner(read_timeout(options, reader), read_export_timeout(options, reader));
     config.schedule_delay_ns = read_delay(options, reader);
     read_counts(options, reader, &config);
     config.limits = limits_resolve(&options->limits, reader);

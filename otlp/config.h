@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,7 +25,8 @@ struct span_limits {
 };
 
 struct otlp_config {
-    uint64_t timeout_ns; /* 0: no limit */
+    bool is_disabled;
+    uint64_t timeout_ns; /* the sooner of the exporter's and the processor's; 0: no limit */
     uint64_t schedule_delay_ns;
     uint32_t max_export_spans;
     size_t max_queue_bytes;

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "otlp/bounds.h"
@@ -26,36 +25,88 @@ bool exporter_wait(struct exporter *exporter, pthread_cond_t *condition, uint64_
     return pthread_cond_timedwait(condition, &exporter->mutex, &until) != ETIMEDOUT;
 }
 
-void exporter_go_outside(struct exporter *exporter) {
-    exporter->is_outside = true;
-    pthread_cond_broadcast(&exporter->progress); /* exporter_stop may leave us behind now */
-    pthread_mutex_unlock(&exporter->mutex);
+/* ---- the queues ---- */
+
+/* A destination that does not answer must not take the memory of the others. */
+static bool has_share_for(const struct pipeline *pipeline, const struct segment *segment) {
+    const struct exporter *exporter = pipeline->exporter;
+    size_t share = exporter->pool->max_bytes / exporter->n_pipelines;
+    return exporter->n_pipelines == 1 || pipeline->first == NULL ||
+           pipeline->pinned_bytes + segment->capacity <= share;
 }
 
-void exporter_come_inside(struct exporter *exporter) {
-    pthread_mutex_lock(&exporter->mutex);
-    exporter->is_outside = false;
+static void lose_for(struct pipeline *pipeline, const struct segment *segment) {
+    pipeline->counts.taken += segment->n_spans;
+    pipeline->counts.dropped[WEIR_DROP_QUEUE_FULL] += segment->n_spans;
+    if (pipeline->n_overflowed == 0) {
+        pipeline_wake(pipeline); /* to say so */
+    }
+    pipeline->n_overflowed += segment->n_spans;
 }
 
-/* ---- the queue ---- */
+static void enqueue(struct pipeline *pipeline, struct segment *segment) {
+    if (!has_share_for(pipeline, segment)) {
+        lose_for(pipeline, segment);
+        return;
+    }
+    segment->next_of[pipeline->index] = NULL;
+    if (pipeline->first == NULL) {
+        pipeline->first = segment;
+        pipeline_wake(pipeline);
+    } else {
+        pipeline->last->next_of[pipeline->index] = segment;
+    }
+    pipeline->last = segment;
+    pipeline->n_pushed++;
+    pipeline->pinned_bytes += segment->capacity;
+    segment->n_holders++;
+}
+
+struct segment *pipeline_pop(struct pipeline *pipeline) {
+    struct segment *segment = pipeline->first;
+    if (segment != NULL) {
+        pipeline->first = segment->next_of[pipeline->index];
+        pipeline->counts.taken += segment->n_spans;
+    }
+    return segment;
+}
+
+static void let_go(struct exporter *exporter, struct segment *segment) {
+    if (--segment->n_holders > 0) {
+        return;
+    }
+    if (exporter->is_stopped) {
+        segment_free(segment); /* its pool may be gone */
+    } else {
+        segment_release(exporter->pool, segment);
+    }
+}
+
+void pipeline_let_go(struct pipeline *pipeline, struct segment *segment) {
+    pipeline->pinned_bytes -= segment->capacity;
+    let_go(pipeline->exporter, segment);
+}
 
 void exporter_push(struct exporter *exporter, struct segment *segment) {
-    segment->next = NULL;
+    segment_seal(segment);
+    segment->n_holders = 1; /* this call, while it is handed out */
     pthread_mutex_lock(&exporter->mutex);
-    bool was_empty = exporter->first == NULL;
-    *exporter->last = segment;
-    exporter->last = &segment->next;
-    exporter->n_pushed++;
-    if (was_empty) {
-        pthread_cond_signal(&exporter->work);
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        enqueue(pipeline, segment);
     }
+    let_go(exporter, segment);
     pthread_mutex_unlock(&exporter->mutex);
 }
 
+/* ---- collecting ---- */
+
 static void plan_collection(struct exporter *exporter, uint64_t at_ns) {
-    if (at_ns < exporter->collect_at_ns) {
-        exporter->collect_at_ns = at_ns;
-        pthread_cond_signal(&exporter->work);
+    if (at_ns >= exporter->collect_at_ns) {
+        return;
+    }
+    exporter->collect_at_ns = at_ns;
+    FOR_EACH_PIPELINE(pipeline, exporter) { /* the first one that is idle then does it */
+        pipeline_wake(pipeline);
     }
 }
 
@@ -102,65 +153,10 @@ void exporter_collect(struct exporter *exporter) {
     pthread_cond_broadcast(&exporter->progress);
 }
 
-/* ---- the thread ---- */
-
 void exporter_wait_for_borrowers(struct exporter *exporter) {
     while (exporter->n_borrowing > 0) {
         (void)exporter_wait(exporter, &exporter->progress, UINT64_MAX);
     }
-}
-
-void exporter_destroy_transport(struct exporter *exporter) {
-    if (exporter->transport.destroy != NULL) {
-        exporter->transport.destroy(exporter->transport.data);
-    }
-}
-
-/* The next thing to do, or to wait for. */
-static void step(struct exporter *exporter) {
-    uint64_t now = exporter_now();
-    if (now >= exporter->collect_at_ns) {
-        exporter_collect(exporter);
-    } else if (exporter->first == NULL) {
-        (void)exporter_wait(exporter, &exporter->work, exporter->collect_at_ns);
-    } else if (now < exporter->hold_until_ns) {
-        (void)exporter_wait(exporter, &exporter->work,
-                            MIN(exporter->hold_until_ns, exporter->collect_at_ns));
-    } else {
-        exporter_send_next(exporter);
-    }
-}
-
-static void *run(void *data) {
-    struct exporter *exporter = data;
-    pthread_mutex_lock(&exporter->mutex);
-    while (!exporter->is_ending) {
-        step(exporter);
-    }
-    exporter->is_ended = true;
-    bool is_abandoned = exporter->is_abandoned;
-    pthread_cond_broadcast(&exporter->progress);
-    if (is_abandoned) {
-        exporter_wait_for_borrowers(exporter);
-    }
-    pthread_mutex_unlock(&exporter->mutex);
-    if (is_abandoned) {
-        exporter_destroy_transport(exporter);
-    }
-    exporter_unref(exporter);
-    return NULL;
-}
-
-static int start_thread(struct exporter *exporter) {
-    sigset_t all, before;
-    sigfillset(&all); /* a handler of the host's must not run on our stack */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int os_error = pthread_create(&exporter->thread, NULL, run, exporter);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (os_error == 0) {
-        (void)pthread_setname_np(exporter->thread, "weir-export");
-    }
-    return os_error;
 }
 
 /* ---- life ---- */
@@ -170,13 +166,17 @@ static void init_conditions(struct exporter *exporter) {
     (void)pthread_mutex_init(&exporter->mutex, NULL); /* none of these fails with glibc */
     (void)pthread_condattr_init(&attributes);
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&exporter->work, &attributes);
     (void)pthread_cond_init(&exporter->progress, &attributes);
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        (void)pthread_cond_init(&pipeline->work, &attributes);
+    }
     (void)pthread_condattr_destroy(&attributes);
 }
 
 static void free_exporter(struct exporter *exporter) {
-    pthread_cond_destroy(&exporter->work);
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        pthread_cond_destroy(&pipeline->work);
+    }
     pthread_cond_destroy(&exporter->progress);
     pthread_mutex_destroy(&exporter->mutex);
     mem_free(exporter);
@@ -197,39 +197,49 @@ void exporter_unref(struct exporter *exporter) {
     }
 }
 
+static void init_pipeline(struct pipeline *pipeline, struct exporter *exporter, size_t index,
+                          const struct exporter_options *options) {
+    pipeline->exporter = exporter;
+    pipeline->index = index;
+    pipeline->transport = options->destinations[index].transport;
+    pipeline->timeout_ns = options->destinations[index].timeout_ns;
+    logger_init(&pipeline->logger, options->logger->fn, options->logger->data,
+                options->logger->level);
+}
+
 static struct exporter *new_exporter(const struct exporter_options *options) {
-    struct exporter *exporter = mem_zalloc(sizeof *exporter);
+    size_t n = options->n_destinations;
+    struct exporter *exporter = mem_zalloc(sizeof *exporter + n * sizeof exporter->pipelines[0]);
     if (exporter == NULL) {
         return NULL;
     }
-    exporter->transport = options->transport;
     exporter->pool = options->pool;
-    exporter->timeout_ns = options->timeout_ns;
     exporter->schedule_delay_ns = options->schedule_delay_ns;
     exporter->collect = options->collect;
     exporter->collect_data = options->collect_data;
     exporter->pid = getpid();
-    logger_init(&exporter->logger, options->logger->fn, options->logger->data,
-                options->logger->level);
-    exporter->last = &exporter->first;
     exporter->collect_at_ns = UINT64_MAX;
     exporter->stop_by_ns = UINT64_MAX;
-    exporter->n_references = 2; /* the owner's and the thread's */
+    exporter->n_references = 1; /* the owner's */
+    exporter->n_pipelines = n;
+    for (size_t i = 0; i < n; i++) {
+        init_pipeline(&exporter->pipelines[i], exporter, i, options);
+    }
     init_conditions(exporter);
     return exporter;
 }
 
 int exporter_start(const struct exporter_options *options, struct exporter **out,
                    weir_error_detail *detail) {
-    assert(options->transport.post != NULL && options->collect != NULL);
+    assert(options->n_destinations > 0 && options->n_destinations <= SEGMENT_MAX_HOLDERS);
     struct exporter *exporter = new_exporter(options);
     if (exporter == NULL) {
         return error_set(detail, WEIR_E_NO_MEMORY, "out of memory");
     }
-    int os_error = start_thread(exporter);
+    int os_error = exporter_start_threads(exporter);
     if (os_error != 0) {
-        free_exporter(exporter);
-        return error_set_os(detail, WEIR_E_IO, os_error, "the exporter's thread cannot be started");
+        exporter_unref(exporter);
+        return error_set_os(detail, WEIR_E_IO, os_error, "an exporter's thread cannot be started");
     }
     exporter_list_add(exporter);
     *out = exporter;
@@ -239,37 +249,52 @@ int exporter_start(const struct exporter_options *options, struct exporter **out
 /* ---- flush ---- */
 
 /* The peer wants no request before the deadline, and none is under way. */
-static bool is_hopeless(const struct exporter *exporter, uint64_t deadline_ns) {
-    return exporter->current == NULL && deadline_ns != UINT64_MAX &&
-           exporter->hold_until_ns >= deadline_ns;
+static bool is_hopeless(const struct pipeline *pipeline, uint64_t deadline_ns) {
+    return pipeline->state == PIPELINE_IDLE && !pipeline->is_outside && deadline_ns != UINT64_MAX &&
+           pipeline->hold_until_ns >= deadline_ns;
 }
 
-bool exporter_wait_concluded(struct exporter *exporter, uint64_t n_segments, uint64_t deadline_ns) {
-    while (exporter->n_concluded < n_segments && !exporter->is_ended &&
-           !is_hopeless(exporter, deadline_ns)) {
-        if (!exporter_wait(exporter, &exporter->progress, deadline_ns)) {
+static bool wait_concluded(struct pipeline *pipeline, uint64_t n_segments, uint64_t deadline_ns) {
+    while (pipeline->n_concluded < n_segments && !pipeline->is_ended &&
+           !is_hopeless(pipeline, deadline_ns)) {
+        if (!exporter_wait(pipeline->exporter, &pipeline->exporter->progress, deadline_ns)) {
             break;
         }
     }
-    return exporter->n_concluded >= n_segments;
+    return pipeline->n_concluded >= n_segments;
 }
 
-static uint64_t n_given_up(const struct exporter *exporter) {
-    uint64_t n = exporter->counts.rejected;
-    for (size_t i = 0; i < WEIR_N_DROP_CAUSES; i++) {
-        n += exporter->counts.dropped[i];
+bool exporter_wait_concluded(struct exporter *exporter, uint64_t deadline_ns) {
+    uint64_t n_pushed[SEGMENT_MAX_HOLDERS];
+    bool is_done = true;
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        n_pushed[pipeline->index] = pipeline->n_pushed;
+    }
+    FOR_EACH_PIPELINE(pipeline, exporter) { /* they all send meanwhile */
+        is_done &= wait_concluded(pipeline, n_pushed[pipeline->index], deadline_ns);
+    }
+    return is_done;
+}
+
+static uint64_t n_given_up(struct exporter *exporter) {
+    uint64_t n = 0;
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        n += pipeline->counts.rejected;
+        for (size_t i = 0; i < WEIR_N_DROP_CAUSES; i++) {
+            n += pipeline->counts.dropped[i];
+        }
     }
     return n;
 }
 
 int exporter_flush(struct exporter *exporter, uint64_t deadline_ns) {
     if (exporter->pid != getpid()) {
-        return WEIR_E_TIMEOUT; /* a forked child: there is no thread to wait for */
+        return WEIR_E_TIMEOUT; /* a forked child: there are no threads to wait for */
     }
     pthread_mutex_lock(&exporter->mutex);
     exporter->n_references++; /* exporter_stop may come in between */
     exporter_collect(exporter);
-    bool is_done = exporter_wait_concluded(exporter, exporter->n_pushed, deadline_ns);
+    bool is_done = exporter_wait_concluded(exporter, deadline_ns);
     bool is_whole = n_given_up(exporter) == exporter->n_reported;
     exporter->n_reported = n_given_up(exporter);
     pthread_mutex_unlock(&exporter->mutex);
@@ -277,8 +302,8 @@ int exporter_flush(struct exporter *exporter, uint64_t deadline_ns) {
     return !is_done ? WEIR_E_TIMEOUT : !is_whole ? WEIR_E_IO : 0;
 }
 
-void exporter_get_counts(struct exporter *exporter, struct exporter_counts *out) {
+void exporter_get_counts(struct exporter *exporter, size_t index, struct exporter_counts *out) {
     pthread_mutex_lock(&exporter->mutex);
-    *out = exporter->counts;
+    *out = exporter->pipelines[index].counts;
     pthread_mutex_unlock(&exporter->mutex);
 }

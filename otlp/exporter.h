@@ -1,13 +1,14 @@
 /*
- * The exporter: one thread that takes full segments to a transport, retries what may be retried,
- * and counts what became of every span.
+ * The exporter: takes full segments to one destination or several, each by a pipeline with a
+ * thread, a queue, retries and counters of its own; what became of every span is counted. A segment
+ * is shared by the pipelines and given back when the last one is done with it (B32).
  *
  * It knows nothing of spans' contents nor of HTTP. Its waits and deadlines use CLOCK_MONOTONIC; the
- * replaceable clock is for the times in spans only. All signals are blocked in its thread, which
- * sleeps without a wake-up while nothing is open and nothing queued.
+ * replaceable clock is for the times in spans only. All signals are blocked in its threads, which
+ * sleep without a wake-up while nothing is open and nothing queued.
  *
- * Foreign code (the transport, the log callback) is called with no lock held and may hang: then
- * exporter_stop leaves the thread behind, with all that it still needs, and the thread frees that
+ * Foreign code (a transport, the log callback) is called with no lock held and may hang: then
+ * exporter_stop leaves that thread behind, with all that it still needs, and the thread frees that
  * when it comes back.
  */
 #pragma once
@@ -22,21 +23,27 @@
 
 struct exporter;
 
-struct exporter_options {
+/* One destination. */
+struct exporter_destination {
     weir_transport transport; /* owned by the exporter once exporter_start succeeded */
+    uint64_t timeout_ns;      /* one segment, retries included; 0: no limit */
+};
+
+struct exporter_options {
+    const struct exporter_destination *destinations; /* copied; at least one */
+    size_t n_destinations;                           /* at most SEGMENT_MAX_HOLDERS */
     struct segment_pool *pool;
     const struct logger *logger; /* copied */
-    uint64_t timeout_ns;         /* one segment, retries included; 0: no limit */
     uint64_t schedule_delay_ns;  /* from exporter_nudge to the collection of what is open */
     /*
-     * Hands every open segment that holds spans to exporter_push. Called by the exporter's thread,
-     * or by the thread in exporter_flush or exporter_stop, with no lock held.
+     * Hands every open segment that holds spans to exporter_push. Called by a thread of the
+     * exporter's, or by the thread in exporter_flush or exporter_stop, with no lock held.
      */
     void (*collect)(void *data);
     void *collect_data;
 };
 
-/* Spans by fate. taken = in_flight + acknowledged + rejected + the dropped ones. */
+/* Spans of one pipeline by fate. taken = in_flight + acknowledged + rejected + the dropped ones. */
 struct exporter_counts {
     uint64_t taken; /* left the queue: their export began, or they were dropped from the queue */
     uint64_t in_flight;
@@ -47,11 +54,15 @@ struct exporter_counts {
     uint64_t retries;
 };
 
-/* *out is set last. WEIR_E_NO_MEMORY, WEIR_E_IO (no thread could be started). */
+/* *out is set last. WEIR_E_NO_MEMORY, WEIR_E_IO (a thread could not be started). */
 int exporter_start(const struct exporter_options *options, struct exporter **out,
                    weir_error_detail *detail);
 
-/* Takes a segment that is full or collected; never waits. Any thread. */
+/*
+ * Takes a segment that is full or collected, for all pipelines; never waits. With several, one that
+ * lags keeps no more memory than its share of the pool; beyond it, it loses the segment
+ * (queue_full). Any thread.
+ */
 void exporter_push(struct exporter *exporter, struct segment *segment);
 
 /*
@@ -71,14 +82,15 @@ void exporter_hurry(struct exporter *exporter);
 int exporter_flush(struct exporter *exporter, uint64_t deadline_ns);
 
 /*
- * Flushes, ends the thread, destroys the transport and frees, by the deadline whatever the peer
- * does. What is left is counted as dropped (shutdown deadline); *counts (optional) gets the final
- * counters. 0, or WEIR_E_TIMEOUT when spans were lost to the deadline. One thread, once; flushes of
- * other threads end with it.
+ * Flushes, ends the threads, destroys the transports and frees, by the deadline whatever the peers
+ * do. What is left is counted as dropped (shutdown deadline); *counts (optional) gets the final
+ * counters, one for each pipeline. 0, or WEIR_E_TIMEOUT when spans were lost to the deadline. One
+ * thread, once; flushes of other threads end with it.
  */
 int exporter_stop(struct exporter *exporter, uint64_t deadline_ns, struct exporter_counts *counts);
 
-void exporter_get_counts(struct exporter *exporter, struct exporter_counts *out);
+/* `index` is that of the destination. */
+void exporter_get_counts(struct exporter *exporter, size_t index, struct exporter_counts *out);
 
 /*
  * At exit, exporters that were not stopped are flushed within EXPORTER_EXIT_MS and their threads

@@ -45,8 +45,12 @@ void exporter_list_remove(struct exporter *exporter) {
 }
 
 /* Not for a forked child, which has none of the threads, nor for an exit by the log callback. */
-static bool is_ours(const struct exporter *exporter) {
-    return exporter->pid == getpid() && !pthread_equal(exporter->thread, pthread_self());
+static bool is_ours(struct exporter *exporter) {
+    bool is_own_thread = false;
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        is_own_thread |= pthread_equal(pipeline->thread, pthread_self()) != 0;
+    }
+    return exporter->pid == getpid() && !is_own_thread;
 }
 
 /* The next one that is ours, with a reference: another thread may be about to stop it. */

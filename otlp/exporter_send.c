@@ -1,7 +1,8 @@
 /*
- * One segment's way out: attempts, the waits between them, and what is counted and said in the end.
+ * One segment's way out, as a state machine: it is prepared once, tried, waits between attempts,
+ * and is concluded. A step does what is due and returns; who calls it may be a thread that can wait
+ * for a post.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,17 +26,12 @@ struct attempt {
     weir_error_detail detail;
     char trouble[EXPORTER_TROUBLE_BYTES]; /* why it failed, in words */
 };
+#define ATTEMPT_INIT                                                                               \
+    { .response = {.retry_after_ms = -1}, .detail = WEIR_ERROR_DETAIL_INIT }
 
-/* What became of a segment. */
-struct outcome {
-    uint32_t n_spans;
-    bool is_delivered;
-    weir_drop_cause cause;  /* when not delivered */
-    uint64_t hold_until_ns; /* nothing is to be sent before: the peer said so */
-    uint32_t n_rejected;    /* when delivered: of its spans */
-    bool is_strange;        /* when delivered: the answer was no OTLP */
-    char message[192];      /* when delivered: the peer's, or "" */
-};
+static enum retry_verdict judge(const struct attempt *attempt) {
+    return retry_judge(attempt->error, &attempt->response);
+}
 
 /* ---- texts ---- */
 
@@ -67,51 +63,10 @@ static void describe(struct attempt *attempt) {
              *said != '\0' ? "; it says: \"" : "", said, *said != '\0' ? "\"" : "");
 }
 
-/* ---- attempts ---- */
-
-/* The mutex is held before and after. */
-static void try_once(struct exporter *exporter, const uint8_t *body, size_t n_bytes,
-                     uint64_t deadline_ns, struct attempt *attempt) {
-    *attempt = (struct attempt){
-        .response = {.retry_after_ms = -1},
-        .detail = WEIR_ERROR_DETAIL_INIT,
-    };
-    exporter->counts.requests++;
-    uint64_t by_ns = MIN(deadline_ns, exporter->stop_by_ns);
-    exporter_go_outside(exporter);
-    attempt->error = exporter->transport.post(exporter->transport.data, body, n_bytes, by_ns,
-                                              &attempt->response, &attempt->detail);
-    if (retry_judge(attempt->error, &attempt->response) != RETRY_DELIVERED) {
-        describe(attempt);
-    }
-    exporter_come_inside(exporter);
-    memcpy(exporter->trouble, attempt->trouble, sizeof exporter->trouble);
-}
-
-/*
- * Waits until the next attempt is due. False when that would be too late; outcome->cause says for
- * what.
- */
-static bool wait_for_retry(struct exporter *exporter, unsigned n_failed, int64_t retry_after_ms,
-                           uint64_t deadline_ns, struct outcome *outcome) {
-    uint64_t now_ns = exporter_now();
-    uint64_t again_ns = now_ns + retry_delay_ns(n_failed, retry_after_ms, id_random());
-    if (retry_after_ms > 0) {
-        outcome->hold_until_ns = MIN(again_ns, now_ns + EXPORTER_MAX_HOLD_S * NS_PER_S);
-    }
-    do {
-        bool is_stopping = exporter->is_ending || exporter->stop_by_ns <= deadline_ns;
-        if (exporter->is_ending || again_ns >= MIN(deadline_ns, exporter->stop_by_ns)) {
-            outcome->cause = is_stopping ? WEIR_DROP_SHUTDOWN_DEADLINE : WEIR_DROP_EXPORT_FAILED;
-            return false;
-        }
-    } while (exporter_wait(exporter, &exporter->work, again_ns));
-    return true;
-}
+/* ---- the end ---- */
 
 static void read_answer(const weir_transport_response *response, struct outcome *outcome) {
     struct response_partial partial;
-    outcome->is_delivered = true;
     if (response_read_partial(response->body, response->n_bytes, &partial) != 0) {
         outcome->is_strange = true;
         return;
@@ -119,147 +74,6 @@ static void read_answer(const weir_transport_response *response, struct outcome 
     /* The number is the peer's: it cannot have rejected more than it got. */
     outcome->n_rejected = (uint32_t)MIN(MAX(partial.n_rejected, 0), (int64_t)outcome->n_spans);
     copy_text(outcome->message, sizeof outcome->message, partial.message);
-}
-
-/* The cause of a loss that another attempt would not mend. */
-static weir_drop_cause cause_of(const struct exporter *exporter, int error) {
-    switch (error) {
-    case WEIR_E_NO_MEMORY: return WEIR_DROP_NO_MEMORY;
-    case WEIR_E_IO:
-    case WEIR_E_TIMEOUT:
-        return exporter->transport.is_disk ? WEIR_DROP_DISK : WEIR_DROP_EXPORT_FAILED;
-    default: return WEIR_DROP_EXPORT_FAILED;
-    }
-}
-
-/* Lets the transport make of the request what it sends; the mutex is held before and after. */
-static int prepare(struct exporter *exporter, const uint8_t **body, size_t *n_bytes) {
-    if (exporter->transport.prepare == NULL) {
-        return 0;
-    }
-    struct attempt attempt = {.detail = WEIR_ERROR_DETAIL_INIT};
-    exporter_go_outside(exporter);
-    attempt.error = exporter->transport.prepare(exporter->transport.data, *body, *n_bytes, body,
-                                                n_bytes, &attempt.detail);
-    if (attempt.error != 0) {
-        describe(&attempt);
-    }
-    exporter_come_inside(exporter);
-    memcpy(exporter->trouble, attempt.trouble, sizeof exporter->trouble);
-    return attempt.error;
-}
-
-/* Until it is delivered or given up. False: exporter_stop has left us behind meanwhile. */
-static bool deliver(struct exporter *exporter, struct segment *segment, struct outcome *outcome) {
-    uint64_t deadline_ns =
-        exporter->timeout_ns > 0 ? exporter_now() + exporter->timeout_ns : UINT64_MAX;
-    size_t n_bytes;
-    const uint8_t *body = segment_body(segment, &n_bytes);
-    int error = prepare(exporter, &body, &n_bytes);
-    if (exporter->is_abandoned) {
-        return false;
-    }
-    if (error != 0) {
-        outcome->cause = error == WEIR_E_NO_MEMORY ? WEIR_DROP_NO_MEMORY : WEIR_DROP_EXPORT_FAILED;
-        return true;
-    }
-    for (unsigned n_failed = 1;; n_failed++) {
-        struct attempt attempt;
-        try_once(exporter, body, n_bytes, deadline_ns, &attempt);
-        if (exporter->is_abandoned) {
-            return false;
-        }
-        enum retry_verdict verdict = retry_judge(attempt.error, &attempt.response);
-        if (verdict == RETRY_DELIVERED) {
-            read_answer(&attempt.response, outcome);
-            return true;
-        }
-        if (verdict == RETRY_GIVE_UP || exporter->transport.is_disk) {
-            outcome->cause = cause_of(exporter, attempt.error);
-            return true;
-        }
-        if (!wait_for_retry(exporter, n_failed, attempt.response.retry_after_ms, deadline_ns,
-                            outcome)) {
-            return true;
-        }
-        exporter->counts.retries++;
-    }
-}
-
-/* ---- what is said ---- */
-
-static void say(struct exporter *exporter, enum log_cause cause, const char *text) {
-    if (exporter->is_abandoned) {
-        return; /* the host's callback may be gone with its pipeline */
-    }
-    exporter_go_outside(exporter);
-    logger_say(&exporter->logger, WEIR_LOG_WARN, cause, "%s", text);
-    exporter_come_inside(exporter);
-}
-
-/* Once when a loss begins and once when it ends. What a close drops, exporter_stop tells. */
-static void tell_of_loss(struct exporter *exporter, const struct outcome *outcome) {
-    char text[EXPORTER_TROUBLE_BYTES + 64];
-    if (!outcome->is_delivered && outcome->cause != WEIR_DROP_SHUTDOWN_DEADLINE) {
-        bool begins = exporter->n_lost == 0;
-        exporter->n_lost += outcome->n_spans;
-        if (begins) {
-            snprintf(text, sizeof text, "spans are being lost: %s", exporter->trouble);
-            say(exporter, LOG_CAUSE_EXPORT, text);
-        }
-    } else if (outcome->is_delivered && exporter->n_lost > 0) {
-        snprintf(text, sizeof text, "spans arrive again; lost meanwhile: %" PRIu64,
-                 exporter->n_lost);
-        exporter->n_lost = 0;
-        say(exporter, LOG_CAUSE_EXPORT, text);
-    }
-}
-
-/* At most once a minute: a peer that rejects something of every request would fill the log (B22).
- */
-static void tell_of_partial(struct exporter *exporter, const struct outcome *outcome) {
-    if (outcome->n_rejected == 0 && *outcome->message == '\0') {
-        return;
-    }
-    uint64_t now_ns = exporter_now();
-    exporter->n_rejected_untold += outcome->n_rejected;
-    if (now_ns < exporter->tell_partial_at_ns) {
-        return;
-    }
-    char text[EXPORTER_TROUBLE_BYTES + 64];
-    const char *reason = *outcome->message != '\0' ? outcome->message : "no reason given";
-    if (exporter->n_rejected_untold > 0) {
-        snprintf(text, sizeof text, "the endpoint rejected %" PRIu64 " of the spans: %s",
-                 exporter->n_rejected_untold, reason);
-    } else {
-        snprintf(text, sizeof text, "the endpoint took all spans and warns: %s", reason);
-    }
-    exporter->n_rejected_untold = 0;
-    exporter->tell_partial_at_ns = now_ns + EXPORTER_PARTIAL_QUIET_S * NS_PER_S;
-    say(exporter, LOG_CAUSE_PARTIAL, text);
-}
-
-static void tell_of_strange_answer(struct exporter *exporter, const struct outcome *outcome) {
-    if (outcome->is_strange && !exporter->is_strange_answer_told) {
-        exporter->is_strange_answer_told = true;
-        say(exporter, LOG_CAUSE_PARTIAL,
-            "the endpoint said yes, but not in OTLP: is it an OTLP/HTTP endpoint? Its spans are "
-            "counted as acknowledged");
-    }
-}
-
-/* ---- the whole ---- */
-
-static struct segment *take_first(struct exporter *exporter) {
-    struct segment *segment = exporter->first;
-    exporter->first = segment->next;
-    if (exporter->first == NULL) {
-        exporter->last = &exporter->first;
-    }
-    exporter->current = segment;
-    exporter->counts.taken += segment->n_spans;
-    exporter->counts.in_flight += segment->n_spans;
-    return segment;
 }
 
 static void count(struct exporter_counts *counts, const struct outcome *outcome) {
@@ -272,20 +86,164 @@ static void count(struct exporter_counts *counts, const struct outcome *outcome)
     }
 }
 
-void exporter_send_next(struct exporter *exporter) {
-    struct segment *segment = take_first(exporter);
-    struct outcome outcome = {.n_spans = segment->n_spans};
-    if (!deliver(exporter, segment, &outcome)) {
-        segment_free(segment); /* counted by exporter_stop; its pool may be gone */
-        return;
+/* What is said is said before a flush may return. */
+static void conclude(struct pipeline *pipeline, const struct outcome *outcome) {
+    struct segment *segment = pipeline->current;
+    count(&pipeline->counts, outcome);
+    pipeline->state = PIPELINE_IDLE;
+    pipeline->current = NULL;
+    pipeline_let_go(pipeline, segment);
+    pipeline_tell(pipeline, outcome); /* foreign code: from here on we may be left behind */
+    pipeline->n_concluded++;
+    pthread_cond_broadcast(&pipeline->exporter->progress);
+}
+
+static void give_up(struct pipeline *pipeline, weir_drop_cause cause) {
+    struct outcome outcome = {.n_spans = pipeline->current->n_spans, .cause = cause};
+    conclude(pipeline, &outcome);
+}
+
+static void deliver(struct pipeline *pipeline, const weir_transport_response *response) {
+    struct outcome outcome = {.n_spans = pipeline->current->n_spans, .is_delivered = true};
+    read_answer(response, &outcome);
+    conclude(pipeline, &outcome);
+}
+
+/* The cause of a loss that another attempt would not mend. */
+static weir_drop_cause cause_of(const struct pipeline *pipeline, int error) {
+    switch (error) {
+    case WEIR_E_NO_MEMORY: return WEIR_DROP_NO_MEMORY;
+    case WEIR_E_IO:
+    case WEIR_E_TIMEOUT:
+        return pipeline->transport.is_disk ? WEIR_DROP_DISK : WEIR_DROP_EXPORT_FAILED;
+    default: return WEIR_DROP_EXPORT_FAILED;
     }
-    count(&exporter->counts, &outcome);
-    exporter->current = NULL;
-    segment_release(exporter->pool, segment);
-    tell_of_loss(exporter, &outcome); /* foreign code: from here on we may be left behind */
-    tell_of_partial(exporter, &outcome);
-    tell_of_strange_answer(exporter, &outcome);
-    exporter->hold_until_ns = outcome.hold_until_ns;
-    exporter->n_concluded++;
-    pthread_cond_broadcast(&exporter->progress);
+}
+
+/* ---- the beginning ---- */
+
+/* Lets the transport make of the request what it sends; once, for all attempts. */
+static int prepare(struct pipeline *pipeline) {
+    const weir_transport *transport = &pipeline->transport;
+    struct segment *segment = pipeline->current;
+    pipeline->body = segment->body;
+    pipeline->n_body_bytes = segment->n_body_bytes;
+    if (transport->prepare == NULL) {
+        return 0;
+    }
+    struct attempt attempt = ATTEMPT_INIT;
+    const uint8_t *body = NULL;
+    size_t n_bytes = 0;
+    pipeline_go_outside(pipeline);
+    attempt.error = transport->prepare(transport->data, segment->body, segment->n_body_bytes, &body,
+                                       &n_bytes, &attempt.detail);
+    if (attempt.error != 0) {
+        describe(&attempt);
+    }
+    pipeline_come_inside(pipeline);
+    pipeline->body = body;
+    pipeline->n_body_bytes = n_bytes;
+    memcpy(pipeline->trouble, attempt.trouble, sizeof pipeline->trouble);
+    return attempt.error;
+}
+
+static void begin(struct pipeline *pipeline) {
+    struct segment *segment = pipeline_pop(pipeline);
+    pipeline->current = segment;
+    pipeline->state = PIPELINE_TRYING;
+    pipeline->counts.in_flight += segment->n_spans;
+    pipeline->n_failed = 0;
+    pipeline->deadline_ns =
+        pipeline->timeout_ns > 0 ? exporter_now() + pipeline->timeout_ns : UINT64_MAX;
+    int error = prepare(pipeline);
+    if (error != 0 && !pipeline->is_abandoned) {
+        give_up(pipeline, cause_of(pipeline, error));
+    }
+}
+
+/* ---- attempts ---- */
+
+static uint64_t attempts_end_ns(const struct pipeline *pipeline) {
+    return MIN(pipeline->deadline_ns, pipeline->exporter->stop_by_ns);
+}
+
+static void post(struct pipeline *pipeline, struct attempt *attempt) {
+    const weir_transport *transport = &pipeline->transport;
+    uint64_t by_ns = attempts_end_ns(pipeline);
+    pipeline->counts.requests++;
+    pipeline_go_outside(pipeline);
+    attempt->error = transport->post(transport->data, pipeline->body, pipeline->n_body_bytes, by_ns,
+                                     &attempt->response, &attempt->detail);
+    if (judge(attempt) != RETRY_DELIVERED) {
+        describe(attempt);
+    }
+    pipeline_come_inside(pipeline);
+    memcpy(pipeline->trouble, attempt->trouble, sizeof pipeline->trouble);
+}
+
+static void plan_retry(struct pipeline *pipeline, int64_t retry_after_ms) {
+    uint64_t now_ns = exporter_now();
+    pipeline->n_failed++;
+    pipeline->again_ns = now_ns + retry_delay_ns(pipeline->n_failed, retry_after_ms, id_random());
+    if (retry_after_ms > 0) { /* holds for later segments too, should this one be given up */
+        pipeline->hold_until_ns = MIN(pipeline->again_ns, now_ns + EXPORTER_MAX_HOLD_S * NS_PER_S);
+    }
+    pipeline->state = PIPELINE_WAITING;
+}
+
+static void try_once(struct pipeline *pipeline) {
+    struct attempt attempt = ATTEMPT_INIT;
+    post(pipeline, &attempt);
+    if (pipeline->is_abandoned) {
+        return; /* by exporter_stop, which has counted the spans */
+    }
+    enum retry_verdict verdict = judge(&attempt);
+    if (verdict == RETRY_DELIVERED) {
+        deliver(pipeline, &attempt.response);
+    } else if (verdict == RETRY_GIVE_UP || pipeline->transport.is_disk) {
+        give_up(pipeline, cause_of(pipeline, attempt.error));
+    } else {
+        plan_retry(pipeline, attempt.response.retry_after_ms);
+    }
+}
+
+/* ---- steps ---- */
+
+static uint64_t step_idle(struct pipeline *pipeline, uint64_t now_ns) {
+    if (pipeline->first == NULL) {
+        return UINT64_MAX;
+    }
+    if (now_ns < pipeline->hold_until_ns) {
+        return pipeline->hold_until_ns;
+    }
+    begin(pipeline);
+    return now_ns;
+}
+
+/* A retry that could only begin when time is over is not waited for. */
+static uint64_t step_waiting(struct pipeline *pipeline, uint64_t now_ns) {
+    if (pipeline->again_ns >= attempts_end_ns(pipeline)) {
+        bool is_stopping = pipeline->exporter->stop_by_ns <= pipeline->deadline_ns;
+        give_up(pipeline, is_stopping ? WEIR_DROP_SHUTDOWN_DEADLINE : WEIR_DROP_EXPORT_FAILED);
+        return now_ns;
+    }
+    if (now_ns < pipeline->again_ns) {
+        return pipeline->again_ns;
+    }
+    pipeline->counts.retries++;
+    pipeline->state = PIPELINE_TRYING;
+    return now_ns;
+}
+
+uint64_t pipeline_step(struct pipeline *pipeline, uint64_t now_ns) {
+    pipeline_tell_of_overflow(pipeline);
+    if (pipeline->exporter->is_ending) {
+        return now_ns;
+    }
+    switch (pipeline->state) {
+    case PIPELINE_IDLE: return step_idle(pipeline, now_ns);
+    case PIPELINE_WAITING: return step_waiting(pipeline, now_ns);
+    case PIPELINE_TRYING:
+    default: try_once(pipeline); return now_ns;
+    }
 }

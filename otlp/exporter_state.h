@@ -1,7 +1,7 @@
 /*
- * The exporter's insides, shared by exporter.c (queue, thread, flush), exporter_send.c (one
- * segment's way out), exporter_stop.c (the end of an exporter) and exporter_exit.c (the end of the
- * process).
+ * The exporter's insides, shared by exporter.c (queues, collection, flush, life), exporter_send.c
+ * (one segment's way out), exporter_tell.c (what is said), exporter_thread.c (who drives),
+ * exporter_stop.c (the end of an exporter) and exporter_exit.c (the end of the process).
  *
  * Unless it says otherwise, a function here is called with the mutex held; one that calls foreign
  * code or waits gives it back meanwhile.
@@ -19,88 +19,164 @@
 
 enum { EXPORTER_TROUBLE_BYTES = 400 };
 
-struct exporter {
+/* Where a pipeline is with its segment. */
+enum pipeline_state {
+    PIPELINE_IDLE,   /* with none; the next one begins when there is one, after hold_until_ns */
+    PIPELINE_TRYING, /* an attempt is due, or under way */
+    PIPELINE_WAITING /* until again_ns, for the next attempt */
+};
+
+/* The way to one destination. All is guarded by the exporter's mutex but what never changes. */
+struct pipeline {
     /* set at start, never changed */
+    struct exporter *exporter;
+    size_t index;
     weir_transport transport;
-    struct segment_pool *pool; /* not to be touched once is_abandoned */
     uint64_t timeout_ns;
-    uint64_t schedule_delay_ns;
-    void (*collect)(void *data);
-    void *collect_data;
     pthread_t thread;
-    pid_t pid; /* a forked child has this memory but not the thread */
 
-    struct logger logger;    /* a copy: the thread may outlive its provider */
-    _Atomic bool is_nudged;  /* a collection is planned, by exporter_nudge … */
-    _Atomic bool is_hurried; /* … or by exporter_hurry */
+    struct logger logger; /* a copy: the thread may outlive its provider */
+    pthread_cond_t work;  /* for the thread: there is something to do, or to stop doing */
 
-    pthread_mutex_t mutex; /* guards everything below */
-    pthread_cond_t work;   /* for the thread: there is something to do, or to stop doing */
-    pthread_cond_t
-        progress;          /* for the others: a segment is done with, or the thread's state changed
-                            */
-    struct segment *first; /* the queue */
-    struct segment **last;
+    struct segment *first; /* the queue, linked by next_of[index] */
+    struct segment *last;
+    uint64_t n_pushed;    /* segments that came into the queue */
+    uint64_t n_concluded; /* of those, in the same order */
+    size_t pinned_bytes;  /* memory of what is queued or being sent */
+
+    enum pipeline_state state;
     struct segment *current; /* being sent */
-    uint64_t n_pushed;       /* segments */
-    uint64_t n_concluded;    /* of those, in the same order */
-    uint64_t collect_at_ns;  /* UINT64_MAX: nothing is open */
-    uint64_t collected_ns;   /* the last time */
-    uint64_t hold_until_ns;  /* the peer asked not to be sent anything before */
-    uint64_t stop_by_ns;     /* UINT64_MAX until exporter_stop */
-    unsigned n_borrowing;    /* threads in collect or cancel: what these use must stay */
-    bool is_outside;         /* the thread is in foreign code, which may hang */
-    bool is_ending;          /* the thread is to give up and end */
-    bool is_ended;           /* it has */
-    bool is_abandoned;       /* nobody waits for it any more: it frees what is left */
-    bool is_stopped;         /* exporter_stop is over: pool and collect are not to be touched */
-    unsigned n_references;
+    const uint8_t *body;     /* what each attempt posts */
+    size_t n_body_bytes;
+    uint64_t deadline_ns;   /* of all attempts; UINT64_MAX: none */
+    uint64_t again_ns;      /* the next attempt */
+    uint64_t hold_until_ns; /* the peer asked not to be sent anything before */
+    unsigned n_failed;      /* attempts */
+
+    bool is_outside;   /* in foreign code, which may hang */
+    bool is_ended;     /* the thread has ended */
+    bool is_abandoned; /* nobody waits for the thread any more: it frees what is left */
 
     struct exporter_counts counts;
-    uint64_t n_reported;                  /* spans lost or rejected, as of the last flush */
-    char trouble[EXPORTER_TROUBLE_BYTES]; /* why the last attempt failed, written by the thread */
+    char trouble[EXPORTER_TROUBLE_BYTES]; /* why the last attempt failed, written by the driver */
     uint64_t n_lost;                      /* spans, since the loss began; 0: none is going on */
+    uint64_t n_overflowed;                /* spans beyond its share, since that began … */
+    bool is_overflow_told;                /* … which was said */
     uint64_t tell_partial_at_ns;          /* partial successes are not told of before */
     uint64_t n_rejected_untold;
     bool is_strange_answer_told; /* that an answer was no OTLP */
+};
+
+struct exporter {
+    /* set at start, never changed */
+    struct segment_pool *pool; /* not to be touched once is_stopped */
+    uint64_t schedule_delay_ns;
+    void (*collect)(void *data);
+    void *collect_data;
+    pid_t pid; /* a forked child has this memory but not the threads */
+
+    _Atomic bool is_nudged;  /* a collection is planned, by exporter_nudge … */
+    _Atomic bool is_hurried; /* … or by exporter_hurry */
+
+    pthread_mutex_t mutex;   /* guards everything below, and the pipelines */
+    pthread_cond_t progress; /* a segment is done with, or a thread's state changed */
+    uint64_t collect_at_ns;  /* UINT64_MAX: nothing is open */
+    uint64_t collected_ns;   /* the last time */
+    uint64_t stop_by_ns;     /* UINT64_MAX until exporter_stop */
+    unsigned n_borrowing;    /* threads in collect or cancel: what these use must stay */
+    bool is_ending;          /* the threads are to give up and end */
+    bool is_stopped;         /* exporter_stop is over: pool and collect are not to be touched */
+    unsigned n_references;   /* the owner's, one a thread, and passing ones */
+    uint64_t n_reported;     /* spans lost or rejected, as of the last flush */
 
     struct exporter *next_listed; /* guarded by the list's own mutex, in exporter_exit.c */
     struct exporter **listed_by;  /* what points to this one; NULL: not in the list */
+
+    size_t n_pipelines;
+    struct pipeline pipelines[];
 };
+
+#define FOR_EACH_PIPELINE(pipeline, exporter)                                                      \
+    for (struct pipeline *pipeline = (exporter)->pipelines;                                        \
+         pipeline < (exporter)->pipelines + (exporter)->n_pipelines; pipeline++)
 
 static inline uint64_t exporter_now(void) {
     weir_clock clock = clock_system();
     return clock_monotonic(&clock);
 }
 
+/* ---- exporter.c ---- */
+
 /* False when the time has come (UINT64_MAX: never). */
 bool exporter_wait(struct exporter *exporter, pthread_cond_t *condition, uint64_t until_ns);
-/* True when that many segments are done with; false at the deadline, or when it is no use waiting.
+/*
+ * True when every pipeline is done with all that was pushed before the call; false at the deadline,
+ * or when it is no use waiting.
  */
-bool exporter_wait_concluded(struct exporter *exporter, uint64_t n_segments, uint64_t deadline_ns);
+bool exporter_wait_concluded(struct exporter *exporter, uint64_t deadline_ns);
 /* Until nobody uses what is about to be freed. */
 void exporter_wait_for_borrowers(struct exporter *exporter);
-
-/* Around each call of foreign code by the thread, which is made without the mutex. */
-void exporter_go_outside(struct exporter *exporter);
-void exporter_come_inside(struct exporter *exporter);
 
 /* Calls options.collect, unless the exporter was stopped. */
 void exporter_collect(struct exporter *exporter);
 
-/* Takes the first segment of the queue to its end. */
-void exporter_send_next(struct exporter *exporter);
+/* The first segment of the queue, taken out; NULL when it is empty. */
+struct segment *pipeline_pop(struct pipeline *pipeline);
+/* The pipeline is done with a segment that it took out. The last one gives it back to its pool. */
+void pipeline_let_go(struct pipeline *pipeline, struct segment *segment);
 
-/* All following: without the mutex. */
-
-void exporter_destroy_transport(struct exporter *exporter);
-
-/* Flushes by the deadline, then ends the thread, unless foreign code holds it. Nothing is freed. */
-void exporter_halt(struct exporter *exporter, uint64_t deadline_ns);
-
+/* Without the mutex. */
 void exporter_ref(struct exporter *exporter);
 void exporter_unref(struct exporter *exporter);
 
-/* The list of those that exit must look after. */
+/* ---- exporter_send.c ---- */
+
+/*
+ * Does the next thing that is due, if any, and says when it is to be called again: not later than
+ * now when there is more to do at once, UINT64_MAX when only a push brings something. One thread at
+ * a time.
+ */
+uint64_t pipeline_step(struct pipeline *pipeline, uint64_t now_ns);
+
+/* ---- exporter_tell.c ---- */
+
+/* What became of a segment. */
+struct outcome {
+    uint32_t n_spans;
+    bool is_delivered;
+    weir_drop_cause cause; /* when not delivered */
+    uint32_t n_rejected;   /* when delivered: of its spans */
+    bool is_strange;       /* when delivered: the answer was no OTLP */
+    char message[192];     /* when delivered: the peer's, or "" */
+};
+
+/* Says what is worth saying of it: each loss once when it begins and once when it ends. */
+void pipeline_tell(struct pipeline *pipeline, const struct outcome *outcome);
+/* The same of spans that the queue had no room for. */
+void pipeline_tell_of_overflow(struct pipeline *pipeline);
+/* Without the mutex: spans were lost because time was over. */
+void pipeline_say_undelivered(struct pipeline *pipeline, uint64_t n_spans, const char *when,
+                              const char *trouble);
+
+/* ---- exporter_thread.c ---- */
+
+/* All or none. 0, or an errno. Without the mutex. */
+int exporter_start_threads(struct exporter *exporter);
+/* There is something to do. */
+void pipeline_wake(struct pipeline *pipeline);
+
+/* Around each call of foreign code by the driver, which is made without the mutex. */
+void pipeline_go_outside(struct pipeline *pipeline);
+void pipeline_come_inside(struct pipeline *pipeline);
+
+/* ---- exporter_stop.c; without the mutex ---- */
+
+void pipeline_destroy_transport(struct pipeline *pipeline);
+/* Flushes by the deadline, then ends the threads, unless foreign code holds one. Nothing is freed.
+ */
+void exporter_halt(struct exporter *exporter, uint64_t deadline_ns);
+
+/* ---- exporter_exit.c: the list of those that exit must look after; without the mutex ---- */
+
 void exporter_list_add(struct exporter *exporter);
 void exporter_list_remove(struct exporter *exporter);

@@ -1,7 +1,6 @@
 /*
  * The end of an exporter: by the deadline, with exact counts, whatever the peer does.
  */
-#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,14 +10,17 @@
 
 static const uint64_t NS_PER_MS = 1000000;
 
+/* ---- ending the threads ---- */
+
 /* With the mutex held, which is given back meanwhile. */
-static void cancel_post(struct exporter *exporter) {
-    if (exporter->transport.cancel == NULL || exporter->is_stopped) {
+static void cancel_post(struct pipeline *pipeline) {
+    struct exporter *exporter = pipeline->exporter;
+    if (pipeline->transport.cancel == NULL || exporter->is_stopped) {
         return;
     }
     exporter->n_borrowing++;
     pthread_mutex_unlock(&exporter->mutex);
-    exporter->transport.cancel(exporter->transport.data);
+    pipeline->transport.cancel(pipeline->transport.data);
     pthread_mutex_lock(&exporter->mutex);
     exporter->n_borrowing--;
     pthread_cond_broadcast(&exporter->progress);
@@ -28,125 +30,174 @@ static void cancel_post(struct exporter *exporter) {
  * With the mutex held. Waits for the thread's end; in foreign code only until the deadline, and a
  * moment longer, so that a cancelled post can come back.
  */
-static void end_thread(struct exporter *exporter, uint64_t deadline_ns) {
-    exporter->is_ending = true;
-    pthread_cond_signal(&exporter->work);
-    if (exporter->is_outside) {
-        cancel_post(exporter);
-    }
-    uint64_t grace_ns = exporter_now() + EXPORTER_GRACE_MS * NS_PER_MS;
-    uint64_t until_ns = MAX(deadline_ns, grace_ns);
-    while (!exporter->is_ended && !(exporter->is_outside && exporter_now() >= until_ns)) {
-        (void)exporter_wait(exporter, &exporter->progress,
-                            exporter->is_outside ? until_ns : UINT64_MAX);
+static void wait_for_end(struct pipeline *pipeline, uint64_t until_ns) {
+    while (!pipeline->is_ended && !(pipeline->is_outside && exporter_now() >= until_ns)) {
+        (void)exporter_wait(pipeline->exporter, &pipeline->exporter->progress,
+                            pipeline->is_outside ? until_ns : UINT64_MAX);
     }
 }
 
-static void count_undelivered(struct exporter *exporter, const struct segment *segment) {
-    exporter->counts.dropped[WEIR_DROP_SHUTDOWN_DEADLINE] += segment->n_spans;
+static void end_threads(struct exporter *exporter, uint64_t deadline_ns) {
+    exporter->is_ending = true;
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        pipeline_wake(pipeline);
+        if (pipeline->is_outside) {
+            cancel_post(pipeline);
+        }
+    }
+    uint64_t grace_ns = exporter_now() + EXPORTER_GRACE_MS * NS_PER_MS;
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        wait_for_end(pipeline, MAX(deadline_ns, grace_ns));
+    }
+}
+
+/* ---- what is left ---- */
+
+static void count_undelivered(struct pipeline *pipeline, const struct segment *segment) {
+    pipeline->counts.dropped[WEIR_DROP_SHUTDOWN_DEADLINE] += segment->n_spans;
 }
 
 /* With the mutex held; the thread sends no more. */
-static void drop_what_is_left(struct exporter *exporter) {
-    if (exporter->current != NULL) { /* its memory is freed by the thread that is left behind */
-        exporter->counts.in_flight -= exporter->current->n_spans;
-        count_undelivered(exporter, exporter->current);
+static void drop_what_is_left(struct pipeline *pipeline) {
+    struct segment *segment = pipeline->current;
+    pipeline->is_abandoned = !pipeline->is_ended;
+    if (segment != NULL) {
+        pipeline->counts.in_flight -= segment->n_spans;
+        count_undelivered(pipeline, segment);
+        if (!pipeline->is_abandoned) { /* else a post may still read it: the thread lets it go */
+            pipeline->current = NULL;
+            pipeline_let_go(pipeline, segment);
+        }
     }
-    while (exporter->first != NULL) {
-        struct segment *segment = exporter->first;
-        exporter->first = segment->next;
-        exporter->counts.taken += segment->n_spans;
-        count_undelivered(exporter, segment);
-        segment_release(exporter->pool, segment);
+    while ((segment = pipeline_pop(pipeline)) != NULL) {
+        count_undelivered(pipeline, segment);
+        pipeline_let_go(pipeline, segment);
     }
-    exporter->last = &exporter->first;
-    exporter->n_concluded = exporter->n_pushed;
-    pthread_cond_broadcast(&exporter->progress); /* to those that flush */
+    pipeline->n_concluded = pipeline->n_pushed;
 }
 
-/* What is left to do once the mutex was given back for the last time. */
+static void wake_all(struct exporter *exporter) {
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        pipeline_wake(pipeline);
+    }
+}
+
+/* Flushes and gives up what is left. Afterwards nobody uses what belongs to the owner. */
+static void wind_up(struct exporter *exporter, uint64_t deadline_ns) {
+    exporter->stop_by_ns = deadline_ns;
+    wake_all(exporter); /* a retry beyond the deadline is not waited for */
+    exporter_collect(exporter);
+    (void)exporter_wait_concluded(exporter, deadline_ns);
+    end_threads(exporter, deadline_ns);
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        drop_what_is_left(pipeline);
+    }
+    pthread_cond_broadcast(&exporter->progress); /* to those that flush */
+    exporter->is_stopped = true;
+    exporter_wait_for_borrowers(exporter);
+}
+
+/* ---- stop ---- */
+
+void pipeline_destroy_transport(struct pipeline *pipeline) {
+    if (pipeline->transport.destroy != NULL) {
+        pipeline->transport.destroy(pipeline->transport.data);
+    }
+}
+
+/* What is to be said of a pipeline, and done about its thread, without the mutex. */
 struct farewell {
     bool is_abandoned;
     uint64_t n_lost;
-    struct exporter_counts counts;
     char trouble[EXPORTER_TROUBLE_BYTES];
 };
 
-/* Flushes and gives up what is left. Afterwards nobody uses what belongs to the owner. */
-static void wind_up(struct exporter *exporter, uint64_t deadline_ns, struct farewell *farewell) {
-    pthread_mutex_lock(&exporter->mutex);
-    uint64_t before = exporter->counts.dropped[WEIR_DROP_SHUTDOWN_DEADLINE];
-    exporter->stop_by_ns = deadline_ns;
-    pthread_cond_signal(&exporter->work); /* a retry beyond the deadline is not waited for */
-    exporter_collect(exporter);
-    (void)exporter_wait_concluded(exporter, exporter->n_pushed, deadline_ns);
-    end_thread(exporter, deadline_ns);
-    drop_what_is_left(exporter);
-    exporter->is_stopped = true;
-    exporter->is_abandoned = !exporter->is_ended;
-    farewell->is_abandoned = exporter->is_abandoned;
-    farewell->counts = exporter->counts;
-    farewell->n_lost = exporter->counts.dropped[WEIR_DROP_SHUTDOWN_DEADLINE] - before;
-    memcpy(farewell->trouble, exporter->trouble, sizeof farewell->trouble);
-    exporter_wait_for_borrowers(exporter);
-    pthread_mutex_unlock(&exporter->mutex);
+static void read_farewell(struct pipeline *pipeline, uint64_t n_dropped_before,
+                          struct farewell *out) {
+    pthread_mutex_lock(&pipeline->exporter->mutex);
+    out->is_abandoned = pipeline->is_abandoned;
+    out->n_lost = pipeline->counts.dropped[WEIR_DROP_SHUTDOWN_DEADLINE] - n_dropped_before;
+    memcpy(out->trouble, pipeline->trouble, sizeof out->trouble);
+    pthread_mutex_unlock(&pipeline->exporter->mutex);
 }
 
-static void part_from_thread(struct exporter *exporter, bool is_abandoned) {
-    if (is_abandoned) {
-        (void)pthread_detach(exporter->thread);
-        return;
+/* How many spans the close lost there. */
+static uint64_t part_from(struct pipeline *pipeline, uint64_t n_dropped_before) {
+    struct farewell farewell;
+    read_farewell(pipeline, n_dropped_before, &farewell);
+    if (farewell.is_abandoned) {
+        (void)pthread_detach(pipeline->thread);
+    } else {
+        (void)pthread_join(pipeline->thread, NULL);
+        pipeline_destroy_transport(pipeline);
     }
-    (void)pthread_join(exporter->thread, NULL);
-    exporter_destroy_transport(exporter);
+    if (farewell.n_lost > 0) {
+        pipeline_say_undelivered(pipeline, farewell.n_lost, "before the close", farewell.trouble);
+    }
+    return farewell.n_lost;
 }
 
-static void say_undelivered(struct exporter *exporter, uint64_t n_spans, const char *when,
-                            const char *trouble) {
-    logger_say(&exporter->logger, WEIR_LOG_WARN, LOG_CAUSE_EXPORT, "%" PRIu64 " %s not sent %s: %s",
-               n_spans, n_spans == 1 ? "span was" : "spans were", when,
-               *trouble != '\0' ? trouble : "no answer came in time");
+static uint64_t stop_whole(struct exporter *exporter, uint64_t deadline_ns,
+                           struct exporter_counts *counts) {
+    uint64_t n_before[SEGMENT_MAX_HOLDERS], n_lost = 0;
+    exporter_list_remove(exporter);
+    pthread_mutex_lock(&exporter->mutex);
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        n_before[pipeline->index] = pipeline->counts.dropped[WEIR_DROP_SHUTDOWN_DEADLINE];
+    }
+    wind_up(exporter, deadline_ns);
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        if (counts != NULL) {
+            counts[pipeline->index] = pipeline->counts;
+        }
+    }
+    pthread_mutex_unlock(&exporter->mutex);
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        n_lost += part_from(pipeline, n_before[pipeline->index]);
+    }
+    exporter_unref(exporter);
+    return n_lost;
 }
 
 int exporter_stop(struct exporter *exporter, uint64_t deadline_ns, struct exporter_counts *counts) {
-    struct farewell farewell = {0};
-    if (exporter->pid == getpid()) {
-        exporter_list_remove(exporter);
-        wind_up(exporter, deadline_ns, &farewell);
-        part_from_thread(exporter, farewell.is_abandoned);
-        if (farewell.n_lost > 0) {
-            say_undelivered(exporter, farewell.n_lost, "before the close", farewell.trouble);
+    if (exporter->pid != getpid()) { /* a forked child: threads, connections, counts are not ours */
+        if (counts != NULL) {
+            memset(counts, 0, exporter->n_pipelines * sizeof *counts);
         }
-        exporter_unref(exporter);
-    } /* else a forked child: thread, connections and counts are the parent's */
-    if (counts != NULL) {
-        *counts = farewell.counts;
+        return 0;
     }
-    return farewell.n_lost > 0 ? WEIR_E_TIMEOUT : 0;
+    return stop_whole(exporter, deadline_ns, counts) > 0 ? WEIR_E_TIMEOUT : 0;
 }
 
 /* ---- at exit ---- */
 
-static uint64_t n_waiting(const struct exporter *exporter) {
-    uint64_t n = exporter->current != NULL ? exporter->current->n_spans : 0;
-    for (const struct segment *segment = exporter->first; segment; segment = segment->next) {
+static uint64_t n_waiting(const struct pipeline *pipeline) {
+    uint64_t n = pipeline->current != NULL ? pipeline->current->n_spans : 0;
+    for (const struct segment *segment = pipeline->first; segment != NULL;
+         segment = segment->next_of[pipeline->index]) {
         n += segment->n_spans;
     }
     return n;
 }
 
-void exporter_halt(struct exporter *exporter, uint64_t deadline_ns) {
+/* To stderr only: what the host's callback needs may be gone by now. */
+static void say_halted(struct pipeline *pipeline) {
     char trouble[EXPORTER_TROUBLE_BYTES];
+    pthread_mutex_lock(&pipeline->exporter->mutex);
+    uint64_t n_lost = n_waiting(pipeline);
+    memcpy(trouble, pipeline->trouble, sizeof trouble);
+    pthread_mutex_unlock(&pipeline->exporter->mutex);
+    if (n_lost > 0 && pipeline->logger.fn == NULL) {
+        pipeline_say_undelivered(pipeline, n_lost, "before the exit, without a close", trouble);
+    }
+}
+
+void exporter_halt(struct exporter *exporter, uint64_t deadline_ns) {
     (void)exporter_flush(exporter, deadline_ns);
     pthread_mutex_lock(&exporter->mutex);
-    uint64_t before = exporter->counts.dropped[WEIR_DROP_SHUTDOWN_DEADLINE];
-    end_thread(exporter, 0);
-    uint64_t n_lost = exporter->counts.dropped[WEIR_DROP_SHUTDOWN_DEADLINE] - before;
-    n_lost += n_waiting(exporter);
-    memcpy(trouble, exporter->trouble, sizeof trouble);
+    end_threads(exporter, 0);
     pthread_mutex_unlock(&exporter->mutex);
-    /* To stderr only: what the host's callback needs may be gone by now. */
-    if (n_lost > 0 && exporter->logger.fn == NULL) {
-        say_undelivered(exporter, n_lost, "before the exit, without a close", trouble);
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        say_halted(pipeline);
     }
 }

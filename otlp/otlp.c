@@ -15,6 +15,8 @@
 #include "otlp/options.h"
 #include "otlp/provider.h"
 #include "otlp/resource.h"
+#include "otlp/sampler.h"
+#include "otlp/sampling.h"
 #include "otlp/span_pool.h"
 #include "otlp/tags.h"
 #include "otlp/transport.h"
@@ -37,6 +39,8 @@ static void provider_free(weir_otlp *otlp) {
     span_pool_free_all(otlp);
     tracer_free_all(otlp);
     segment_pool_deinit(&otlp->pool);
+    weir_sampler_free(&otlp->sampler);
+    processors_deinit(&otlp->processors);
     buf_deinit(&otlp->resource);
     buf_deinit(&otlp->resource_url);
     mem_free(otlp);
@@ -64,27 +68,57 @@ static int encode_resource(weir_otlp *otlp, const weir_otlp_options *options,
 
 static int start_exporter(weir_otlp *otlp, const weir_otlp_options *options,
                           const struct config_reader *reader, weir_error_detail *detail) {
-    struct exporter_options exporter = {
+    struct exporter_destination destination = {.timeout_ns = otlp->config.timeout_ns};
+    const struct exporter_options exporter = {
+        .destinations = &destination,
+        .n_destinations = 1,
         .pool = &otlp->pool,
         .logger = &otlp->logger,
-        .timeout_ns = otlp->config.timeout_ns,
         .schedule_delay_ns = otlp->config.schedule_delay_ns,
         .collect = producers_collect,
         .collect_data = otlp,
     };
-    int error = transport_open(options, reader, &exporter.transport, detail);
+    struct transport_choice choice CLEANUP(transport_choice_deinit) = {0};
+    int error = transport_choose(options, reader, &choice, detail);
+    error = error ? error : transport_open(&choice, &destination.transport, detail);
     if (error != 0) {
         return error;
     }
-    if (exporter.transport.post == NULL) {
+    if (destination.transport.post == NULL) {
         return 0; /* nowhere to send to: nothing is recorded */
     }
     error = exporter_start(&exporter, &otlp->exporter, detail);
-    if (error != 0 && exporter.transport.destroy != NULL) {
-        exporter.transport.destroy(exporter.transport.data);
+    if (error != 0 && destination.transport.destroy != NULL) {
+        destination.transport.destroy(destination.transport.data);
     }
-    otlp->is_recording = error == 0;
     return error;
+}
+
+/* The sampler of the options is taken over when nothing can fail any more. */
+static int open_exporter(weir_otlp *otlp, const weir_otlp_options *options,
+                         const struct config_reader *reader, weir_error_detail *detail) {
+    weir_sampler sampler = {0};
+    int error = sampling_resolve(options, reader, &sampler, detail);
+    if (error != 0) {
+        return error;
+    }
+    if (!otlp->config.is_disabled) {
+        error = start_exporter(otlp, options, reader, detail);
+    }
+    if (error != 0) {
+        if (options->sampler == NULL) {
+            weir_sampler_free(&sampler);
+        }
+        return error;
+    }
+    otlp->is_bare_ratio = sampler_is_ratio(&sampler);
+    if (sampler_is_default(&sampler) || otlp->config.is_disabled) {
+        weir_sampler_free(&sampler); /* it need not be asked */
+    }
+    otlp->sampler = sampler;
+    otlp->is_recording =
+        !otlp->config.is_disabled && (otlp->exporter != NULL || otlp->processors.n > 0);
+    return 0;
 }
 
 static int open_whole(const weir_otlp_options *options, weir_otlp **out,
@@ -105,7 +139,9 @@ static int open_whole(const weir_otlp_options *options, weir_otlp **out,
     otlp->span_keep_bytes = MIN((size_t)SPAN_KEEP_BYTES, otlp->config.max_span_bytes / 2);
     segment_pool_init(&otlp->pool, otlp->config.max_queue_bytes, otlp->config.max_queue_spans);
     error = encode_resource(otlp, options, &reader, detail);
-    error = error ? error : start_exporter(otlp, options, &reader, detail);
+    error = error ? error : sampling_resolve_ids(options, &otlp->ids, detail);
+    error = error ? error : processors_init(options, &otlp->processors, detail);
+    error = error ? error : open_exporter(otlp, options, &reader, detail);
     if (error != 0) {
         return error;
     }
@@ -132,10 +168,13 @@ int weir_otlp_open(const weir_otlp_options *options, weir_otlp **out, weir_error
 /* ---- flush and close ---- */
 
 int weir_otlp_flush(weir_otlp *otlp, uint32_t timeout_ms) {
-    if (otlp == NULL || otlp->exporter == NULL) {
+    if (otlp == NULL) {
         return 0;
     }
-    return exporter_flush(otlp->exporter, deadline_in(timeout_ms));
+    uint64_t deadline = deadline_in(timeout_ms);
+    int of_processors = processors_flush(&otlp->processors, deadline);
+    int error = otlp->exporter != NULL ? exporter_flush(otlp->exporter, deadline) : 0;
+    return error != 0 ? error : of_processors;
 }
 
 /* Spans that have not ended yet when everything else has been sent. */
@@ -150,6 +189,7 @@ int weir_otlp_close(weir_otlp *otlp, uint32_t timeout_ms) {
         return 0;
     }
     uint64_t deadline = deadline_in(timeout_ms);
+    int of_processors = processors_shutdown(&otlp->processors, deadline);
     uint64_t n_live = count_live(otlp);
     producers_detach_all(otlp);
     int error = 0;
@@ -161,7 +201,7 @@ int weir_otlp_close(weir_otlp *otlp, uint32_t timeout_ms) {
                    "closed while %llu spans were open: they are lost", (unsigned long long)n_live);
     }
     provider_free(otlp);
-    return error;
+    return error != 0 ? error : of_processors;
 }
 
 /* ---- the queue is full, or no longer ---- */

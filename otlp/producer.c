@@ -32,7 +32,11 @@ static THREAD_LOCAL_HOT struct {
 /* ---- counters ---- */
 
 static void add_counts(struct producer_counts *to, const struct producer_counts *from) {
-    atomic_fetch_add_explicit(&to->started, from->started, memory_order_relaxed);
+    for (int i = 0; i < N_ORIGINS * N_DECISIONS; i++) {
+        int origin = i / N_DECISIONS, decision = i % N_DECISIONS;
+        atomic_fetch_add_explicit(&to->started[origin][decision], from->started[origin][decision],
+                                  memory_order_relaxed);
+    }
     atomic_fetch_add_explicit(&to->not_sampled, from->not_sampled, memory_order_relaxed);
     atomic_fetch_add_explicit(&to->queued, from->queued, memory_order_relaxed);
     for (int i = 0; i < WEIR_N_DROP_CAUSES; i++) {
@@ -47,7 +51,12 @@ static void total(struct producer_totals *to, const struct producer_counts *from
         to->dropped[i] += atomic_load_explicit(&from->dropped[i], memory_order_acquire);
     }
     to->not_sampled += atomic_load_explicit(&from->not_sampled, memory_order_acquire);
-    to->started += atomic_load_explicit(&from->started, memory_order_acquire);
+    for (int i = 0; i < N_ORIGINS * N_DECISIONS; i++) {
+        int origin = i / N_DECISIONS, decision = i % N_DECISIONS;
+        uint64_t n = atomic_load_explicit(&from->started[origin][decision], memory_order_acquire);
+        to->started_by[origin][decision] += n;
+        to->started += n;
+    }
 }
 
 void producers_total(weir_otlp *otlp, struct producer_totals *out) {
@@ -321,11 +330,15 @@ void producer_commit(struct producer *producer, size_t n_bytes) {
 
 /* ---- losses ---- */
 
-void producer_start(weir_otlp *otlp, struct producer *producer) {
+void producer_start(weir_otlp *otlp, struct producer *producer, const weir_otlp_context *parent,
+                    weir_sampling_decision decision) {
+    enum span_origin origin =
+        parent == NULL ? ORIGIN_NONE : (parent->is_remote ? ORIGIN_REMOTE : ORIGIN_LOCAL);
     if (LIKELY(producer != NULL)) {
-        producer_count(&producer->counts.started);
+        producer_count(&producer->counts.started[origin][decision]);
     } else {
-        atomic_fetch_add_explicit(&otlp->producers.gone.started, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&otlp->producers.gone.started[origin][decision], 1,
+                                  memory_order_relaxed);
     }
 }
 

@@ -22,9 +22,13 @@
 
 struct otlp_span;
 
+/* Where the parent of a span is. */
+enum span_origin { ORIGIN_NONE, ORIGIN_LOCAL, ORIGIN_REMOTE, N_ORIGINS };
+enum { N_DECISIONS = WEIR_SAMPLING_RECORD_AND_SAMPLE + 1 };
+
 /* What became of the spans of one thread. Written by that thread alone, read by any. */
 struct producer_counts {
-    _Atomic uint64_t started;
+    _Atomic uint64_t started[N_ORIGINS][N_DECISIONS];
     _Atomic uint64_t not_sampled;
     _Atomic uint64_t queued; /* ended into a segment */
     _Atomic uint64_t dropped[WEIR_N_DROP_CAUSES];
@@ -74,8 +78,9 @@ void producer_commit(struct producer *producer, size_t n_bytes);
 
 /* Counts a span as dropped; the first of a queue_full series is said. `producer` may be NULL. */
 void producer_drop(weir_otlp *otlp, struct producer *producer, weir_drop_cause cause);
-/* Counts one as started; `producer` may be NULL. */
-void producer_start(weir_otlp *otlp, struct producer *producer);
+/* Counts one as started; `producer` and `parent` may be NULL. */
+void producer_start(weir_otlp *otlp, struct producer *producer, const weir_otlp_context *parent,
+                    weir_sampling_decision decision);
 
 /* Wall time by one reading of the monotonic clock: the offset to add. Re-taken once a second. */
 uint64_t producer_clock_offset(struct producer *producer, uint64_t monotonic_ns);
@@ -86,6 +91,7 @@ void producers_collect(void *otlp);
 /* Adds up the counts of all threads. */
 struct producer_totals {
     uint64_t started, not_sampled, queued;
+    uint64_t started_by[N_ORIGINS][N_DECISIONS]; /* the same as started, taken apart */
     uint64_t dropped[WEIR_N_DROP_CAUSES];
 };
 void producers_total(weir_otlp *otlp, struct producer_totals *out);

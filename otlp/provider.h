@@ -18,6 +18,7 @@
 #include "otlp/common/log.h"
 #include "otlp/config.h"
 #include "otlp/exporter.h"
+#include "otlp/processor.h"
 #include "otlp/producer.h"
 #include "otlp/segment.h"
 #include "otlp/tracer.h"
@@ -29,8 +30,13 @@ struct weir_otlp {
     weir_clock clock;
     struct otlp_config config;
     size_t span_keep_bytes;    /* a pooled span object keeps no more memory than this */
-    bool is_recording;         /* false: there is nowhere to send to (OTEL_TRACES_EXPORTER=none) */
-    struct exporter *exporter; /* NULL when not recording */
+    bool is_recording;         /* false: no exporter and no processor */
+    struct exporter *exporter; /* NULL: nowhere to send to (OTEL_TRACES_EXPORTER=none) */
+    weir_sampler sampler;      /* without should_sample: by the parent, always on at the root */
+    bool is_bare_ratio;        /* the sampler ignores parents: a warning is due (E37) */
+    _Atomic bool has_warned_of_ratio;
+    weir_id_generator ids; /* NULL members: otlp/common/id.h */
+    struct processors processors;
     struct logger logger;
     uint64_t n_stale_before; /* stale handles of the process at open */
 

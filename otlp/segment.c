@@ -151,6 +151,7 @@ struct segment *segment_take(struct segment_pool *pool, const struct scope *scop
         segment->start = head_room(scope);
         segment->n_bytes = 0;
         segment->n_spans = 0;
+        segment->body = NULL;
         set_limit(segment);
     }
     return segment;
@@ -220,7 +221,7 @@ static uint8_t *put_piece(uint8_t *at, const struct scope_piece *piece) {
     return wire_put_bytes(at, piece->bytes, piece->n_bytes);
 }
 
-const uint8_t *segment_body(struct segment *segment, size_t *n_bytes) {
+void segment_seal(struct segment *segment) {
     const struct scope *scope = segment->scope;
     size_t n_scope_spans = scope->scope.n_bytes + segment->n_bytes + scope->scope_url.n_bytes;
     size_t n_resource_spans =
@@ -237,6 +238,6 @@ const uint8_t *segment_body(struct segment *segment, size_t *n_bytes) {
 
     at = put_piece(spans + segment->n_bytes, &scope->scope_url);
     (void)put_piece(at, &scope->resource_url);
-    *n_bytes = n_body;
-    return body;
+    segment->body = body;
+    segment->n_body_bytes = n_body;
 }

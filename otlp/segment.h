@@ -15,8 +15,13 @@
 #include "otlp/common/lock.h"
 #include "otlp/scope.h"
 
+enum { SEGMENT_MAX_HOLDERS = 8 };
+
 struct segment {
     struct segment *next; /* for whoever owns the segment at the moment */
+    /* Links in queues, one for each of its holders. */
+    struct segment *next_of[SEGMENT_MAX_HOLDERS];
+    uint32_t n_holders; /* that are not done with it yet; guarded by them */
     const struct scope *scope;
     uint8_t *data;
     size_t capacity;
@@ -24,6 +29,8 @@ struct segment {
     size_t n_bytes; /* of the spans */
     size_t limit;   /* n_bytes may grow to this in the memory there is */
     uint32_t n_spans;
+    const uint8_t *body; /* once it is sealed: the whole request, in `data` */
+    size_t n_body_bytes;
 };
 
 /* The bound in bytes, and the segments that wait to be used again. Any thread. */
@@ -73,10 +80,10 @@ static inline void segment_commit(struct segment *segment, size_t n_bytes) {
 }
 
 /*
- * Writes the head in front of the spans and the schema URLs behind, and returns the request body: a
- * whole ExportTraceServiceRequest, borrowed from the segment. Later calls return the same.
+ * Writes the head in front of the spans and the schema URLs behind: `body` becomes a whole
+ * ExportTraceServiceRequest. Its bytes do not change any more, so many may read them.
  */
-const uint8_t *segment_body(struct segment *segment, size_t *n_bytes);
+void segment_seal(struct segment *segment);
 
 /* Gives the segment back to its pool. */
 void segment_release(struct segment_pool *pool, struct segment *segment);

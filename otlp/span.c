@@ -2,12 +2,13 @@
 
 #include <string.h>
 
-#include "otlp/common/id.h"
 #include "otlp/common/macro.h"
 #include "otlp/context.h"
 #include "otlp/encode.h"
+#include "otlp/processor.h"
 #include "otlp/producer.h"
 #include "otlp/provider.h"
+#include "otlp/sampling.h"
 #include "otlp/span_part.h"
 #include "otlp/span_pool.h"
 #include "otlp/tags.h"
@@ -32,30 +33,43 @@ static void keep_trace_state(struct otlp_span *span, const char *text) {
     }
 }
 
-/* Ids and flags: a child keeps its parent's trace id, random flag and trace state (E16, G8). */
-static void set_context(struct otlp_span *span, const struct span_start *start,
-                        const weir_otlp_context *parent, bool is_sampled) {
+/* The ids of a replayed span, else those of its parent; NULL: a root with new ones. */
+static const weir_otlp_context *source_of(const struct span_start *start,
+                                          const weir_otlp_context *parent) {
+    return context_is_valid(start->context) ? start->context : parent;
+}
+
+/* A child keeps its parent's trace id and random flag (E16, G8). The first thing that is known of a
+ * span (E18). */
+static void set_trace(struct otlp_span *span, const struct span_start *start,
+                      const weir_otlp_context *source) {
     weir_otlp_context *own = &span->context;
-    const weir_otlp_context *given = context_is_valid(start->context) ? start->context : NULL;
-    const weir_otlp_context *source = given != NULL ? given : parent;
     if (source != NULL) {
         memcpy(own->trace_id, source->trace_id, sizeof own->trace_id);
-        own->trace_flags = source->trace_flags & (given ? 0xff : TRACE_FLAG_RANDOM);
+        own->trace_flags =
+            source->trace_flags & (source == start->context ? 0xff : TRACE_FLAG_RANDOM);
         own->owner = source->owner;
-        keep_trace_state(span, source->trace_state);
     } else {
-        id_new_trace(own->trace_id);
-        own->trace_flags = TRACE_FLAG_RANDOM;
+        own->trace_flags = sampling_new_trace_id(span_provider(span), own->trace_id);
         own->owner = 0;
     }
-    if (given != NULL) {
-        memcpy(own->span_id, given->span_id, sizeof own->span_id);
+}
+
+/* The rest of its context, when it is decided whether it is sampled. */
+static void set_identity(struct otlp_span *span, const struct span_start *start,
+                         const weir_otlp_context *parent, const weir_sampling_result *sampling) {
+    weir_otlp_context *own = &span->context;
+    bool is_sampled = sampling->decision == WEIR_SAMPLING_RECORD_AND_SAMPLE;
+    keep_trace_state(span, sampling->trace_state);
+    if (context_is_valid(start->context)) {
+        memcpy(own->span_id, start->context->span_id, sizeof own->span_id);
     } else {
-        id_new_span(own->span_id);
+        sampling_new_span_id(span_provider(span), own->span_id);
     }
     own->trace_flags =
         (uint8_t)((own->trace_flags & ~TRACE_FLAG_SAMPLED) | (is_sampled ? TRACE_FLAG_SAMPLED : 0));
     span->has_remote_parent = parent != NULL && parent->is_remote;
+    span->parent_flags = parent != NULL ? parent->trace_flags : 0;
 }
 
 static void write_head(struct otlp_span *span, const weir_otlp_context *parent, const char *name) {
@@ -93,28 +107,80 @@ static void set_times(struct otlp_span *span, struct producer *producer,
     }
 }
 
+/* Without an SDK a span is nothing but its parent's context on its way to others (D20). */
+static COLD void pass_on(struct otlp_span *span, const weir_otlp_context *parent) {
+    const char *trace_state = parent != NULL ? span->context.trace_state : NULL;
+    span->context = parent != NULL ? *parent : (weir_otlp_context){0};
+    span->context.trace_state = trace_state; /* the span's own copy */
+}
+
+/* By the parent, as the default sampler decides (E34); a sampler of the host's is asked. */
+static void decide(struct otlp_span *span, const struct span_start *start,
+                   const weir_otlp_context *parent, weir_sampling_result *out) {
+    const weir_otlp_context *source = source_of(start, parent);
+    set_trace(span, start, source);
+    out->trace_state = source != NULL ? source->trace_state : NULL;
+    if (UNLIKELY(span_provider(span)->sampler.should_sample != NULL)) {
+        sampling_ask(span, start, parent, out);
+    }
+}
+
+/* What is there at the begin: the sampler's attributes, then the caller's, which win. */
+static void record_initial(struct otlp_span *span, const struct span_start *start,
+                           const weir_sampling_result *sampling) {
+    size_t n_attributes = start->attributes != NULL ? start->n_attributes : 0;
+    size_t n_links = start->links != NULL ? start->n_links : 0;
+    for (size_t i = 0; i < sampling->n_attributes; i++) {
+        span_set(span, sampling->attributes[i].key, &sampling->attributes[i].value);
+    }
+    for (size_t i = 0; i < n_attributes; i++) {
+        span_set(span, start->attributes[i].key, &start->attributes[i].value);
+    }
+    for (size_t i = 0; i < n_links; i++) {
+        span_add_link(span, &start->links[i]);
+    }
+    span_count_refused(span, start->n_attributes - n_attributes + start->n_links - n_links);
+}
+
+static void record_begin(struct otlp_span *span, const struct span_start *start,
+                         const weir_otlp_context *parent, const weir_sampling_result *sampling) {
+    write_head(span, parent, start->name != NULL ? start->name : "");
+    record_initial(span, start, sampling);
+    if (UNLIKELY(span_provider(span)->processors.n > 0)) {
+        processors_start(span, parent);
+    }
+}
+
 struct otlp_span *span_begin(weir_otlp_tracer *tracer, const struct span_start *start) {
     weir_otlp *otlp = tracer->otlp;
     struct producer *producer = producer_current(otlp);
+    const weir_otlp_context *parent = context_is_valid(start->parent) ? start->parent : NULL;
+    weir_sampling_result sampling = {.decision = sampling_by_parent(parent)};
     weir_drop_cause cause = WEIR_DROP_NO_MEMORY;
     struct otlp_span *span = LIKELY(producer != NULL) ? span_pool_take(producer, &cause) : NULL;
-    producer_start(otlp, producer);
     if (UNLIKELY(span == NULL)) {
+        producer_start(otlp, producer, parent, sampling.decision);
         producer_drop(otlp, producer, cause);
         return NULL;
     }
-    const weir_otlp_context *parent = context_is_valid(start->parent) ? start->parent : NULL;
     span->tracer = tracer;
-    bool is_sampled = parent == NULL || (parent->trace_flags & TRACE_FLAG_SAMPLED) != 0;
-    span->is_recording = is_sampled && otlp->is_recording;
+    decide(span, start, parent, &sampling);
+    producer_start(otlp, producer, parent, sampling.decision);
+    bool is_sampled = sampling.decision == WEIR_SAMPLING_RECORD_AND_SAMPLE;
+    span->is_recording = otlp->is_recording && sampling.decision != WEIR_SAMPLING_DROP;
+    span->is_exported = is_sampled && otlp->exporter != NULL;
     span->kind = kind_of(start->kind);
-    set_context(span, start, parent, is_sampled);
+    set_identity(span, start, parent, &sampling);
     set_times(span, producer, start);
-    if (UNLIKELY(!span->is_recording)) {
+    if (UNLIKELY(!span->is_exported)) {
         producer_count(&producer->counts.not_sampled);
-        return span;
+        if (UNLIKELY(otlp->config.is_disabled)) {
+            pass_on(span, parent);
+        }
     }
-    write_head(span, parent, start->name != NULL ? start->name : "");
+    if (LIKELY(span->is_recording)) {
+        record_begin(span, start, parent, &sampling);
+    }
     return span;
 }
 
@@ -195,8 +261,11 @@ void span_end(struct otlp_span *span, uint64_t unix_ns) {
     weir_otlp *otlp = span_provider(span);
     struct producer *producer = producer_current(otlp);
     weir_drop_cause cause;
-    if (LIKELY(span->is_recording) && UNLIKELY(!enqueue(producer, span, unix_ns, &cause))) {
+    if (LIKELY(span->is_exported) && UNLIKELY(!enqueue(producer, span, unix_ns, &cause))) {
         producer_drop(otlp, producer, cause);
+    }
+    if (UNLIKELY(otlp->processors.n > 0) && span->is_recording) {
+        processors_end(span, unix_ns);
     }
     span_pool_keep(producer, span);
 }

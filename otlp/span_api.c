@@ -18,18 +18,6 @@ static struct otlp_span *resolve(const weir_otlp_span *handle) {
     return handle_resolve(HANDLE_OTLP_SPAN, handle);
 }
 
-static void record_options(struct otlp_span *span, const weir_otlp_span_options *options) {
-    size_t n_attributes = options->attributes != NULL ? options->n_attributes : 0;
-    size_t n_links = options->links != NULL ? options->n_links : 0;
-    for (size_t i = 0; i < n_attributes; i++) {
-        span_set(span, options->attributes[i].key, &options->attributes[i].value);
-    }
-    for (size_t i = 0; i < n_links; i++) {
-        span_add_link(span, &options->links[i]);
-    }
-    span_count_refused(span, options->n_attributes - n_attributes + options->n_links - n_links);
-}
-
 /* Options of a caller built with another version; refused ones are as none. */
 static const weir_otlp_span_options *extend(weir_otlp_tracer *tracer,
                                             const weir_otlp_span_options *given,
@@ -59,12 +47,23 @@ weir_otlp_span *weir_otlp_span_begin(weir_otlp_tracer *tracer, const char *name,
                                                     .context = options->context,
                                                     .starts_now = !options->has_start_time,
                                                     .unix_ns = options->start_unix_ns,
+                                                    .attributes = options->attributes,
+                                                    .n_attributes = options->n_attributes,
+                                                    .links = options->links,
+                                                    .n_links = options->n_links,
                                                 });
     if (UNLIKELY(span == NULL)) {
         return NULL;
     }
-    record_options(span, options);
+    if (UNLIKELY(tracer->otlp->processors.n > 0) && span->is_recording) {
+        span->ends_by_handle = true;
+        return handle_current(span->slot); /* the one that the processors got */
+    }
     return handle_begin(span->slot);
+}
+
+bool weir_otlp_tracer_is_enabled(const weir_otlp_tracer *tracer) {
+    return tracer != NULL && tracer->otlp->is_recording;
 }
 
 void weir_otlp_span_set(weir_otlp_span *handle, const char *key, const weir_value *value) {
@@ -122,7 +121,21 @@ weir_otlp_context weir_otlp_span_context(weir_otlp_span *handle) {
     return span != NULL ? span_context(span) : (weir_otlp_context){0};
 }
 
+/* What a processor got in on_start is not its to end while its begin is under way, nor ever when a
+ * layer above owns the span. */
+static bool may_end(const struct otlp_span *span) {
+    if (LIKELY(span_provider(span)->processors.n == 0) || span->ends_by_handle ||
+        !span->is_recording) {
+        return true;
+    }
+    handle_count_stale();
+    return false;
+}
+
 static void end(struct otlp_span *span, uint64_t unix_ns) {
+    if (UNLIKELY(!may_end(span))) {
+        return;
+    }
     handle_end(span->slot);
     span_end(span, unix_ns);
 }

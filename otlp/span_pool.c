@@ -154,6 +154,7 @@ static inline void clear(struct otlp_span *span) {
     span->attributes.n = span->attributes.n_dropped = 0;
     span->context.trace_state = NULL;
     span->status = WEIR_OTLP_STATUS_UNSET;
+    span->ends_by_handle = false;
     span->n_events = span->n_links = 0;
     span->n_dropped_events = span->n_dropped_links = 0;
 }

@@ -43,8 +43,11 @@ struct otlp_span {
     weir_otlp_context context; /* its own; trace_state points into trace_state */
     uint8_t kind;
     bool is_recording;
+    bool is_exported;    /* sampled, and there is somewhere to send to */
+    bool ends_by_handle; /* begun through the public door; needed where there are processors */
     bool has_remote_parent;
-    uint8_t status; /* weir_otlp_status */
+    uint8_t parent_flags; /* 0 for a root */
+    uint8_t status;       /* weir_otlp_status */
     uint64_t start_unix_ns;
     uint64_t clock_offset; /* from monotonic to wall time, the same from begin to end */
 

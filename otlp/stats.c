@@ -21,7 +21,7 @@ static void fill(weir_otlp *otlp, weir_otlp_stats *out) {
     struct exporter_counts exporter = {0};
     struct producer_totals producers;
     if (otlp->exporter != NULL) {
-        exporter_get_counts(otlp->exporter, &exporter); /* before what it was taken from */
+        exporter_get_counts(otlp->exporter, 0, &exporter); /* before what it was taken from */
     }
     producers_total(otlp, &producers);
 

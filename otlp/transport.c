@@ -4,15 +4,55 @@
 #include "otlp/common/macro.h"
 #include "otlp/options.h"
 
-enum choice { CHOICE_HTTP, CHOICE_STDOUT, CHOICE_NONE };
+/* What OTEL_TRACES_EXPORTER may say (D34). */
+enum { OTLP, OTLP_STDOUT, NOTHING };
 
-/* OTEL_TRACES_EXPORTER (D34). */
-static enum choice choose(const struct config_reader *reader) {
+static unsigned read_exporter(const struct config_reader *reader) {
     static const char *const names[] = {
-        [CHOICE_HTTP] = "otlp", [CHOICE_STDOUT] = "otlp/stdout", [CHOICE_NONE] = "none"};
+        [OTLP] = "otlp", [OTLP_STDOUT] = "otlp/stdout", [NOTHING] = "none"};
     return CONFIG_ENUM(reader, .option = "exporter", .variables = {"OTEL_TRACES_EXPORTER"},
-                       .names = names, .n_names = ARRAY_LENGTH(names), .otherwise = CHOICE_HTTP);
+                       .names = names, .n_names = ARRAY_LENGTH(names), .otherwise = OTLP);
 }
+
+/* What the environment names. */
+static int choose_by_name(const weir_otlp_options *options, const struct config_reader *reader,
+                          struct transport_choice *out, weir_error_detail *detail) {
+    switch (read_exporter(reader)) {
+    case NOTHING: *out = (struct transport_choice){.kind = TRANSPORT_NONE}; return 0;
+    case OTLP_STDOUT:
+        *out = (struct transport_choice){.kind = TRANSPORT_FILE, .path = "-"};
+        return 0;
+    default: break;
+    }
+    struct transport_choice choice = {.kind = TRANSPORT_HTTP};
+    int error = endpoint_resolve(options, reader, &choice.endpoint, detail);
+    if (error == 0) {
+        *out = choice;
+    }
+    return error;
+}
+
+int transport_choose(const weir_otlp_options *options, const struct config_reader *reader,
+                     struct transport_choice *out, weir_error_detail *detail) {
+    if (options->transport != NULL) {
+        config_note(reader, "transport", config_by_option("transport"), "the host's own");
+        *out = (struct transport_choice){.kind = TRANSPORT_OWN, .own = options->transport};
+        return 0;
+    }
+    if (options->output_path != NULL) {
+        config_note_text(reader, "output_path", options->output_path, CONFIG_PUBLIC,
+                         config_by_option("output_path"));
+        *out = (struct transport_choice){.kind = TRANSPORT_FILE, .path = options->output_path};
+        return 0;
+    }
+    return choose_by_name(options, reader, out, detail);
+}
+
+void transport_choice_deinit(struct transport_choice *choice) {
+    endpoint_deinit(&choice->endpoint);
+}
+
+/* ---- opening it ---- */
 
 static int take_hosts_own(const weir_transport *given, weir_transport *out,
                           weir_error_detail *detail) {
@@ -25,29 +65,13 @@ static int take_hosts_own(const weir_transport *given, weir_transport *out,
     return 0;
 }
 
-static int open_http(const weir_otlp_options *options, const struct config_reader *reader,
-                     weir_transport *out, weir_error_detail *detail) {
-    struct endpoint endpoint CLEANUP(endpoint_deinit) = {0};
-    int error = endpoint_resolve(options, reader, &endpoint, detail);
-    return error != 0 ? error : transport_http_open(&endpoint, out, detail);
-}
-
-int transport_open(const weir_otlp_options *options, const struct config_reader *reader,
-                   weir_transport *out, weir_error_detail *detail) {
-    if (options->transport != NULL) {
-        config_note(reader, "exporter", config_by_option("transport"),
-                    "the program's own transport");
-        return take_hosts_own(options->transport, out, detail);
-    }
-    if (options->output_path != NULL) {
-        config_note_text(reader, "output_path", options->output_path, CONFIG_PUBLIC,
-                         config_by_option("output_path"));
-        return transport_file_open(options->output_path, out, detail);
-    }
-    switch (choose(reader)) {
-    case CHOICE_NONE: *out = (weir_transport)WEIR_TRANSPORT_INIT; return 0;
-    case CHOICE_STDOUT: return transport_file_open("-", out, detail);
-    case CHOICE_HTTP:
-    default: return open_http(options, reader, out, detail);
+int transport_open(const struct transport_choice *choice, weir_transport *out,
+                   weir_error_detail *detail) {
+    switch (choice->kind) {
+    case TRANSPORT_OWN: return take_hosts_own(choice->own, out, detail);
+    case TRANSPORT_FILE: return transport_file_open(choice->path, out, detail);
+    case TRANSPORT_HTTP: return transport_http_open(&choice->endpoint, out, detail);
+    case TRANSPORT_NONE:
+    default: *out = (weir_transport)WEIR_TRANSPORT_INIT; return 0;
     }
 }

@@ -12,17 +12,38 @@
 #include "otlp/config_read.h"
 #include "otlp/endpoint.h"
 
+enum transport_kind { TRANSPORT_NONE = 0, TRANSPORT_OWN, TRANSPORT_FILE, TRANSPORT_HTTP };
+
+/* Where spans are to go; nothing is open yet. Borrows from the options but for the endpoint. */
+struct transport_choice {
+    enum transport_kind kind;
+    const weir_transport *own; /* TRANSPORT_OWN */
+    const char *path;          /* TRANSPORT_FILE; "-": standard output */
+    struct endpoint endpoint;  /* TRANSPORT_HTTP */
+};
+
 /*
- * Chooses and opens: options->transport, else options->output_path, else what
- * OTEL_TRACES_EXPORTER names (D34): otlp (the default), otlp/stdout, or none. With none, *out is
- * without a post function: nothing is to be recorded. An unknown name is warned of.
+ * Chooses: options->transport, else options->output_path, else what OTEL_TRACES_EXPORTER names
+ * (D34): otlp (the default), otlp/stdout, or none. An unknown name is warned of.
  *
- * *out is set last; its destroy is the caller's until an exporter owns it. WEIR_E_INVALID (an
- * option or variable, named in detail), WEIR_E_UNSUPPORTED (HTTP is not built in), WEIR_E_IO (the
- * file cannot be opened), WEIR_E_NO_MEMORY. Nothing of `options` is kept; `reader` is for the call.
+ * *out is set last; free it with transport_choice_deinit. WEIR_E_INVALID (an option or variable,
+ * named in detail), WEIR_E_NO_MEMORY.
  */
-int transport_open(const weir_otlp_options *options, const struct config_reader *reader,
-                   weir_transport *out, weir_error_detail *detail);
+int transport_choose(const weir_otlp_options *options, const struct config_reader *reader,
+                     struct transport_choice *out, weir_error_detail *detail);
+/* A choice of {0} is fine. */
+void transport_choice_deinit(struct transport_choice *choice);
+
+/*
+ * Opens what was chosen; nothing of `choice` is kept. With TRANSPORT_NONE *out is without a post
+ * function: nothing is to be recorded.
+ *
+ * *out is set last; its destroy is the caller's until an exporter owns it. WEIR_E_INVALID,
+ * WEIR_E_UNSUPPORTED (HTTP is not built in), WEIR_E_IO (the file cannot be opened),
+ * WEIR_E_NO_MEMORY.
+ */
+int transport_open(const struct transport_choice *choice, weir_transport *out,
+                   weir_error_detail *detail);
 
 /* OTLP/HTTP with protobuf bodies. Of `endpoint` nothing is kept. WEIR_E_UNSUPPORTED in a build
  * without HTTP; WEIR_E_INVALID, WEIR_E_NO_MEMORY. */

@@ -58,6 +58,12 @@ static inline void *handle_begin(struct handle_slot *slot) {
     return (void *)((uintptr_t)generation << HANDLE_INDEX_BITS | slot->index);
 }
 
+/* The live handle, once more. */
+static inline void *handle_current(const struct handle_slot *slot) {
+    uint32_t generation = atomic_load_explicit(&slot->generation, memory_order_relaxed);
+    return (void *)((uintptr_t)generation << HANDLE_INDEX_BITS | slot->index);
+}
+
 /* Makes the live handle stale. */
 static inline void handle_end(struct handle_slot *slot) {
     uint32_t generation = atomic_load_explicit(&slot->generation, memory_order_relaxed);

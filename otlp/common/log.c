@@ -10,13 +10,14 @@
 #include <unistd.h>
 
 #include "otlp/common/clock.h"
+#include "otlp/common/env.h"
 #include "otlp/common/utf8.h"
 
 static const uint64_t QUIET_NS = UINT64_C(60000000000);
 
 static const char *const LEVEL_NAMES[] = {"", "none", "error", "warn", "info", "debug"};
 
-static weir_log_level level_of_name(const char *name) {
+weir_log_level log_level_parse(const char *name) {
     for (size_t i = 1; i < ARRAY_LENGTH(LEVEL_NAMES); i++) {
         if (strcasecmp(name, LEVEL_NAMES[i]) == 0) {
             return (weir_log_level)i;
@@ -25,20 +26,25 @@ static weir_log_level level_of_name(const char *name) {
     return WEIR_LOG_DEFAULT;
 }
 
+const char *log_level_name(weir_log_level level) {
+    return LEVEL_NAMES[level];
+}
+
 void logger_init(struct logger *logger, weir_log_fn *fn, void *data, weir_log_level level) {
     *logger = (struct logger){.fn = fn, .data = data, .level = level};
     if (level != WEIR_LOG_DEFAULT) {
         return;
     }
     logger->level = WEIR_LOG_INFO;
-    const char *name = getenv("OTEL_LOG_LEVEL");
-    if (name == NULL || *name == '\0') {
+    const char *name = env_text("OTEL_LOG_LEVEL");
+    if (name == NULL) {
         return;
     }
-    weir_log_level named = level_of_name(name);
+    weir_log_level named = log_level_parse(name);
     if (named == WEIR_LOG_DEFAULT) {
         logger_say(logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG,
-                   "OTEL_LOG_LEVEL=%s is none of none, error, warn, info, debug: using info", name);
+                   "OTEL_LOG_LEVEL=%.100s is none of none, error, warn, info, debug: using info",
+                   name);
         return;
     }
     logger->level = named;

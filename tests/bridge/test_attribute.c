@@ -248,3 +248,30 @@ Test(attribute, a_key_of_a_megabyte) {
     expect_text(attributes_of(rig, "act"), "{\"small\": 2}"); /* a span holds at most 1 MiB */
     expect_text(records_of(rig), "1 2");
 }
+
+/* ---- attributes of events take the same way ---- */
+
+Test(attribute, an_events_attributes_become_what_a_spans_would) {
+    const weir_value mixed[] = {weir_value_int(1), weir_value_string("b")};
+    const weir_key_value members[] = {{"a", weir_value_int(1)}};
+    const weir_key_value attributes[] = {
+        {"n", weir_value_int(1)},      {"list", weir_value_array(mixed, 2)},
+        {NULL, weir_value_int(2)},     {"map", weir_value_map(members, 1)},
+        {"bad", weir_value_json("{")}, {"none", {WEIR_VALUE_EMPTY}},
+        {"s", weir_value_string("x")},
+    };
+    struct rig *rig CLEANUP(rig_close) = RIG();
+    struct rig_run run = rig_begin(rig, NULL);
+    weir_event(run.step, "e", attributes, ARRAY_LENGTH(attributes));
+    weir_event(run.step, "plain", attributes, 1);
+    weir_event(run.step, "bare", NULL, 3);
+    rig_end(rig, &run);
+    expect_tree(rig, RIG_ATTRIBUTES | RIG_EVENTS,
+                "run OK\n"
+                "  act OK\n"
+                "    ! e n=1 list=\"[1, \\\"b\\\"]\" map=\"{\\\"a\\\": 1}\" none=\"null\" s=\"x\"\n"
+                "    ! plain n=1\n"
+                "    ! bare\n");
+    cr_assert(eq(u64, rig_stats(rig).refused_values, 1));
+    cr_assert(eq(u64, rig_stats(rig).refused_json, 1));
+}

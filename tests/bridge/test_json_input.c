@@ -11,7 +11,8 @@
 TestSuite(json_input);
 
 static const char *input(const char *text, bool must_be_object, bool *is_refused) {
-    struct blob *blob = json_input(text, NULL, must_be_object, is_refused);
+    struct blob *blob;
+    *is_refused = json_input(text, NULL, must_be_object, &blob) != 0;
     const char *copy = blob != NULL ? expect_terminated(blob->bytes, blob->n_bytes) : "none";
     blob_release(blob);
     return copy;
@@ -44,21 +45,21 @@ Test(json_input, text_is_checked_and_freed_of_white_space) {
 }
 
 Test(json_input, absence_is_no_fault) {
-    bool is_refused = true;
-    cr_assert(eq(ptr, json_input(NULL, NULL, true, &is_refused), NULL));
-    cr_assert(not(is_refused));
+    struct blob *blob;
+    cr_assert(eq(int, json_input(NULL, NULL, true, &blob), 0));
+    cr_assert(eq(ptr, blob, NULL));
 }
 
 Test(json_input, a_value_is_written) {
     const weir_value items[] = {weir_value_double(NAN), weir_value_bool(true), {WEIR_VALUE_EMPTY}};
     const weir_value list = weir_value_array(items, 3);
-    bool is_refused;
-    struct blob *blob = json_input(NULL, &list, false, &is_refused);
+    struct blob *blob;
+    cr_assert(eq(int, json_input(NULL, &list, false, &blob), 0));
     expect_text(blob->bytes, "[null,true,null]");
     blob_release(blob);
     const weir_value bad = weir_value_json("{");
-    cr_assert(eq(ptr, json_input(NULL, &bad, false, &is_refused), NULL));
-    cr_assert(is_refused);
+    cr_assert(eq(int, json_input(NULL, &bad, false, &blob), WEIR_E_SYNTAX));
+    cr_assert(eq(ptr, blob, NULL));
 }
 
 static const char *state(const char *given, const char *last, const char *action) {
@@ -127,8 +128,9 @@ Test(json_input, a_sequence_id_is_an_integer_that_fits) {
 
 Test(json_input, short_memory_gives_none_or_all) {
     FAULT_FOR_EACH_ALLOCATION(n) {
-        bool is_refused;
-        struct blob *given = json_input("{\"a\" : 1}", NULL, true, &is_refused);
+        struct blob *given;
+        int error = json_input("{\"a\" : 1}", NULL, true, &given);
+        cr_assert(eq(int, error, given != NULL ? 0 : WEIR_E_NO_MEMORY));
         struct blob *made = json_state(given, NULL, 1, "act");
         if (made != NULL && given != NULL) {
             expect_text(made->bytes, "{\"a\":1,\"__SEQUENCE_ID\":1,\"__PRIOR_STEP\":\"act\"}");

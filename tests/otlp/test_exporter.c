@@ -1,121 +1,10 @@
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <weir/error.h>
 
-#include "otlp/common/clock.h"
-#include "otlp/common/macro.h"
-#include "otlp/exporter_state.h"
-#include "tests/support/expect.h"
+#include "tests/support/exporter_rig.h"
 #include "tests/support/fault.h"
-#include "tests/support/log.h"
-#include "tests/support/script.h"
-
-#define MS(n) ((uint64_t)(n)*1000000)
-#define S(n) MS((n)*1000)
-
-static uint64_t now_ns(void) {
-    weir_clock clock = clock_system();
-    return clock_monotonic(&clock);
-}
-
-/* ---- a pipeline around the exporter ---- */
-
-/* The spans' side: `open` are segments that collect will push. */
-static struct rig {
-    struct script script;
-    struct kept_log log;
-    struct logger logger;
-    struct segment_pool pool;
-    struct scope scope;
-    struct exporter *exporter;
-    struct segment *open;
-    _Atomic unsigned n_collected;
-    bool is_disk; /* what the transport writes to */
-} rig = {.log = KEPT_LOG_INIT};
-
-static struct segment *segment_of(uint32_t n_spans) {
-    static const uint8_t span[] = {0x12, 0x00};
-    bool is_no_memory;
-    struct segment *segment =
-        segment_take(&rig.pool, &rig.scope, n_spans * sizeof span, 0, &is_no_memory);
-    cr_assert(segment != NULL);
-    for (uint32_t i = 0; i < n_spans; i++) {
-        memcpy(segment_room(segment, sizeof span), span, sizeof span);
-        segment_commit(segment, sizeof span);
-    }
-    return segment;
-}
-
-static void collect(void *data) {
-    (void)data;
-    struct segment *segment = rig.open;
-    rig.open = NULL;
-    rig.n_collected++;
-    if (segment != NULL) {
-        exporter_push(rig.exporter, segment);
-    }
-}
-
-static void start_with(const struct script_step *steps, size_t n_steps,
-                       struct exporter_options options) {
-    script_init(&rig.script, steps, n_steps);
-    kept_log_logger(&rig.log, &rig.logger);
-    segment_pool_init(&rig.pool, 1 << 20, 0);
-    options.transport = script_transport(&rig.script);
-    options.transport.is_disk = rig.is_disk;
-    options.pool = &rig.pool;
-    options.logger = &rig.logger;
-    options.collect = collect;
-    options.schedule_delay_ns = options.schedule_delay_ns ? options.schedule_delay_ns : S(3600);
-    cr_assert(eq(int, exporter_start(&options, &rig.exporter, NULL), 0));
-}
-
-/* The steps, then options of the exporter. */
-#define START(steps, ...)                                                                          \
-    start_with(steps, ARRAY_LENGTH(steps), (struct exporter_options){__VA_ARGS__})
-
-static void push(uint32_t n_spans) {
-    exporter_push(rig.exporter, segment_of(n_spans));
-}
-
-static int flush_in(uint64_t ns) {
-    return exporter_flush(rig.exporter, now_ns() + ns);
-}
-
-static struct exporter_counts counts(void) {
-    struct exporter_counts counts;
-    exporter_get_counts(rig.exporter, &counts);
-    return counts;
-}
-
-/* Nothing is lost from the books: every span pushed has one fate. */
-static void expect_sum(const struct exporter_counts *counts, uint64_t n_spans) {
-    uint64_t sum = counts->in_flight + counts->acknowledged + counts->rejected;
-    for (size_t i = 0; i < WEIR_N_DROP_CAUSES; i++) {
-        sum += counts->dropped[i];
-    }
-    cr_expect(eq(u64, counts->taken, n_spans));
-    cr_expect(eq(u64, sum, n_spans));
-    cr_expect(eq(u64, counts->in_flight, 0));
-}
-
-/* Stops, and expects the memory back unless the thread was left behind. */
-static int stop_in(uint64_t ns, uint64_t n_spans, struct exporter_counts *last) {
-    int error = exporter_stop(rig.exporter, now_ns() + ns, last);
-    expect_sum(last, n_spans);
-    return error;
-}
-
-static void stop(uint64_t n_spans) {
-    struct exporter_counts last;
-    (void)stop_in(S(10), n_spans, &last);
-    cr_expect(script_is_destroyed(&rig.script));
-    cr_expect(eq(sz, segment_pool_held_bytes(&rig.pool), 0));
-    segment_pool_deinit(&rig.pool);
-}
 
 static const struct script_step takes[] = {{.status = 200}};
 
@@ -280,8 +169,8 @@ Test(exporter, a_peer_that_wants_a_pause_is_left_alone) {
 Test(exporter, a_disk_is_not_tried_again) {
     static const struct script_step steps[] = {
         {.error = WEIR_E_IO, .detail = "/x is full"}, {.error = WEIR_E_INVALID}, {.status = 200}};
-    rig.is_disk = true;
-    START(steps, .timeout_ns = S(10));
+    ADD_PIPELINE(steps, S(10))->transport.is_disk = true;
+    start_pipelines();
     push(5);
     cr_expect(eq(int, flush_in(S(10)), WEIR_E_IO));
     cr_expect(eq(u64, counts().dropped[WEIR_DROP_DISK], 5));
@@ -474,15 +363,9 @@ static void hang(weir_log_level level, const char *message, void *data) {
 
 Test(exporter, stop_leaves_a_hanging_log_callback_behind) {
     static const struct script_step steps[] = {{.status = 400}, {.status = 200}};
-    script_init(&rig.script, steps, 2);
-    segment_pool_init(&rig.pool, 1 << 20, 0);
+    (void)ADD_PIPELINE(steps, S(10));
+    struct exporter_options options = exporter_options(S(10));
     logger_init(&rig.logger, hang, &rig.log, WEIR_LOG_WARN);
-    struct exporter_options options = {.transport = script_transport(&rig.script),
-                                       .pool = &rig.pool,
-                                       .logger = &rig.logger,
-                                       .timeout_ns = S(10),
-                                       .schedule_delay_ns = S(10),
-                                       .collect = collect};
     cr_assert(eq(int, exporter_start(&options, &rig.exporter, NULL), 0));
     push(5);
     kept_log_wait(&rig.log, 1);
@@ -507,12 +390,10 @@ Test(exporter, a_halted_exporter_still_counts) {
 
 Test(exporter, start_fails_cleanly_when_memory_is_short) {
     FAULT_FOR_EACH_ALLOCATION(n) {
-        script_init(&rig.script, takes, 1);
-        kept_log_logger(&rig.log, &rig.logger);
-        struct exporter_options options = {.transport = script_transport(&rig.script),
-                                           .pool = &rig.pool,
-                                           .logger = &rig.logger,
-                                           .collect = collect};
+        rig.n_pipelines = 0;
+        (void)ADD_PIPELINE(takes, 0);
+        (void)ADD_PIPELINE(takes, 0);
+        const struct exporter_options options = exporter_options(S(10));
         weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
         struct exporter *exporter = NULL;
         int error = exporter_start(&options, &exporter, &detail);

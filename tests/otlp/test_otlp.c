@@ -69,6 +69,46 @@ Test(otlp, fails_when_the_exporter_cannot_start) {
     cr_assert(otlp == NULL);
 }
 
+Test(otlp, is_without_effect_when_disabled_but_passes_contexts_on) { /* (D20) */
+    struct pipeline p;
+    setenv("OTEL_SDK_DISABLED", "True", 1);
+    pipeline_open(&p, NULL);
+    weir_otlp_context remote;
+    cr_assert(eq(int,
+                 weir_otlp_context_parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                                         "a=1", &remote),
+                 0));
+    weir_otlp_span *child =
+        weir_otlp_span_begin(p.tracer, "s", &WEIR_OTLP_SPAN_OPTIONS(.parent = &remote));
+    weir_otlp_context context = weir_otlp_span_context(child);
+    cr_expect(not(weir_otlp_span_is_recording(child)));
+    cr_expect(zero(int, memcmp(context.trace_id, remote.trace_id, 16)));
+    cr_expect(zero(int, memcmp(context.span_id, remote.span_id, 8)));
+    cr_expect(eq(u8, context.trace_flags, 1));
+    expect_text(context.trace_state, "a=1");
+    weir_otlp_span *root = weir_otlp_span_begin(p.tracer, "s", NULL);
+    char traceparent[56];
+    context = weir_otlp_span_context(root);
+    cr_expect(not(weir_otlp_context_format(&context, traceparent)));
+    weir_otlp_span_end(child);
+    weir_otlp_span_end(root);
+    weir_otlp_stats stats = pipeline_stats(&p);
+    cr_expect(eq(u64, stats.started, 2));
+    cr_expect(eq(u64, stats.not_sampled, 2));
+    pipeline_close(&p);
+    unsetenv("OTEL_SDK_DISABLED");
+}
+
+Test(otlp, starts_no_exporter_when_disabled) { /* (D20) */
+    weir_otlp *otlp = NULL;
+    fake_exporter.start_error = WEIR_E_IO;
+    cr_assert(
+        eq(int,
+           weir_otlp_open(&WEIR_OTLP_OPTIONS(.has_disabled = true, .disabled = true), &otlp, NULL),
+           0));
+    cr_assert(eq(int, weir_otlp_close(otlp, 0), 0));
+}
+
 Test(otlp, records_nothing_when_there_is_nowhere_to_send_to) {
     fake_exporter.is_nowhere = true;
     struct pipeline p;

@@ -51,8 +51,9 @@ static struct segment *take(struct segment_pool *pool, const struct scope *scope
 }
 
 static Otlp__ExportTraceServiceRequest *unpack(struct segment *segment) {
-    size_t n_bytes;
-    const uint8_t *body = segment_body(segment, &n_bytes);
+    segment_seal(segment);
+    const uint8_t *body = segment->body;
+    size_t n_bytes = segment->n_body_bytes;
     Otlp__ExportTraceServiceRequest *request =
         otlp__export_trace_service_request__unpack(NULL, n_bytes, body);
     cr_assert(request != NULL);
@@ -98,13 +99,15 @@ Test(segment, body_is_the_same_again) {
     segment_pool_init(&pool, QUEUE_DEFAULT_BYTES, 0);
     struct segment *segment = take(&pool, &WHOLE, 10, 0);
     cr_assert(append(&pool, segment, 5));
-    size_t first, second;
-    const uint8_t *body = segment_body(segment, &first);
+    segment_seal(segment);
+    const uint8_t *body = segment->body;
+    size_t first = segment->n_body_bytes;
     uint8_t copy[256];
     cr_assert(lt(sz, first, sizeof copy));
     memcpy(copy, body, first);
-    cr_assert(segment_body(segment, &second) == body);
-    cr_assert(eq(sz, second, first));
+    segment_seal(segment);
+    cr_assert(segment->body == body);
+    cr_assert(eq(sz, segment->n_body_bytes, first));
     cr_assert(zero(int, memcmp(copy, body, first)));
     segment_release(&pool, segment);
     segment_pool_deinit(&pool);

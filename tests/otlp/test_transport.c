@@ -20,11 +20,17 @@ static void begin(void) {
 }
 TestSuite(transport, .init = begin);
 
+static int open_chosen(const weir_otlp_options *options, weir_transport *out,
+                       weir_error_detail *detail) {
+    struct transport_choice choice CLEANUP(transport_choice_deinit) = {0};
+    int error = transport_choose(options, &reader, &choice, detail);
+    return error != 0 ? error : transport_open(&choice, out, detail);
+}
+
 static weir_transport opened(const weir_otlp_options *options) {
     weir_transport transport = WEIR_TRANSPORT_INIT;
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    cr_assert(eq(int, transport_open(options, &reader, &transport, &detail), 0), "%s",
-              detail.message);
+    cr_assert(eq(int, open_chosen(options, &transport, &detail), 0), "%s", detail.message);
     return transport;
 }
 
@@ -53,12 +59,10 @@ Test(transport, the_hosts_own_comes_first) {
 Test(transport, the_hosts_own_must_be_whole) {
     weir_transport own = WEIR_TRANSPORT_INIT, out = {.data = &own};
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    cr_expect(eq(int, transport_open(OPTIONS(.transport = &own), &reader, &out, &detail),
-                 WEIR_E_INVALID));
+    cr_expect(eq(int, open_chosen(OPTIONS(.transport = &own), &out, &detail), WEIR_E_INVALID));
     cr_expect(strncmp(detail.message, "transport:", 10) == 0);
     own.size = 0;
-    cr_expect(eq(int, transport_open(OPTIONS(.transport = &own), &reader, &out, &detail),
-                 WEIR_E_INVALID));
+    cr_expect(eq(int, open_chosen(OPTIONS(.transport = &own), &out, &detail), WEIR_E_INVALID));
     cr_expect(out.data == &own); /* untouched */
 }
 
@@ -102,8 +106,8 @@ Test(transport, http_that_is_not_built_in_is_refused_by_name) {
     weir_transport out = WEIR_TRANSPORT_INIT;
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
     cr_expect(not(is_http(&out)));
-    cr_expect(eq(int, transport_open(OPTIONS(.endpoint = "http://h:1"), &reader, &out, &detail),
-                 WEIR_E_UNSUPPORTED));
+    cr_expect(
+        eq(int, open_chosen(OPTIONS(.endpoint = "http://h:1"), &out, &detail), WEIR_E_UNSUPPORTED));
     cr_expect(strncmp(detail.message, "http://h:1/v1/traces cannot be used", 35) == 0, "%s",
               detail.message);
 }
@@ -112,7 +116,6 @@ Test(transport, http_that_is_not_built_in_is_refused_by_name) {
 Test(transport, a_bad_endpoint_is_refused) {
     weir_transport out = WEIR_TRANSPORT_INIT;
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    cr_expect(eq(int, transport_open(OPTIONS(.endpoint = "nonsense"), &reader, &out, &detail),
-                 WEIR_E_INVALID));
+    cr_expect(eq(int, open_chosen(OPTIONS(.endpoint = "nonsense"), &out, &detail), WEIR_E_INVALID));
     cr_expect(strncmp(detail.message, "endpoint \"nonsense\"", 19) == 0);
 }

@@ -133,7 +133,7 @@ static void *use(void *index) {
         if (i % 50 == 0) {
             (void)exporter_flush(exporter, in_ms(5));
         }
-        exporter_get_counts(exporter, &counts);
+        exporter_get_counts(exporter, 0, &counts);
         CHECK(counts.taken <= atomic_load(&n_spans));
     }
     return NULL;
@@ -141,11 +141,19 @@ static void *use(void *index) {
 
 static void play(struct peer *peer) {
     struct logger logger;
-    struct exporter_options options = {
-        .transport = {sizeof(weir_transport), post, cancel, destroy, peer, false},
+    const struct exporter_destination destination = {
+        .transport = {.size = sizeof(weir_transport),
+                      .post = post,
+                      .cancel = cancel,
+                      .destroy = destroy,
+                      .data = peer},
+        .timeout_ns = UINT64_C(10000000000),
+    };
+    const struct exporter_options options = {
+        .destinations = &destination,
+        .n_destinations = 1,
         .pool = &pool,
         .logger = &logger,
-        .timeout_ns = UINT64_C(10000000000),
         .schedule_delay_ns = 1000000,
         .collect = collect,
     };

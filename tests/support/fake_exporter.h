@@ -3,7 +3,7 @@
  * that is pushed, and lets the test decide when segments are given back.
  *
  * Link 'support/fake_exporter.c' into the test: its functions stand in for those of
- * otlp/exporter.h and for transport_open.
+ * otlp/exporter.h and for transport_choose and transport_open.
  */
 #pragma once
 

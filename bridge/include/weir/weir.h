@@ -160,6 +160,77 @@ typedef struct weir_adapter {
 } weir_adapter;
 #define WEIR_ADAPTER(...) ((struct weir_adapter){.size = sizeof(struct weir_adapter), __VA_ARGS__})
 
+/* ---- conventions, and what is kept of content ---- */
+
+/*
+ * Which attribute names spans carry besides Burr's, or-ed. A profile adds names, never renames or
+ * replaces; what the application sets itself always wins. The table is in bridge/README.md.
+ */
+enum {
+    WEIR_CONVENTIONS_BURR = 1,          /* always on; alone: only these, whatever the environment */
+    WEIR_CONVENTIONS_GENAI = 2,         /* OpenTelemetry's gen_ai.* */
+    WEIR_CONVENTIONS_OPENINFERENCE = 4, /* Phoenix */
+    WEIR_CONVENTIONS_LANGFUSE = 8,
+    WEIR_CONVENTIONS_LEGACY_USAGE = 16 /* the older token names, which Burr's page adds up */
+};
+/*
+ * The bits of a comma list of names (`burr`, `genai`, `openinference`, `langfuse`, `legacy_usage`);
+ * blanks around a name are fine. 0, or WEIR_E_INVALID (*out untouched).
+ */
+WEIR_API int weir_conventions_parse(const char *names, unsigned *out);
+
+/* How much is kept of content: inputs, results, states, items. */
+typedef enum weir_capture {
+    WEIR_CAPTURE_DEFAULT = 0,
+    WEIR_CAPTURE_NONE,
+    WEIR_CAPTURE_TRUNCATE, /* texts over capture_max_chars are cut inside their JSON, which stays
+                              valid JSON */
+    WEIR_CAPTURE_FULL
+} weir_capture;
+
+typedef enum weir_destination { WEIR_TO_TRACKER = 1, WEIR_TO_OTLP } weir_destination;
+typedef enum weir_content {
+    WEIR_CONTENT_INPUTS = 1,
+    WEIR_CONTENT_RESULT,
+    WEIR_CONTENT_STATE,
+    WEIR_CONTENT_ATTRIBUTE, /* also of weir_event */
+    WEIR_CONTENT_ITEM       /* of a stream; to OTLP only */
+} weir_content;
+typedef enum weir_verdict {
+    WEIR_KEEP = 0, /* and look inside, if it is an object or a list */
+    WEIR_REPLACE,  /* by *replacement */
+    WEIR_DROP      /* leave it out, with its key */
+} weir_verdict;
+
+/* What a redaction function is asked about. All is borrowed for the call. */
+typedef struct weir_redaction {
+    size_t size;
+    weir_destination destination;
+    weir_content content;
+    const char *app_id;
+    const char *action;
+    int64_t sequence_id;
+    /*
+     * An attribute's key. Of the others: "" for the whole, else where in it, as "user.name" and
+     * "messages.0.text"; cut when longer than 1,023 bytes.
+     */
+    const char *path;
+    /* Texts as WEIR_VALUE_STRING, objects, lists and numbers of JSON as WEIR_VALUE_JSON. */
+    const weir_value *value;
+} weir_redaction;
+
+/*
+ * Decides about one piece of content on its way to one destination. The whole is asked about first;
+ * if it is kept, each member and item inside, from the outside in. Keys of a state that begin with
+ * "__" are the framework's and are not asked about. Called on the thread of the event, by several
+ * at once, with no lock held; it may call weir. What *replacement points to must stay until the
+ * call of weir's that is under way on this thread has returned, or until the next question. A
+ * result that is none of enum weir_verdict, a replacement that is no sound value, or is no object
+ * where one is needed: dropped, and counted (refused_values). Adapters of the host see everything.
+ */
+typedef weir_verdict weir_redact_fn(void *data, const weir_redaction *what,
+                                    weir_value *replacement);
+
 /* ---- weir ---- */
 
 typedef struct weir_options {
@@ -183,6 +254,16 @@ typedef struct weir_options {
     weir_log_fn *log;        /* NULL: otlp->log, or warnings to stderr, one line a cause a minute */
     void *log_data;
     weir_log_level log_level;
+    unsigned conventions;         /* WEIR_CONVENTIONS_…; 0: WEIR_CONVENTIONS, else Burr's only */
+    weir_capture capture_otlp;    /* inputs, results and states on spans; default: none */
+    weir_capture capture_tracker; /* in Burr's files; default: full. Less than that: no resuming */
+    weir_capture capture_items;   /* content of streams, on spans or events; default: none */
+    uint32_t capture_max_chars;   /* of WEIR_CAPTURE_TRUNCATE; 0: 1024 */
+    weir_redact_fn *redact;       /* NULL: nothing is asked */
+    void *redact_data;            /* must outlive the weir */
+    /* event mode: the stream's sums also as attributes of the method span, for backends that drop
+     * events */
+    bool stream_event_attributes;
 } weir_options;
 #define WEIR_OPTIONS(...) ((struct weir_options){.size = sizeof(struct weir_options), __VA_ARGS__})
 
@@ -329,10 +410,13 @@ WEIR_API void weir_stream_pull(weir_stream *stream);
 WEIR_API void weir_stream_produced(weir_stream *stream);
 WEIR_API void weir_stream_exhausted(weir_stream *stream);
 WEIR_API void weir_stream_failed(weir_stream *stream, const weir_error *error);
+/* The same, with what was produced: for adapters, and for spans if capture_items asks for it. */
+WEIR_API void weir_stream_produced_value(weir_stream *stream, weir_value value);
 /* The consumer has a produced value. */
 WEIR_API void weir_stream_item(weir_stream *stream);
 /* produced and item at once. */
 WEIR_API void weir_stream_yield(weir_stream *stream);
+WEIR_API void weir_stream_yield_value(weir_stream *stream, weir_value value);
 /* Only marks; weir_stream_end still ends it. */
 WEIR_API void weir_stream_abandon(weir_stream *stream);
 WEIR_API void weir_stream_end(weir_stream *stream);

@@ -136,3 +136,17 @@ inline weir_span *weir_span_begin(weir_span *parent, const char *name,
                                   const char *const *dependencies = nullptr) {
     return weir_span_span_begin(parent, name, dependencies);
 }
+
+/* With what was produced: text, or any value. */
+inline void weir_stream_produced(weir_stream *stream, weir_value value) {
+    weir_stream_produced_value(stream, value);
+}
+inline void weir_stream_produced(weir_stream *stream, const char *text) {
+    weir_stream_produced_value(stream, weir_value_string(text));
+}
+inline void weir_stream_yield(weir_stream *stream, weir_value value) {
+    weir_stream_yield_value(stream, value);
+}
+inline void weir_stream_yield(weir_stream *stream, const char *text) {
+    weir_stream_yield_value(stream, weir_value_string(text));
+}

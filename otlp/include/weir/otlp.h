@@ -14,41 +14,15 @@
 
 #include <weir/error.h>
 #include <weir/host.h>
+#include <weir/processor.h>
+#include <weir/sampler.h>
+#include <weir/trace.h>
 #include <weir/value.h>
 #include <weir/version.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-typedef struct weir_otlp weir_otlp;               /* provider with its pipeline */
-typedef struct weir_otlp_tracer weir_otlp_tracer; /* one instrumentation scope */
-typedef struct weir_otlp_span weir_otlp_span;     /* handle */
-
-/* A W3C span context, by value. Invalid when either id is all zero (E10). */
-typedef struct weir_otlp_context {
-    uint8_t trace_id[16];
-    uint8_t span_id[8];
-    uint8_t trace_flags; /* W3C: 0x01 sampled, 0x02 random */
-    bool is_remote;
-    const char *trace_state; /* borrowed; NULL = none */
-    uint64_t owner;          /* opaque; set by a layer above (a step's handle), else 0 */
-} weir_otlp_context;
-
-typedef enum weir_otlp_kind {
-    WEIR_OTLP_KIND_DEFAULT = 0, /* INTERNAL */
-    WEIR_OTLP_KIND_INTERNAL = 1,
-    WEIR_OTLP_KIND_SERVER = 2,
-    WEIR_OTLP_KIND_CLIENT = 3,
-    WEIR_OTLP_KIND_PRODUCER = 4,
-    WEIR_OTLP_KIND_CONSUMER = 5
-} weir_otlp_kind;
-
-typedef enum weir_otlp_status {
-    WEIR_OTLP_STATUS_UNSET = 0,
-    WEIR_OTLP_STATUS_OK = 1,
-    WEIR_OTLP_STATUS_ERROR = 2
-} weir_otlp_status;
 
 /* What a transport got for one request. */
 typedef struct weir_transport_response {
@@ -145,7 +119,7 @@ typedef struct weir_otlp_options {
     const char *output_path;         /* JSON Lines file instead of HTTP; "-": standard output */
     const weir_transport *transport; /* the host's own instead; copied, destroyed at close */
     bool has_timeout_ms;
-    uint32_t timeout_ms; /* one export, retries included; 10,000; 0: no limit (D7) */
+    uint32_t timeout_ms; /* one request, retries included; 10,000; 0: no limit (D7) */
     bool has_schedule_delay_ms;
     uint32_t schedule_delay_ms; /* 5,000: how long an ended span may wait for company */
     uint32_t max_export_spans;  /* spans in a request; 0: 512 */
@@ -157,6 +131,16 @@ typedef struct weir_otlp_options {
     weir_log_fn *log;        /* NULL: warnings to stderr, one line a cause a minute */
     void *log_data;
     weir_log_level log_level;
+    bool has_disabled; /* else OTEL_SDK_DISABLED */
+    bool disabled;     /* nothing is recorded or sent; a parent's context still goes on (D20) */
+    bool has_export_timeout_ms;
+    uint32_t export_timeout_ms; /* 30,000; the same as timeout_ms: the sooner counts; 0: no limit */
+    /* NULL: OTEL_TRACES_SAMPLER, else parent-based with always-on at the root (E34). Taken over
+     * when the open succeeds. */
+    const weir_sampler *sampler;
+    const weir_id_generator *id_generator;   /* NULL: random ids of weir's own; copied */
+    const weir_processor *const *processors; /* called in this order; copied; at most 16 */
+    size_t n_processors;
 } weir_otlp_options;
 #define WEIR_OTLP_OPTIONS(...)                                                                     \
     ((struct weir_otlp_options){.size = sizeof(struct weir_otlp_options), __VA_ARGS__})
@@ -197,11 +181,11 @@ WEIR_API weir_otlp_tracer *weir_otlp_tracer_get_with(weir_otlp *otlp, const char
                                                      const weir_key_value *attributes,
                                                      size_t n_attributes);
 
-typedef struct weir_otlp_link {
-    weir_otlp_context context;
-    const weir_key_value *attributes;
-    size_t n_attributes;
-} weir_otlp_link;
+/*
+ * Whether a span begun now could reach anybody: false when nothing is exported and no processor is
+ * registered, and for NULL (E5). For what is costly to compute; spans need not ask.
+ */
+WEIR_API bool weir_otlp_tracer_is_enabled(const weir_otlp_tracer *tracer);
 
 typedef struct weir_otlp_span_options {
     size_t size;
@@ -263,6 +247,9 @@ typedef enum weir_drop_cause {
     WEIR_DROP_FORKED_CHILD,
     WEIR_DROP_DISK, /* output_path could not be written */
     WEIR_DROP_NO_MEMORY,
+    WEIR_DROP_SPOOL_FULL,    /* spool_max_bytes: the oldest that waited */
+    WEIR_DROP_SPOOL_AGED,    /* spool_max_age_s */
+    WEIR_DROP_SPOOL_DAMAGED, /* what a spool file held was not whole */
     WEIR_N_DROP_CAUSES
 } weir_drop_cause;
 

@@ -1,0 +1,106 @@
+/*
+ * The threads of an exporter, one a pipeline: each drives its pipeline step by step and sleeps
+ * while nothing is due.
+ */
+#include <signal.h>
+
+#include "otlp/common/macro.h"
+#include "otlp/exporter_state.h"
+
+void pipeline_wake(struct pipeline *pipeline) {
+    pthread_cond_signal(&pipeline->work);
+}
+
+void pipeline_go_outside(struct pipeline *pipeline) {
+    pipeline->is_outside = true;
+    pthread_cond_broadcast(&pipeline->exporter->progress); /* exporter_stop may leave us behind */
+    pthread_mutex_unlock(&pipeline->exporter->mutex);
+}
+
+void pipeline_come_inside(struct pipeline *pipeline) {
+    pthread_mutex_lock(&pipeline->exporter->mutex);
+    pipeline->is_outside = false;
+}
+
+/* The next thing to do, or to wait for. What is open is collected when it could be sent at once. */
+static void drive(struct pipeline *pipeline) {
+    struct exporter *exporter = pipeline->exporter;
+    uint64_t now = exporter_now();
+    bool is_idle = pipeline->state == PIPELINE_IDLE;
+    if (is_idle && now >= exporter->collect_at_ns) {
+        exporter_collect(exporter);
+        return;
+    }
+    uint64_t due = pipeline_step(pipeline, now);
+    if (due > now && !exporter->is_ending) {
+        (void)exporter_wait(exporter, &pipeline->work,
+                            is_idle ? MIN(due, exporter->collect_at_ns) : due);
+    }
+}
+
+static void *run(void *data) {
+    struct pipeline *pipeline = data;
+    struct exporter *exporter = pipeline->exporter;
+    pthread_mutex_lock(&exporter->mutex);
+    while (!exporter->is_ending) {
+        drive(pipeline);
+    }
+    pipeline->is_ended = true;
+    bool is_abandoned = pipeline->is_abandoned;
+    pthread_cond_broadcast(&exporter->progress);
+    if (is_abandoned) {
+        exporter_wait_for_borrowers(exporter);
+        if (pipeline->current != NULL) {
+            pipeline_let_go(pipeline, pipeline->current); /* counted by exporter_stop */
+        }
+    }
+    pthread_mutex_unlock(&exporter->mutex);
+    if (is_abandoned) {
+        pipeline_destroy_transport(pipeline);
+    }
+    exporter_unref(exporter);
+    return NULL;
+}
+
+/* ---- start ---- */
+
+static int start_thread(struct pipeline *pipeline) {
+    exporter_ref(pipeline->exporter);
+    int os_error = pthread_create(&pipeline->thread, NULL, run, pipeline);
+    if (os_error != 0) {
+        exporter_unref(pipeline->exporter);
+        return os_error;
+    }
+    (void)pthread_setname_np(pipeline->thread, "weir-export");
+    return 0;
+}
+
+/* Those before this one have nothing to do yet, and end at once. */
+static void end_threads_before(struct pipeline *end) {
+    struct exporter *exporter = end->exporter;
+    pthread_mutex_lock(&exporter->mutex);
+    exporter->is_ending = true;
+    for (struct pipeline *pipeline = exporter->pipelines; pipeline < end; pipeline++) {
+        pipeline_wake(pipeline);
+    }
+    pthread_mutex_unlock(&exporter->mutex);
+    for (struct pipeline *pipeline = exporter->pipelines; pipeline < end; pipeline++) {
+        (void)pthread_join(pipeline->thread, NULL);
+    }
+}
+
+int exporter_start_threads(struct exporter *exporter) {
+    sigset_t all, before;
+    int os_error = 0;
+    sigfillset(&all); /* a handler of the host's must not run on our stacks */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        os_error = start_thread(pipeline);
+        if (os_error != 0) {
+            end_threads_before(pipeline);
+            break;
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return os_error;
+}

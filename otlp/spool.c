@@ -1,0 +1,346 @@
+#include "otlp/spool.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "otlp/bounds.h"
+#include "otlp/common/alloc.h"
+#include "otlp/common/clock.h"
+#include "otlp/common/error.h"
+#include "otlp/common/macro.h"
+
+#define FOR_EACH_BIT(i, bits)                                                                      \
+    for (size_t i = 0; i < SPOOL_MAX_PIPELINES; i++)                                               \
+        if (((bits)&1u << i) != 0)
+
+/* ---- the list of those that wait ---- */
+
+static void unlink_entry(struct spool *spool, struct spool_entry *entry) {
+    *(entry->previous != NULL ? &entry->previous->next : &spool->first) = entry->next;
+    *(entry->next != NULL ? &entry->next->previous : &spool->last) = entry->previous;
+}
+
+/* By age; nearly always the newest. */
+void spool_entry_link(struct spool *spool, struct spool_entry *entry) {
+    struct spool_entry *before = spool->last;
+    while (before != NULL && before->unix_ns > entry->unix_ns) {
+        before = before->previous;
+    }
+    entry->previous = before;
+    entry->next = before != NULL ? before->next : spool->first;
+    *(entry->next != NULL ? &entry->next->previous : &spool->last) = entry;
+    *(before != NULL ? &before->next : &spool->first) = entry;
+}
+
+/* The file goes with it, unless another process has taken it over meanwhile. */
+static void delete_entry(struct spool *spool, struct spool_entry *entry) {
+    unlink_entry(spool, entry);
+    spool_unreserve(spool, entry->n_bytes, 1);
+    (void)unlink(entry->path);
+    mem_free(entry);
+}
+
+static void drop(struct spool *spool, struct spool_entry *entry, size_t pipeline, uint32_t n_spans,
+                 weir_drop_cause cause) {
+    struct spool_counts *counts = &spool->counts[pipeline];
+    entry->n_spans[pipeline] -= n_spans;
+    counts->waiting -= n_spans;
+    counts->dropped[cause] += n_spans;
+    spool->n_lost += n_spans;
+}
+
+static void drop_entry(struct spool *spool, struct spool_entry *entry, weir_drop_cause cause) {
+    FOR_EACH_BIT(i, entry->waits_for) {
+        drop(spool, entry, i, entry->n_spans[i], cause);
+    }
+    delete_entry(spool, entry);
+}
+
+/* ---- bounds ---- */
+
+static struct spool_entry *find_droppable(const struct spool *spool) {
+    struct spool_entry *entry = spool->first;
+    while (entry != NULL && entry->is_with != 0) {
+        entry = entry->next;
+    }
+    return entry;
+}
+
+static bool is_over(const struct spool *spool, size_t n_bytes, uint32_t n_files) {
+    return spool->n_bytes + n_bytes > spool->max_bytes ||
+           spool->n_files + n_files > SPOOL_MAX_FILES;
+}
+
+static bool make_room(struct spool *spool, size_t n_bytes, uint32_t n_files) {
+    while (is_over(spool, n_bytes, n_files)) {
+        struct spool_entry *oldest = find_droppable(spool);
+        if (oldest == NULL) {
+            return false;
+        }
+        drop_entry(spool, oldest, WEIR_DROP_SPOOL_FULL);
+    }
+    return true;
+}
+
+bool spool_reserve(struct spool *spool, size_t n_bytes, uint32_t n_files) {
+    if (!make_room(spool, n_bytes, n_files)) {
+        return false;
+    }
+    spool->n_bytes += n_bytes;
+    spool->n_files += n_files;
+    return true;
+}
+
+void spool_unreserve(struct spool *spool, size_t n_bytes, uint32_t n_files) {
+    spool->n_bytes -= n_bytes;
+    spool->n_files -= n_files;
+}
+
+/* A time to come, of a clock that was set back since, is no age. */
+static void drop_aged(struct spool *spool) {
+    uint64_t now = clock_unix(&spool->clock);
+    struct spool_entry *next;
+    for (struct spool_entry *entry = spool->first; entry != NULL; entry = next) {
+        next = entry->next;
+        if (entry->unix_ns > now || now - entry->unix_ns <= spool->max_age_ns) {
+            break; /* those behind it are younger */
+        }
+        if (entry->is_with == 0) {
+            drop_entry(spool, entry, WEIR_DROP_SPOOL_AGED);
+        }
+    }
+}
+
+void spool_say_losses(struct spool *spool) {
+    lock_take(&spool->lock);
+    uint64_t n_lost = spool->n_lost;
+    bool begins = n_lost > 0 && !spool->is_loss_told;
+    bool ends = n_lost > 0 && spool->is_loss_told && spool->first == NULL;
+    spool->is_loss_told = (spool->is_loss_told || begins) && !ends;
+    spool->n_lost = ends ? 0 : n_lost;
+    lock_give(&spool->lock);
+    if (begins) {
+        logger_say(&spool->logger, WEIR_LOG_WARN, LOG_CAUSE_SPOOL,
+                   "the spool %s loses spans, the oldest first: too many, too old or damaged; is "
+                   "the endpoint reachable?",
+                   spool->dir.path);
+    } else if (ends) {
+        logger_say(&spool->logger, WEIR_LOG_WARN, LOG_CAUSE_SPOOL,
+                   "the spool %s is empty again; lost meanwhile: %" PRIu64, spool->dir.path,
+                   n_lost);
+    }
+}
+
+/* ---- names ---- */
+
+struct spool_entry *spool_entry_new(const struct spool *spool) {
+    return mem_zalloc(sizeof(struct spool_entry) + spool_dir_path_size(&spool->dir));
+}
+
+void spool_entry_name(struct spool *spool, struct spool_entry *entry) {
+    entry->number = spool->next_number++;
+    spool_dir_path(&spool->dir, entry->number, entry->path);
+}
+
+/* A file whose name would make it an orphan gets a good one, unless it has been adopted already. */
+static void keep_named(struct spool *spool, struct spool_entry *entry) {
+    CLEANUP(mem_cleanup) char *path = mem_alloc(spool_dir_path_size(&spool->dir));
+    if (path == NULL || spool->dir.owner == 0) {
+        return;
+    }
+    spool_dir_path(&spool->dir, entry->number, path);
+    if (strcmp(path, entry->path) != 0 && rename(entry->path, path) == 0) {
+        memcpy(entry->path, path, strlen(path) + 1); /* names are of one length */
+    }
+}
+
+static void forget_all(struct spool *spool) {
+    while (spool->first != NULL) {
+        struct spool_entry *entry = spool->first;
+        spool->first = entry->next;
+        mem_free(entry);
+    }
+    spool->last = NULL;
+    spool->n_bytes = 0;
+    spool->n_files = 0;
+    spool->n_lost = 0;
+    memset(spool->counts, 0, sizeof spool->counts);
+}
+
+int spool_own(struct spool *spool) {
+    if (spool->dir.pid != 0 && spool->dir.pid != getpid()) {
+        forget_all(spool); /* a forked child that ran no handlers */
+    }
+    int error = spool_dir_own(&spool->dir);
+    if (error == 0 && spool->named_by != spool->dir.owner) {
+        spool->named_by = spool->dir.owner;
+        for (struct spool_entry *entry = spool->first; entry != NULL; entry = entry->next) {
+            keep_named(spool, entry);
+        }
+    }
+    return error;
+}
+
+/* ---- life ---- */
+
+static int init(struct spool *spool, const struct spool_options *options,
+                weir_error_detail *detail) {
+    assert(options->n_pipelines > 0 && options->n_pipelines <= SPOOL_MAX_PIPELINES);
+    spool->max_bytes = options->max_bytes;
+    spool->max_age_ns = options->max_age_ns;
+    spool->n_places = MIN(options->n_places, (uint32_t)SPOOL_MAX_PLACES);
+    spool->n_pipelines = options->n_pipelines;
+    spool->clock = clock_system();
+    logger_init(&spool->logger, options->logger->fn, options->logger->data, options->logger->level);
+    return spool_dir_open(&spool->dir, options->dir, detail);
+}
+
+int spool_open(const struct spool_options *options, struct spool **out, weir_error_detail *detail) {
+    struct spool *spool = mem_zalloc(sizeof *spool);
+    if (spool == NULL) {
+        return error_set(detail, WEIR_E_NO_MEMORY, "no memory for the spool");
+    }
+    int error = init(spool, options, detail);
+    if (error != 0) {
+        mem_free(spool);
+        return error;
+    }
+    spool_adopt(spool);
+    *out = spool;
+    return 0;
+}
+
+void spool_begin_anew(struct spool *spool) {
+    spool->lock = (struct lock){0};
+    spool->is_adopting = false;
+    forget_all(spool);
+}
+
+void spool_close(struct spool *spool) {
+    if (spool == NULL) {
+        return;
+    }
+    spool_dir_close(&spool->dir, spool->n_files == 0);
+    forget_all(spool);
+    mem_free(spool);
+}
+
+/* ---- keeping ---- */
+
+void spool_count_waiting(struct spool *spool, size_t pipeline, uint32_t n_spans) {
+    lock_take(&spool->lock);
+    spool->counts[pipeline].waiting += n_spans;
+    lock_give(&spool->lock);
+}
+
+void spool_keep(struct spool *spool, struct spool_entry *entry, uint8_t pipelines, uint32_t n_spans,
+                size_t n_bytes) {
+    size_t n_used = entry->layout.data_at + n_bytes;
+    (void)munmap(entry->map, entry->n_bytes);
+    entry->map = NULL;
+    /* What the segment did not need is given back; if that fails, the file is just larger. */
+    bool is_cut = n_used < entry->n_bytes && truncate(entry->path, (off_t)n_used) == 0;
+    lock_take(&spool->lock);
+    if (is_cut) {
+        spool->n_bytes -= entry->n_bytes - n_used;
+        entry->n_bytes = n_used;
+    }
+    entry->waits_for = pipelines;
+    FOR_EACH_BIT(i, pipelines) {
+        entry->n_spans[i] = n_spans;
+    }
+    keep_named(spool, entry);
+    spool_entry_link(spool, entry);
+    drop_aged(spool);
+    lock_give(&spool->lock);
+    spool_say_losses(spool);
+}
+
+/* ---- taking up again ---- */
+
+static struct spool_entry *find_waiting(const struct spool *spool, size_t pipeline) {
+    struct spool_entry *entry = spool->first;
+    while (entry != NULL && ((entry->waits_for & ~entry->is_with) & 1u << pipeline) == 0) {
+        entry = entry->next;
+    }
+    return entry;
+}
+
+bool spool_has_waiting(struct spool *spool, size_t pipeline) {
+    lock_take(&spool->lock);
+    bool has = find_waiting(spool, pipeline) != NULL;
+    lock_give(&spool->lock);
+    return has;
+}
+
+struct spool_entry *spool_next(struct spool *spool, size_t pipeline) {
+    spool_adopt(spool);
+    lock_take(&spool->lock);
+    drop_aged(spool);
+    struct spool_entry *entry = find_waiting(spool, pipeline);
+    if (entry != NULL) {
+        entry->is_with |= (uint8_t)(1u << pipeline);
+    }
+    lock_give(&spool->lock);
+    spool_say_losses(spool);
+    return entry;
+}
+
+void spool_take(struct spool *spool, struct spool_entry *entry, size_t pipeline, uint32_t n_whole) {
+    lock_take(&spool->lock);
+    uint32_t n_spans = entry->n_spans[pipeline];
+    n_whole = MIN(n_whole, n_spans);
+    drop(spool, entry, pipeline, n_spans - n_whole, WEIR_DROP_SPOOL_DAMAGED);
+    entry->n_spans[pipeline] = 0;
+    spool->counts[pipeline].waiting -= n_whole;
+    lock_give(&spool->lock);
+    spool_say_losses(spool);
+}
+
+void spool_finish(struct spool *spool, struct spool_entry *entry, size_t pipeline) {
+    lock_take(&spool->lock);
+    entry->is_with &= (uint8_t) ~(1u << pipeline);
+    entry->waits_for &= (uint8_t) ~(1u << pipeline);
+    if (entry->waits_for == 0) {
+        delete_entry(spool, entry);
+    }
+    lock_give(&spool->lock);
+    spool_say_losses(spool);
+}
+
+void spool_put_back(struct spool *spool, struct spool_entry *entry, size_t pipeline,
+                    uint32_t n_spans) {
+    lock_take(&spool->lock);
+    entry->is_with &= (uint8_t) ~(1u << pipeline);
+    entry->n_spans[pipeline] = n_spans;
+    spool->counts[pipeline].waiting += n_spans;
+    lock_give(&spool->lock);
+}
+
+/* ---- counters ---- */
+
+void spool_get_counts(struct spool *spool, size_t pipeline, struct spool_counts *out) {
+    lock_take(&spool->lock);
+    *out = spool->counts[pipeline];
+    lock_give(&spool->lock);
+}
+
+size_t spool_bytes(struct spool *spool) {
+    lock_take(&spool->lock);
+    size_t n = spool->n_bytes;
+    lock_give(&spool->lock);
+    return n;
+}
+
+uint64_t spool_n_refused(struct spool *spool) {
+    lock_take(&spool->lock);
+    uint64_t n = spool->n_refused;
+    lock_give(&spool->lock);
+    return n;
+}

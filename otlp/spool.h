@@ -1,0 +1,194 @@
+/*
+ * The spool: a directory in which ended spans survive the death of their process and an endpoint
+ * that cannot be reached.
+ *
+ * While there is a spool, the memory of segments is files mapped from it (an entry each), so that
+ * what has ended is on disk without being written a second time. An entry whose spans have arrived
+ * is used again or deleted. One that was given up for now is let go of, and *waits*: until its
+ * pipelines have taken it up again and are done with it, or it becomes too old, or the directory
+ * too full. So do the files of processes that have died, which are adopted.
+ *
+ * Nothing is lost but by bounds and damage, and that is counted; a span may be sent twice. When the
+ * disk refuses, segments live in memory alone, as without a spool.
+ *
+ * It knows nothing of requests and retries: exporter_spool.c. Any thread, unless something else is
+ * said.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <weir/otlp.h>
+
+#include "otlp/common/lock.h"
+#include "otlp/common/log.h"
+#include "otlp/scope.h"
+#include "otlp/spool_dir.h"
+#include "otlp/spool_file.h"
+
+enum { SPOOL_MAX_PIPELINES = 8 };
+
+/* One file. */
+struct spool_entry {
+    /* guarded by the spool's lock */
+    struct spool_entry *next, *previous; /* of those that wait, the oldest first */
+    uint32_t number;
+    size_t n_bytes;                        /* on disk */
+    uint32_t n_spans[SPOOL_MAX_PIPELINES]; /* that wait for each pipeline */
+    uint8_t waits_for;                     /* pipelines, as bits … */
+    uint8_t is_with;                       /* … and those of them that are at it now */
+    uint64_t unix_ns;
+
+    /* the owner's of its segment, while it is mapped */
+    uint8_t *map;
+    struct spool_layout layout;
+    uint32_t salt;
+    dev_t device;
+    ino_t inode;
+    pid_t pid; /* of the process that mapped it: a forked child has no part in it */
+    char path[];
+};
+
+/* Of one pipeline. */
+struct spool_counts {
+    uint64_t waiting;
+    uint64_t adopted; /* spans of processes that have died */
+    uint64_t dropped[WEIR_N_DROP_CAUSES];
+};
+
+struct spool_options {
+    const char *dir;
+    size_t max_bytes;
+    uint64_t max_age_ns;
+    uint32_t n_places; /* spans in a file */
+    size_t n_pipelines;
+    const struct logger *logger; /* copied */
+};
+
+struct spool {
+    size_t max_bytes;
+    uint64_t max_age_ns;
+    uint32_t n_places;
+    size_t n_pipelines;
+    struct logger logger;
+    weir_clock clock; /* the system's: ages outlive the process */
+
+    struct lock lock; /* guards everything below */
+    struct spool_dir dir;
+    struct spool_entry *first, *last; /* those that wait */
+    uint32_t next_number;
+    uint64_t named_by; /* the owner that the paths of those that wait name */
+    size_t n_bytes;    /* of all our files */
+    uint32_t n_files;
+    struct spool_counts counts[SPOOL_MAX_PIPELINES];
+    uint64_t n_refused;      /* segments that the disk had no room for */
+    uint64_t try_again_ns;   /* monotonic: the disk refused, and is left in peace until then */
+    uint64_t adopt_again_ns; /* monotonic */
+    bool is_adopting;
+    bool is_refused; /* the disk refuses, and it was said */
+    uint64_t n_lost; /* spans that the bounds cost; 0: none since that was said */
+    bool is_loss_told;
+};
+
+/*
+ * Opens the directory, takes the lock, and adopts what is there; *out is set last. WEIR_E_INVALID:
+ * the directory is not to be trusted; WEIR_E_IO: it cannot be made or read; WEIR_E_NO_MEMORY. A
+ * disk that is merely full is no error.
+ */
+int spool_open(const struct spool_options *options, struct spool **out, weir_error_detail *detail);
+
+/*
+ * In a forked child, for which the lock was taken before the fork: what waits is the parent's, and
+ * so is the place in the directory. Gives the lock back.
+ */
+void spool_begin_anew(struct spool *spool);
+
+/* Frees all but the files. No entry may be in use, but those of segments left behind. NULL:
+ * nothing. */
+void spool_close(struct spool *spool);
+
+/* ---- files as memory (spool_map.c) ---- */
+
+/*
+ * A new file with room for n_bytes of data, mapped and begun for `scope`. NULL when the disk, or
+ * memory, refuses: counted, and said at the first.
+ */
+struct spool_entry *spool_map_new(struct spool *spool, const struct scope *scope, size_t n_bytes);
+/* Makes room for n_bytes of data in all; may move the map. False: nothing has changed. */
+bool spool_map_grow(struct spool *spool, struct spool_entry *entry, size_t n_bytes);
+/* Begins an entry over, for spans of `scope`: false when they do not fit, or it is not to be used
+ * any more (in a forked child). Its places were cleared. */
+bool spool_map_reuse(struct spool *spool, struct spool_entry *entry, const struct scope *scope);
+/* Its spans are done with: deletes the file, and frees. */
+void spool_map_delete(struct spool *spool, struct spool_entry *entry);
+/* Frees without touching the file or the spool, which may be gone. NULL: nothing. */
+void spool_map_forget(struct spool_entry *entry);
+/* True in the process that mapped it. */
+bool spool_map_is_ours(const struct spool_entry *entry);
+
+static inline uint8_t *spool_map_data(const struct spool_entry *entry) {
+    return entry->map + entry->layout.data_at;
+}
+
+/* ---- spans that wait (spool.c) ---- */
+
+/*
+ * Counts spans as waiting for a pipeline that has given them up for now. Their segment is given to
+ * spool_keep when the other pipelines are done with it.
+ */
+void spool_count_waiting(struct spool *spool, size_t pipeline, uint32_t n_spans);
+
+/*
+ * Lets go of a mapped entry: its n_spans spans in n_bytes of data wait on disk for the pipelines
+ * (bits; not 0) by which they were counted.
+ */
+void spool_keep(struct spool *spool, struct spool_entry *entry, uint8_t pipelines, uint32_t n_spans,
+                size_t n_bytes);
+
+/* The oldest entry that waits for this pipeline, which is at it from now on; NULL: none. Adopts
+ * first, when it is time to look for orphans again. */
+struct spool_entry *spool_next(struct spool *spool, size_t pipeline);
+/* True when spool_next would give one. */
+bool spool_has_waiting(struct spool *spool, size_t pipeline);
+
+/*
+ * Reads a whole file; free *out with mem_free. WEIR_E_NO_MEMORY: later perhaps; WEIR_E_IO: it is
+ * gone or was exchanged. One thread an entry and pipeline, as the next three.
+ */
+int spool_read(const struct spool_entry *entry, uint8_t **out, size_t *n_out);
+/* So many of the entry's spans were whole: these count no longer as waiting, the others as lost. */
+void spool_take(struct spool *spool, struct spool_entry *entry, size_t pipeline, uint32_t n_whole);
+/* The pipeline is done with the entry: the last one deletes it. */
+void spool_finish(struct spool *spool, struct spool_entry *entry, size_t pipeline);
+/* It could not send it: the n_spans that it took wait again. */
+void spool_put_back(struct spool *spool, struct spool_entry *entry, size_t pipeline,
+                    uint32_t n_spans);
+
+void spool_get_counts(struct spool *spool, size_t pipeline, struct spool_counts *out);
+/* Bytes of all its files, and segments that had to do without. */
+size_t spool_bytes(struct spool *spool);
+uint64_t spool_n_refused(struct spool *spool);
+
+/* ---- orphans (spool_adopt.c) ---- */
+
+/* Takes over the files of processes that have died, if it is time to look for them. */
+void spool_adopt(struct spool *spool);
+
+/* ---- inside (all three) ---- */
+
+/* With the lock held: room for so much more in the bounds; the oldest that wait go for it. */
+bool spool_reserve(struct spool *spool, size_t n_bytes, uint32_t n_files);
+void spool_unreserve(struct spool *spool, size_t n_bytes, uint32_t n_files);
+/* With the lock held: sees to it that our names for files are good. 0, or a negative errno. */
+int spool_own(struct spool *spool);
+/* An entry with room for its path, nothing set; NULL without memory. */
+struct spool_entry *spool_entry_new(const struct spool *spool);
+/* With the lock held: gives it a number and a path. */
+void spool_entry_name(struct spool *spool, struct spool_entry *entry);
+/* With the lock held: it waits from now on, as its fields say. */
+void spool_entry_link(struct spool *spool, struct spool_entry *entry);
+/* Without: says what is to be said since the last time. */
+void spool_say_losses(struct spool *spool);

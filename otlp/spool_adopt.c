@@ -1,0 +1,200 @@
+/*
+ * Files of processes that have died become ours, and files are read back.
+ */
+#include "otlp/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "otlp/bounds.h"
+#include "otlp/common/alloc.h"
+#include "otlp/common/clock.h"
+#include "otlp/common/macro.h"
+
+static const uint64_t NS_PER_S = UINT64_C(1000000000);
+static const int OPEN_FLAGS = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
+
+/* ---- reading ---- */
+
+/* As many bytes as there are, at most n_bytes. */
+static size_t read_from_start(int fd, uint8_t *to, size_t n_bytes) {
+    size_t n_read = 0;
+    while (n_read < n_bytes) {
+        ssize_t n = pread(fd, to + n_read, n_bytes - n_read, (off_t)n_read);
+        if (n > 0) {
+            n_read += (size_t)n;
+        } else if (n == 0 || errno != EINTR) {
+            break; /* a bad sector reads as a file that ends there */
+        }
+    }
+    return n_read;
+}
+
+/* -1, or a regular file of this user and of a size that is ours. */
+static int open_file(const char *path, struct stat *status) {
+    int fd = open(path, OPEN_FLAGS);
+    if (fd < 0) {
+        return -1;
+    }
+    if (fstat(fd, status) != 0 || !S_ISREG(status->st_mode) || status->st_uid != geteuid() ||
+        status->st_size > SPOOL_MAX_FILE_BYTES) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+int spool_read(const struct spool_entry *entry, uint8_t **out, size_t *n_out) {
+    struct stat status;
+    int fd = open_file(entry->path, &status);
+    bool is_ours = fd >= 0 && status.st_dev == entry->device && status.st_ino == entry->inode;
+    size_t n_file = is_ours ? (size_t)status.st_size : 0;
+    uint8_t *file = is_ours ? mem_alloc(n_file) : NULL;
+    if (file != NULL) {
+        *out = file;
+        *n_out = read_from_start(fd, file, n_file);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return file != NULL ? 0 : is_ours ? WEIR_E_NO_MEMORY : WEIR_E_IO;
+}
+
+/* ---- adopting ---- */
+
+/* What an orphan turned out to be. */
+enum found { FOUND_SPANS, FOUND_NOTHING, FOUND_DAMAGE, FOUND_TROUBLE };
+
+/* A file whose process died before it wrote a head. */
+static bool is_blank(const uint8_t *bytes, size_t n_bytes) {
+    for (size_t i = 0; i < n_bytes; i++) {
+        if (bytes[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Reads the head and the index, not the spans: that comes when they are sent. */
+static enum found look_into(int fd, size_t n_file, struct spool_entry *entry, uint32_t *n_spans) {
+    uint8_t heads[SPOOL_HEADS_BYTES];
+    struct spool_layout layout;
+    size_t n_heads = read_from_start(fd, heads, sizeof heads);
+    if (is_blank(heads, n_heads)) {
+        return FOUND_NOTHING;
+    }
+    if (spool_file_read_head(heads, n_heads, &layout, &entry->unix_ns) != 0) {
+        return FOUND_DAMAGE;
+    }
+    size_t n_front = MIN(n_file, (size_t)layout.data_at);
+    CLEANUP(mem_cleanup) uint8_t *front = mem_alloc(n_front);
+    if (front == NULL) {
+        return FOUND_TROUBLE;
+    }
+    *n_spans = spool_file_count(front, read_from_start(fd, front, n_front), &layout);
+    return *n_spans > 0 ? FOUND_SPANS : FOUND_NOTHING;
+}
+
+static enum found examine(const char *path, struct spool_entry *entry, uint32_t *n_spans) {
+    struct stat status;
+    int fd = open_file(path, &status);
+    if (fd < 0) {
+        return FOUND_TROUBLE;
+    }
+    enum found found = look_into(fd, (size_t)status.st_size, entry, n_spans);
+    close(fd);
+    entry->n_bytes = (size_t)status.st_size;
+    entry->device = status.st_dev;
+    entry->inode = status.st_ino;
+    return found;
+}
+
+static void count_adopted(struct spool *spool, struct spool_entry *entry, uint32_t n_spans) {
+    for (size_t i = 0; i < spool->n_pipelines; i++) {
+        entry->n_spans[i] = n_spans;
+        entry->waits_for |= (uint8_t)(1u << i);
+        spool->counts[i].adopted += n_spans;
+        spool->counts[i].waiting += n_spans;
+    }
+}
+
+/* With the lock held. The rename is what makes it ours. */
+static bool take_over(struct spool *spool, struct spool_entry *entry, const char *path,
+                      uint32_t n_spans) {
+    spool_entry_name(spool, entry);
+    if (rename(path, entry->path) != 0) {
+        return false;
+    }
+    /* Ours already: the bounds make room by dropping the oldest, which may be this one. */
+    spool->n_bytes += entry->n_bytes;
+    spool->n_files++;
+    count_adopted(spool, entry, n_spans);
+    spool_entry_link(spool, entry);
+    (void)spool_reserve(spool, 0, 0);
+    return true;
+}
+
+/* Of a file whose head is gone nobody can say how many spans it held: it counts as one. */
+static void count_damaged(struct spool *spool) {
+    for (size_t i = 0; i < spool->n_pipelines; i++) {
+        spool->counts[i].adopted++;
+        spool->counts[i].dropped[WEIR_DROP_SPOOL_DAMAGED]++;
+    }
+    spool->n_lost++;
+}
+
+static bool adopt_file(void *data, const char *path) {
+    struct spool *spool = data;
+    struct spool_entry *entry = spool_entry_new(spool);
+    if (entry == NULL) {
+        return false;
+    }
+    uint32_t n_spans = 0;
+    enum found found = examine(path, entry, &n_spans);
+    bool is_gone = false;
+    lock_take(&spool->lock);
+    if (found == FOUND_SPANS) {
+        is_gone = take_over(spool, entry, path, n_spans);
+    } else if (found != FOUND_TROUBLE) {
+        is_gone = unlink(path) == 0;
+        if (found == FOUND_DAMAGE && is_gone) {
+            count_damaged(spool);
+        }
+    }
+    lock_give(&spool->lock);
+    if (found != FOUND_SPANS || !is_gone) {
+        mem_free(entry);
+    }
+    return is_gone;
+}
+
+/* *dir becomes what the directory is now: other threads may renew it meanwhile. */
+static bool is_time(struct spool *spool, struct spool_dir *dir) {
+    weir_clock clock = clock_system();
+    uint64_t now = clock_monotonic(&clock);
+    lock_take(&spool->lock);
+    bool is_time = !spool->is_adopting && now >= spool->adopt_again_ns && spool_own(spool) == 0;
+    if (is_time) {
+        spool->is_adopting = true;
+        spool->adopt_again_ns = now + SPOOL_ADOPT_EVERY_S * NS_PER_S;
+        *dir = spool->dir;
+    }
+    lock_give(&spool->lock);
+    return is_time;
+}
+
+void spool_adopt(struct spool *spool) {
+    struct spool_dir dir;
+    if (!is_time(spool, &dir)) {
+        return;
+    }
+    spool_dir_adopt(&dir, adopt_file, spool);
+    lock_take(&spool->lock);
+    spool->is_adopting = false;
+    lock_give(&spool->lock);
+    spool_say_losses(spool);
+}

@@ -46,11 +46,13 @@ static int open_tracker(const weir_options *options, struct weir *w, weir_error_
         return 0;
     }
     weir_log_fn *log = w->logger.fn != NULL ? core_pass_message : NULL;
-    return weir_tracker_open(&WEIR_TRACKER_OPTIONS(.directory = directory, .project = w->project,
-                                                   .file_mode = options->file_mode,
-                                                   .burr_exact = !core_improves(w, 8), .log = log,
-                                                   .log_data = w, .log_level = w->logger.level),
-                             &w->tracker, detail);
+    return weir_tracker_open(
+        &WEIR_TRACKER_OPTIONS(.directory = directory, .project = w->project,
+                              .file_mode = options->file_mode, .burr_exact = !core_improves(w, 8),
+                              .async = options->tracker_async,
+                              .queue_max_bytes = options->tracker_queue_bytes, .log = log,
+                              .log_data = w, .log_level = w->logger.level),
+        &w->tracker, detail);
 }
 
 static void add_own_hooks(struct weir *w, weir_destination destination,
@@ -131,10 +133,6 @@ int weir_open(const weir_options *options, weir **out, weir_error_detail *detail
     return error;
 }
 
-int weir_flush(weir *w, uint32_t timeout_ms) {
-    return w != NULL ? weir_otlp_flush(w->otlp, timeout_ms) : 0;
-}
-
 /* Any app that is still open, pinned; none is added any more. */
 static struct app *next_open_app(struct weir *w) {
     struct app *app = NULL;
@@ -155,6 +153,22 @@ static uint64_t now_ms(void) {
     return clock_monotonic(&clock) / 1000000;
 }
 
+/* What is left of a time that ends then. */
+static uint32_t ms_until(uint64_t deadline_ms) {
+    uint64_t now = now_ms();
+    return now < deadline_ms ? (uint32_t)(deadline_ms - now) : 0;
+}
+
+int weir_flush(weir *w, uint32_t timeout_ms) {
+    if (w == NULL) {
+        return 0;
+    }
+    uint64_t deadline_ms = now_ms() + timeout_ms;
+    int error = weir_otlp_flush(w->otlp, timeout_ms);
+    int tracker_error = weir_tracker_flush(w->tracker, ms_until(deadline_ms));
+    return error != 0 ? error : tracker_error;
+}
+
 int weir_close(weir *w, uint32_t timeout_ms) {
     if (w == NULL) {
         return 0;
@@ -165,10 +179,12 @@ int weir_close(weir *w, uint32_t timeout_ms) {
         app_unpin(app);
     }
     core_wait_for_apps(w, (uint64_t)timeout_ms * 1000000);
-    uint64_t now = now_ms(); /* adapters' hooks and a slow disk have taken their part */
-    int error = weir_otlp_close(w->otlp, now < deadline_ms ? (uint32_t)(deadline_ms - now) : 0);
+    /* adapters' hooks and a slow disk have taken their part */
+    int error = weir_otlp_close(w->otlp, ms_until(deadline_ms));
+    int tracker_error = weir_tracker_close_within(w->tracker, ms_until(deadline_ms));
     w->otlp = NULL;
-    w->tracker = weir_tracker_close(w->tracker);
+    w->tracker = NULL;
+    error = error != 0 ? error : tracker_error;
     core_say_messages(w);
     core_release(w);
     return error;
@@ -193,6 +209,8 @@ void weir_get_stats(weir *w, weir_stats *out) {
         stats.no_memory = counted(&c->no_memory);
         stats.adapter_faults = counted(&c->adapter_faults);
         stats.tracker_written = tracker.records_written;
+        stats.tracker_dropped = tracker.records_dropped;
+        stats.tracker_bytes_queued = tracker.bytes_queued;
         stats.tracker_lost = tracker.records_lost + counted(&c->records_lost);
     }
     sized_write(out, &stats, sizeof stats);

@@ -10,6 +10,7 @@
 #include "otlp/common/alloc.h"
 #include "otlp/common/env.h"
 #include "otlp/common/error.h"
+#include "otlp/common/id.h"
 #include "tracking/append.h"
 #include "tracking/bounds.h"
 
@@ -120,12 +121,18 @@ static bool write_all(int fd, const char *bytes, size_t n_bytes) {
     return true;
 }
 
+/* A file of our own: its name has what no other thread, process or machine has just now. */
+static int open_temporary(int folder_fd, const char *name, mode_t mode, char *out, size_t n_bytes) {
+    char unique[37];
+    id_new_uuid(unique);
+    (void)snprintf(out, n_bytes, ".%s.%s", name, unique);
+    return openat(folder_fd, out, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+}
+
 int folder_write_file(int folder_fd, const struct folder_path *path, const char *name, mode_t mode,
                       const void *bytes, size_t n_bytes, weir_error_detail *detail) {
     char temporary[64];
-    snprintf(temporary, sizeof temporary, ".%s.%ld", name, (long)getpid());
-    int fd =
-        openat(folder_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+    int fd = open_temporary(folder_fd, name, mode, temporary, sizeof temporary);
     bool is_written = fd >= 0 && write_all(fd, bytes, n_bytes);
     int saved = errno;
     if (fd >= 0) {

@@ -9,6 +9,7 @@
 #include "otlp/common/clock.h"
 #include "otlp/common/error.h"
 #include "tracking/append.h"
+#include "tracking/async.h"
 #include "tracking/bounds.h"
 
 static const uint64_t CHECK_EVERY_NS = UINT64_C(1000000000);
@@ -25,21 +26,26 @@ static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 static void before_fork(void) {
     lock_take(&list_lock);
     for (struct log_file *file = first; file != NULL; file = file->next) {
+        lock_take(&file->line_lock);
         lock_take(&file->lock);
     }
+    async_hold_all();
 }
 
 static void after_fork_in_parent(void) {
+    async_let_go_all(false);
     for (struct log_file *file = first; file != NULL; file = file->next) {
         lock_give(&file->lock);
+        lock_give(&file->line_lock);
     }
     lock_give(&list_lock);
 }
 
 /* The parent's waiters do not exist here. */
 static void after_fork_in_child(void) {
+    async_let_go_all(true);
     for (struct log_file *file = first; file != NULL; file = file->next) {
-        file->lock = (struct lock){0};
+        file->lock = file->line_lock = (struct lock){0};
     }
     list_lock = (struct lock){0};
 }

@@ -16,7 +16,8 @@
 #include "tracking/folder.h"
 
 struct log_file {
-    struct lock lock; /* guards what is below up to the links, and the owner's line buffer */
+    struct lock line_lock; /* the owner's, for its line buffer; taken before `lock` */
+    struct lock lock;      /* guards what is below up to the links */
     struct folder_path path;
     mode_t mode;
     int fd;       /* -1: not open at the moment */

@@ -1,6 +1,5 @@
 /* The tracker: apps' logs, appended to record by record. */
 #include <errno.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -9,38 +8,16 @@
 
 #include "otlp/common/alloc.h"
 #include "otlp/common/error.h"
-#include "otlp/common/log.h"
 #include "otlp/common/sized.h"
 #include "tracking/bounds.h"
 #include "tracking/children.h"
 #include "tracking/folder.h"
 #include "tracking/graph.h"
-#include "tracking/log_file.h"
 #include "tracking/names.h"
 #include "tracking/record.h"
+#include "tracking/tracker_state.h"
 
 static const mode_t DEFAULT_MODE = 0600;
-
-struct weir_tracker {
-    char *root;
-    char *project;
-    mode_t mode;
-    bool burr_exact;
-    struct logger logger;
-    _Atomic uint64_t n_written, n_lost;
-    _Atomic uint64_t n_lost_before; /* n_lost when the present loss began */
-    _Atomic uint32_t n_losing;      /* apps that lose records at present */
-};
-
-struct weir_tracker_app {
-    weir_tracker *tracker;
-    char id[256];
-    atomic_bool is_losing;
-    atomic_bool has_refused; /* a value of the caller's; said once */
-    struct log_file file;    /* its lock guards what is below */
-    struct buf line;         /* begins with a line feed of reserve: append_line */
-    struct record_writer writer;
-};
 
 /* ---- the tracker ---- */
 
@@ -69,7 +46,12 @@ int weir_tracker_open(const weir_tracker_options *options, weir_tracker **out,
     tracker->mode = full.file_mode != 0 ? (mode_t)(full.file_mode & 0666) : DEFAULT_MODE;
     tracker->burr_exact = full.burr_exact;
     logger_init(&tracker->logger, full.log, full.log_data, full.log_level);
-    if (error == 0 && tracker->project == NULL) {
+    if (full.async) {
+        tracker->queue_max_bytes =
+            full.queue_max_bytes != 0 ? full.queue_max_bytes : TRACKER_QUEUE_BYTES;
+        tracker->async = async_new(tracker->queue_max_bytes, tracker_write_queued);
+    }
+    if (error == 0 && (tracker->project == NULL || (full.async && tracker->async == NULL))) {
         error = error_set(detail, WEIR_E_NO_MEMORY, "no memory for a tracker");
     }
     if (error != 0) {
@@ -81,12 +63,42 @@ int weir_tracker_open(const weir_tracker_options *options, weir_tracker **out,
     return 0;
 }
 
-weir_tracker *weir_tracker_close(weir_tracker *tracker) {
-    if (tracker != NULL) {
-        mem_free(tracker->root);
-        mem_free(tracker->project);
-        mem_free(tracker);
+static void free_tracker(void *data) {
+    weir_tracker *tracker = data;
+    mem_free(tracker->root);
+    mem_free(tracker->project);
+    mem_free(tracker);
+}
+
+int weir_tracker_flush(weir_tracker *tracker, uint32_t timeout_ms) {
+    if (tracker == NULL || tracker->async == NULL) {
+        return 0;
     }
+    return async_flush(tracker->async, timeout_ms) ? 0 : WEIR_E_TIMEOUT;
+}
+
+int weir_tracker_close_within(weir_tracker *tracker, uint32_t timeout_ms) {
+    if (tracker == NULL) {
+        return 0;
+    }
+    if (tracker->async == NULL) {
+        free_tracker(tracker);
+        return 0;
+    }
+    struct async *async = tracker->async;
+    uint64_t n_lost = async_stop(async, timeout_ms);
+    if (n_lost > 0) {
+        logger_say(&tracker->logger, WEIR_LOG_WARN, LOG_CAUSE_TRACKER,
+                   "tracker: %llu records were not written in time and are lost",
+                   (unsigned long long)n_lost);
+    }
+    async_set_last(async, free_tracker, tracker); /* the thread may still be writing one */
+    async_release(async);
+    return n_lost > 0 ? WEIR_E_TIMEOUT : 0;
+}
+
+weir_tracker *weir_tracker_close(weir_tracker *tracker) {
+    (void)weir_tracker_close_within(tracker, TRACKER_CLOSE_MS);
     return NULL;
 }
 
@@ -95,93 +107,21 @@ void weir_tracker_get_stats(weir_tracker *tracker, weir_tracker_stats *out) {
     if (tracker != NULL) {
         stats.records_written = atomic_load_explicit(&tracker->n_written, memory_order_relaxed);
         stats.records_lost = atomic_load_explicit(&tracker->n_lost, memory_order_relaxed);
+        stats.records_dropped = atomic_load_explicit(&tracker->n_dropped, memory_order_relaxed);
+        stats.bytes_queued = tracker->async != NULL ? async_n_bytes(tracker->async) : 0;
     }
     sized_write(out, &stats, sizeof stats);
 }
 
-/* ---- loss: counted always, said when it begins and when it ends; no lock is held here ---- */
-
-static void say_loss(weir_tracker_app *app, uint64_t n_before, const char *why) {
-    weir_tracker *tracker = app->tracker;
-    if (atomic_exchange(&app->is_losing, true) || atomic_fetch_add(&tracker->n_losing, 1) > 0) {
-        return;
-    }
-    atomic_store(&tracker->n_lost_before, n_before);
-    logger_say(&tracker->logger, WEIR_LOG_WARN, LOG_CAUSE_TRACKER,
-               "tracker: records are being lost: %s", why);
-}
-
-static void say_recovery(weir_tracker_app *app) {
-    weir_tracker *tracker = app->tracker;
-    if (!atomic_exchange(&app->is_losing, false) || atomic_fetch_sub(&tracker->n_losing, 1) > 1) {
-        return;
-    }
-    uint64_t n = atomic_load(&tracker->n_lost) - atomic_load(&tracker->n_lost_before);
-    logger_say(&tracker->logger, WEIR_LOG_WARN, LOG_CAUSE_TRACKER,
-               "tracker: records are written again; %llu were lost", (unsigned long long)n);
-}
-
-/* A value that cannot be written says nothing of the disk. */
-static void say_refusal(weir_tracker_app *app, const char *why) {
-    if (!atomic_exchange(&app->has_refused, true)) {
-        logger_say(&app->tracker->logger, WEIR_LOG_WARN, LOG_CAUSE_VALUE, "tracker: %s", why);
-    }
-}
-
-static int count(weir_tracker_app *app, int error, const weir_error_detail *detail) {
-    if (error == 0) {
-        atomic_fetch_add_explicit(&app->tracker->n_written, 1, memory_order_relaxed);
-        if (atomic_load_explicit(&app->is_losing, memory_order_relaxed)) {
-            say_recovery(app);
-        }
-        return 0;
-    }
-    uint64_t n_before = atomic_fetch_add(&app->tracker->n_lost, 1);
-    if (error == WEIR_E_SYNTAX || error == WEIR_E_TOO_LARGE) {
-        say_refusal(app, detail->message);
-    } else {
-        say_loss(app, n_before, detail->message);
-    }
-    return error;
-}
-
 /* ---- records ---- */
-
-static struct record_writer *begin_record(weir_tracker_app *app) {
-    lock_take(&app->file.lock);
-    buf_clear(&app->line);
-    buf_append_byte(&app->line, '\n');
-    return &app->writer;
-}
-
-static int append_record(weir_tracker_app *app, weir_error_detail *detail) {
-    int error = buf_error(&app->line);
-    if (error != 0) {
-        return error_set(detail, error, "a record of %s is left out: %s", app->id,
-                         error == WEIR_E_SYNTAX ? "a value is no JSON" : weir_strerror(error));
-    }
-    const char *line = (const char *)app->line.data + 1;
-    return log_file_append(&app->file, line, app->line.n_bytes - 1, detail);
-}
-
-static int finish_record(weir_tracker_app *app) {
-    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    int error = append_record(app, &detail);
-    if (app->line.capacity > TRACKER_KEPT_BUFFER_BYTES) {
-        buf_deinit(&app->line);
-        buf_init(&app->line, TRACKER_MAX_RECORD_BYTES);
-    }
-    lock_give(&app->file.lock);
-    return count(app, error, &detail);
-}
 
 int weir_tracker_begin_entry(weir_tracker_app *app, uint64_t unix_ns, const char *action,
                              const weir_value *inputs, int64_t sequence_id) {
     if (app == NULL) {
         return WEIR_E_INVALID;
     }
-    record_begin_entry(begin_record(app), unix_ns, action, inputs, sequence_id);
-    return finish_record(app);
+    record_begin_entry(tracker_begin_record(app), unix_ns, action, inputs, sequence_id);
+    return tracker_finish_record(app);
 }
 
 int weir_tracker_end_entry(weir_tracker_app *app, uint64_t unix_ns, const char *action,
@@ -190,8 +130,9 @@ int weir_tracker_end_entry(weir_tracker_app *app, uint64_t unix_ns, const char *
     if (app == NULL) {
         return WEIR_E_INVALID;
     }
-    record_end_entry(begin_record(app), unix_ns, action, result, exception, state, sequence_id);
-    return finish_record(app);
+    record_end_entry(tracker_begin_record(app), unix_ns, action, result, exception, state,
+                     sequence_id);
+    return tracker_finish_record(app);
 }
 
 int weir_tracker_begin_span(weir_tracker_app *app, uint64_t unix_ns, int64_t sequence_id,
@@ -200,9 +141,9 @@ int weir_tracker_begin_span(weir_tracker_app *app, uint64_t unix_ns, int64_t seq
     if (app == NULL) {
         return WEIR_E_INVALID;
     }
-    record_begin_span(begin_record(app), unix_ns, sequence_id, span_id, name, parent_span_id,
-                      dependencies);
-    return finish_record(app);
+    record_begin_span(tracker_begin_record(app), unix_ns, sequence_id, span_id, name,
+                      parent_span_id, dependencies);
+    return tracker_finish_record(app);
 }
 
 int weir_tracker_end_span(weir_tracker_app *app, uint64_t unix_ns, int64_t sequence_id,
@@ -210,8 +151,8 @@ int weir_tracker_end_span(weir_tracker_app *app, uint64_t unix_ns, int64_t seque
     if (app == NULL) {
         return WEIR_E_INVALID;
     }
-    record_end_span(begin_record(app), unix_ns, sequence_id, span_id);
-    return finish_record(app);
+    record_end_span(tracker_begin_record(app), unix_ns, sequence_id, span_id);
+    return tracker_finish_record(app);
 }
 
 int weir_tracker_attribute(weir_tracker_app *app, uint64_t unix_ns, int64_t sequence_id,
@@ -219,24 +160,24 @@ int weir_tracker_attribute(weir_tracker_app *app, uint64_t unix_ns, int64_t sequ
     if (app == NULL || attribute == NULL || attribute->key == NULL) {
         return WEIR_E_INVALID;
     }
-    record_attribute(begin_record(app), unix_ns, sequence_id, span_id, attribute);
-    return finish_record(app);
+    record_attribute(tracker_begin_record(app), unix_ns, sequence_id, span_id, attribute);
+    return tracker_finish_record(app);
 }
 
 int weir_tracker_begin_stream(weir_tracker_app *app, uint64_t unix_ns, int64_t sequence_id) {
     if (app == NULL) {
         return WEIR_E_INVALID;
     }
-    record_begin_stream(begin_record(app), unix_ns, sequence_id);
-    return finish_record(app);
+    record_begin_stream(tracker_begin_record(app), unix_ns, sequence_id);
+    return tracker_finish_record(app);
 }
 
 int weir_tracker_first_item(weir_tracker_app *app, uint64_t unix_ns, int64_t sequence_id) {
     if (app == NULL) {
         return WEIR_E_INVALID;
     }
-    record_first_item(begin_record(app), unix_ns, sequence_id);
-    return finish_record(app);
+    record_first_item(tracker_begin_record(app), unix_ns, sequence_id);
+    return tracker_finish_record(app);
 }
 
 int weir_tracker_end_stream(weir_tracker_app *app, uint64_t unix_ns, int64_t sequence_id,
@@ -245,8 +186,9 @@ int weir_tracker_end_stream(weir_tracker_app *app, uint64_t unix_ns, int64_t seq
     if (app == NULL) {
         return WEIR_E_INVALID;
     }
-    record_end_stream(begin_record(app), unix_ns, sequence_id, times != NULL ? times : &none);
-    return finish_record(app);
+    record_end_stream(tracker_begin_record(app), unix_ns, sequence_id,
+                      times != NULL ? times : &none);
+    return tracker_finish_record(app);
 }
 
 /* ---- making an app's folder ---- */
@@ -263,7 +205,7 @@ static void write_file(weir_tracker_app *app, int folder_fd, const char *name,
         error = folder_write_file(folder_fd, path, name, app->tracker->mode, text->data,
                                   text->n_bytes, &detail);
     }
-    (void)count(app, error, &detail);
+    (void)tracker_count(app, error, &detail);
 }
 
 static void write_graph(weir_tracker_app *app, int folder_fd, const weir_graph *graph) {
@@ -302,7 +244,7 @@ static void tell_parent(weir_tracker_app *app, const weir_tracker_app_options *o
         error = children_add(tracker->root, tracker->project, tracker->mode, parent,
                              (const char *)line.data + 1, line.n_bytes - 1, &detail);
     }
-    (void)count(app, error, &detail);
+    (void)tracker_count(app, error, &detail);
 }
 
 /* Burr's order: the log first, then each file unless an earlier life of the app has left it. */
@@ -369,7 +311,7 @@ int weir_tracker_app_open(weir_tracker *tracker, const weir_tracker_app_options 
     app->writer.out = &app->line;
     int error = create(app, &full, detail);
     if (error != 0) {
-        weir_tracker_app_close(app);
+        tracker_app_free(app);
         return error;
     }
     *out = app;
@@ -377,13 +319,10 @@ int weir_tracker_app_open(weir_tracker *tracker, const weir_tracker_app_options 
 }
 
 weir_tracker_app *weir_tracker_app_close(weir_tracker_app *app) {
-    if (app != NULL) {
-        if (atomic_load(&app->is_losing)) { /* its loss ends unsaid */
-            atomic_fetch_sub(&app->tracker->n_losing, 1);
-        }
-        log_file_deinit(&app->file);
-        buf_deinit(&app->line);
-        mem_free(app);
+    if (app != NULL && app->tracker->async != NULL) {
+        async_push_last(app->tracker->async, app, &app->last_job); /* behind its records */
+    } else if (app != NULL) {
+        tracker_app_free(app);
     }
     return NULL;
 }

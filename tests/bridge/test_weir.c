@@ -283,3 +283,29 @@ Test(weir, any_allocation_may_fail) {
         cr_assert(eq(int, weir_close(w, 0), 0));
     }
 }
+
+/* ---- files written by a thread ---- */
+
+Test(weir, a_flush_and_a_close_write_what_waits_for_the_thread) {
+    struct rig *rig CLEANUP(rig_close) = RIG(.tracker_async = true);
+    struct rig_run run = rig_begin(rig, NULL);
+    cr_assert(eq(int, weir_flush(rig->w, 20000), 0));
+    expect_text(rig_records(rig, "a"), "begin_entry 0");
+    cr_assert(eq(u64, rig_stats(rig).tracker_bytes_queued, 0));
+    rig_end(rig, &run);
+    cr_assert(eq(int, weir_close(rig->w, 20000), 0));
+    rig->w = NULL;
+    expect_text(rig_records(rig, "a"), "begin_entry 0, end_entry 0");
+}
+
+Test(weir, records_over_the_queues_bound_are_dropped_and_counted) {
+    struct rig *rig CLEANUP(rig_close) = RIG(.tracker_async = true, .tracker_queue_bytes = 1);
+    struct rig_run run = rig_begin(rig, NULL);
+    uint64_t n = 0;
+    while (rig_stats(rig).tracker_dropped == 0) { /* only one at a time passes */
+        weir_set(run.step, "k", (int64_t)n++);
+    }
+    rig_end(rig, &run);
+    weir_stats stats = rig_stats(rig);
+    cr_assert(eq(u64, stats.tracker_lost, stats.tracker_dropped));
+}

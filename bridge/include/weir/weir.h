@@ -264,6 +264,9 @@ typedef struct weir_options {
     /* event mode: the stream's sums also as attributes of the method span, for backends that drop
      * events */
     bool stream_event_attributes;
+    /* Records are written by a thread: weir_tracker_options.async and .queue_max_bytes. */
+    bool tracker_async;
+    size_t tracker_queue_bytes;
 } weir_options;
 #define WEIR_OPTIONS(...) ((struct weir_options){.size = sizeof(struct weir_options), __VA_ARGS__})
 
@@ -274,11 +277,13 @@ typedef struct weir_options {
  * given). Without a detail, why it failed is logged.
  */
 WEIR_API int weir_open(const weir_options *options, weir **out, weir_error_detail *detail);
-/* Sends what has ended, within timeout_ms. 0, WEIR_E_TIMEOUT, or WEIR_E_IO (given up). NULL: 0. */
+/* Sends what has ended, and with tracker_async writes what waits, within timeout_ms. 0,
+ * WEIR_E_TIMEOUT, or WEIR_E_IO (given up). NULL: 0. */
 WEIR_API int weir_flush(weir *w, uint32_t timeout_ms);
 /*
  * Ends what is open, flushes, frees; returns within timeout_ms whatever the peer does. 0, or
- * WEIR_E_TIMEOUT when spans were lost. NULL: 0. `w` is gone afterwards; its handles are stale.
+ * WEIR_E_TIMEOUT when spans, or records of a tracker_async, were lost. NULL: 0. `w` is gone
+ * afterwards; its handles are stale.
  */
 WEIR_API int weir_close(weir *w, uint32_t timeout_ms);
 
@@ -295,6 +300,8 @@ typedef struct weir_stats {
     uint64_t no_memory;      /* begins that failed for want of memory */
     uint64_t tracker_written, tracker_lost; /* records; graph.json and metadata.json count too */
     uint64_t adapter_faults;                /* hooks of adapters that returned a negative number */
+    uint64_t tracker_dropped; /* of tracker_lost: with tracker_async, because the queue was full */
+    uint64_t tracker_bytes_queued;
 } weir_stats;
 #define WEIR_STATS() ((struct weir_stats){.size = sizeof(struct weir_stats)})
 /* Fills *out as far as its .size goes (WEIR_STATS). NULL w: zeros, but for stale_handles. */

@@ -33,6 +33,13 @@ typedef struct weir_tracker_options {
     weir_log_fn *log;    /* NULL: warnings to stderr, one line a cause a minute */
     void *log_data;
     weir_log_level log_level;
+    /*
+     * Records are written by a thread: a slow disk slows nobody, but what waits is lost when the
+     * process is killed, and, over queue_max_bytes, new records are dropped (and counted). What
+     * creates an app's folder is still written at once.
+     */
+    bool async;
+    size_t queue_max_bytes; /* 0: 8 MiB. A larger record passes when nothing else waits */
 } weir_tracker_options;
 #define WEIR_TRACKER_OPTIONS(...)                                                                  \
     ((struct weir_tracker_options){.size = sizeof(struct weir_tracker_options), __VA_ARGS__})
@@ -44,14 +51,24 @@ typedef struct weir_tracker_options {
  */
 WEIR_API WEIR_WARN_UNUSED int weir_tracker_open(const weir_tracker_options *options,
                                                 weir_tracker **out, weir_error_detail *detail);
-/* Frees. Its apps must be closed before. NULL is fine; returns NULL. */
+/*
+ * Waits until the records made before are in their files, or lost. 0, or WEIR_E_TIMEOUT. NULL, or
+ * without .async: 0 at once.
+ */
+WEIR_API int weir_tracker_flush(weir_tracker *tracker, uint32_t timeout_ms);
+/* Frees. Its apps must be closed before. With .async the records that wait are written, within 5 s.
+ * NULL is fine; returns NULL. */
 WEIR_API weir_tracker *weir_tracker_close(weir_tracker *tracker);
+/* The same within timeout_ms. 0, or WEIR_E_TIMEOUT: records that were waiting are lost. */
+WEIR_API int weir_tracker_close_within(weir_tracker *tracker, uint32_t timeout_ms);
 
 typedef struct weir_tracker_stats {
     size_t size;
     /* Lines of log.jsonl; a graph.json, a metadata.json and a parent's line count as one each. */
     uint64_t records_written;
-    uint64_t records_lost; /* disk full, folder not writable, no memory, value refused */
+    uint64_t records_lost; /* disk full, folder not writable, no memory, value refused, dropped */
+    uint64_t records_dropped; /* of the lost ones: the queue was full */
+    uint64_t bytes_queued;    /* waiting for the thread, or being written by it */
 } weir_tracker_stats;
 /* Fills *out as far as its .size goes. NULL tracker: zeros. */
 WEIR_API void weir_tracker_get_stats(weir_tracker *tracker, weir_tracker_stats *out);
@@ -117,8 +134,8 @@ WEIR_API weir_tracker_app *weir_tracker_app_close(weir_tracker_app *app);
 /*
  * One record each (fields: tracking/README.md). Strings are NUL-terminated and copied; NULL where
  * Burr writes null. Invalid UTF-8 becomes U+FFFD. 0; WEIR_E_SYNTAX (a JSON value that does not
- * parse); WEIR_E_TOO_LARGE (64 MiB a record); WEIR_E_IO; WEIR_E_NO_MEMORY. A record that failed is
- * wholly absent and counted. NULL app: WEIR_E_INVALID.
+ * parse); WEIR_E_TOO_LARGE (64 MiB a record, or the queue is full); WEIR_E_IO; WEIR_E_NO_MEMORY. A
+ * record that failed is wholly absent and counted. NULL app: WEIR_E_INVALID.
  */
 WEIR_API int weir_tracker_begin_entry(weir_tracker_app *app, uint64_t unix_ns, const char *action,
                                       const weir_value *inputs /* NULL: {} */, int64_t sequence_id);

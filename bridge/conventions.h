@@ -48,5 +48,9 @@ void conventions_stream(const struct weir *w, const struct step *step, struct ot
 void conventions_error(const struct weir *w, struct otlp_part *part, const weir_error *error,
                        uint64_t unix_ns);
 
+/* The names of some WEIR_CONVENTIONS_… as weir_conventions_parse takes them: "burr,genai". */
+enum { CONVENTIONS_TEXT_BYTES = 80 };
+void conventions_describe(unsigned bits, char out[CONVENTIONS_TEXT_BYTES]);
+
 /* The older name of a token count, for Burr's files; NULL: it has none. */
 const char *conventions_legacy_name(const char *key);

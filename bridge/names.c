@@ -1,8 +1,10 @@
-/* The names of methods and streaming modes, as Burr spells them. */
+/* The names of methods and streaming modes, as Burr spells them, and of convention profiles. */
+#include <stdio.h>
 #include <string.h>
 
 #include <weir/weir.h>
 
+#include "bridge/conventions.h"
 #include "otlp/common/macro.h"
 
 static const char *const METHODS[] = {
@@ -71,6 +73,17 @@ static unsigned convention_bit(const char *name, size_t n_bytes) {
         }
     }
     return 0;
+}
+
+void conventions_describe(unsigned bits, char out[CONVENTIONS_TEXT_BYTES]) {
+    size_t n = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < ARRAY_LENGTH(CONVENTIONS); i++) {
+        if ((bits & CONVENTIONS[i].bit) != 0) {
+            n += (size_t)snprintf(out + n, CONVENTIONS_TEXT_BYTES - n, "%s%s", n > 0 ? "," : "",
+                                  CONVENTIONS[i].name);
+        }
+    }
 }
 
 int weir_conventions_parse(const char *names, unsigned *out) {

@@ -1,28 +1,77 @@
 #include "bridge/options.h"
 
+#include "bridge/conventions.h"
 #include "otlp/common/alloc.h"
-#include "otlp/common/env.h"
 #include "otlp/common/error.h"
 #include "otlp/common/sized.h"
 
+static const char DEFAULT_PROJECT[] = "default";
+
+/* ---- what the environment may say as well ---- */
+
+static weir_streaming_mode read_mode(const weir_options *options,
+                                     const struct config_reader *reader) {
+    enum { BOTH = WEIR_STREAMING_SINGLE_AND_CHUNK_SPANS + 1 }; /* another name of the last */
+    const char *names[BOTH + 1] = {[BOTH] = "both"};
+    for (unsigned mode = WEIR_STREAMING_SINGLE_SPAN; mode < BOTH; mode++) {
+        names[mode] = weir_streaming_mode_name((weir_streaming_mode)mode);
+    }
+    unsigned mode = CONFIG_ENUM(
+        reader, .option = "streaming_mode",
+        .is_given = options->streaming_mode != WEIR_STREAMING_DEFAULT,
+        .given = options->streaming_mode, .variables = {"WEIR_STREAMING_MODE"}, .names = names,
+        .n_names = ARRAY_LENGTH(names), .otherwise = WEIR_STREAMING_SINGLE_SPAN);
+    return mode == BOTH ? WEIR_STREAMING_SINGLE_AND_CHUNK_SPANS : (weir_streaming_mode)mode;
+}
+
+static unsigned read_conventions(const weir_options *options, const struct config_reader *reader) {
+    static const char variable[] = "WEIR_CONVENTIONS";
+    const char *list = config_variable(reader, variable);
+    unsigned bits = options->conventions;
+    struct config_origin origin = config_by_option("conventions");
+    if (bits == 0) {
+        origin = config_by_default();
+        bits = WEIR_CONVENTIONS_BURR;
+        if (list != NULL && weir_conventions_parse(list, &bits) == 0) {
+            origin = config_by_variable(variable);
+        } else if (list != NULL) {
+            logger_say(reader->logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG,
+                       "%s=%.100s is no comma list of burr, genai, openinference, langfuse and "
+                       "legacy_usage: taken as unset",
+                       variable, list);
+        }
+    }
+    char names[CONVENTIONS_TEXT_BYTES];
+    conventions_describe(bits, names);
+    config_note_text(reader, "conventions", names, CONFIG_PUBLIC, origin);
+    return bits;
+}
+
+const char *options_tracker_dir(const weir_options *options, const struct config_reader *reader) {
+    const char *directory =
+        CONFIG_TEXT(reader, NULL, .option = "tracker_dir", .given = options->tracker_dir,
+                    .variables = {"WEIR_TRACKER_DIR"});
+    return directory != NULL && *directory != '\0' ? directory : NULL;
+}
+
+void options_explain(const weir_options *options, const struct config_reader *reader) {
+    (void)CONFIG_TEXT(reader, NULL, .option = "project", .given = options->project,
+                      .otherwise = DEFAULT_PROJECT);
+    (void)read_mode(options, reader);
+    (void)read_conventions(options, reader);
+    (void)options_tracker_dir(options, reader);
+}
+
+/* ---- applying ---- */
+
 static int apply_mode(const weir_options *options, struct weir *w, weir_error_detail *detail) {
+    const struct config_reader reader = {.logger = &w->logger};
     if ((unsigned)options->streaming_mode > WEIR_STREAMING_SINGLE_AND_CHUNK_SPANS) {
         return error_set(detail, WEIR_E_INVALID,
                          "streaming_mode %d is none of enum weir_streaming_mode",
                          (int)options->streaming_mode);
     }
-    w->mode = options->streaming_mode;
-    if (w->mode != WEIR_STREAMING_DEFAULT) {
-        return 0;
-    }
-    w->mode = WEIR_STREAMING_SINGLE_SPAN;
-    const char *name = env_text("WEIR_STREAMING_MODE");
-    if (name != NULL && weir_streaming_mode_parse(name, &w->mode) != 0) {
-        return error_set(detail, WEIR_E_INVALID,
-                         "WEIR_STREAMING_MODE=%s: use single_span, event, chunk_spans or "
-                         "single_and_chunk_spans",
-                         name);
-    }
+    w->mode = read_mode(options, &reader);
     return 0;
 }
 
@@ -31,18 +80,12 @@ static int apply_conventions(const weir_options *options, struct weir *w,
     static const unsigned every = WEIR_CONVENTIONS_BURR | WEIR_CONVENTIONS_GENAI |
                                   WEIR_CONVENTIONS_OPENINFERENCE | WEIR_CONVENTIONS_LANGFUSE |
                                   WEIR_CONVENTIONS_LEGACY_USAGE;
-    unsigned bits = options->conventions;
-    const char *names = env_text("WEIR_CONVENTIONS");
-    if (bits & ~every) {
+    const struct config_reader reader = {.logger = &w->logger};
+    if (options->conventions & ~every) {
         return error_set(detail, WEIR_E_INVALID, "conventions 0x%x has bits that are none of %s",
-                         bits, "WEIR_CONVENTIONS_…");
+                         options->conventions, "WEIR_CONVENTIONS_…");
     }
-    if (bits == 0 && names != NULL && weir_conventions_parse(names, &bits) != 0) {
-        return error_set(detail, WEIR_E_INVALID,
-                         "WEIR_CONVENTIONS=%.200s: use a comma list of burr, genai, openinference, "
-                         "langfuse and legacy_usage",
-                         names);
-    }
+    unsigned bits = read_conventions(options, &reader);
     w->conventions = w->burr_exact ? 0 : bits & ~(unsigned)WEIR_CONVENTIONS_BURR;
     w->has_event_attributes = options->stream_event_attributes && !w->burr_exact;
     return 0;
@@ -153,7 +196,7 @@ int options_apply(const weir_options *options, struct weir *w, weir_error_detail
     w->chunk_span_min_ns = (uint64_t)options->chunk_span_min_ms * 1000000;
     w->chunk_span_max = options->chunk_span_max;
     apply_host(options, w);
-    w->project = mem_strdup(options->project != NULL ? options->project : "default");
+    w->project = mem_strdup(options->project != NULL ? options->project : DEFAULT_PROJECT);
     if (w->project == NULL) {
         return error_set(detail, WEIR_E_NO_MEMORY, "no memory for the project's name");
     }
@@ -161,11 +204,4 @@ int options_apply(const weir_options *options, struct weir *w, weir_error_detail
     error = error != 0 ? error : apply_conventions(options, w, detail);
     error = error != 0 ? error : apply_capture(options, w, detail);
     return error != 0 ? error : apply_adapters(options, w, detail);
-}
-
-const char *options_tracker_dir(const weir_options *options) {
-    if (options->tracker_dir != NULL) {
-        return *options->tracker_dir != '\0' ? options->tracker_dir : NULL;
-    }
-    return env_text("WEIR_TRACKER_DIR");
 }

@@ -41,7 +41,8 @@ static int open_otlp(const weir_options *options, struct weir *w, weir_error_det
 }
 
 static int open_tracker(const weir_options *options, struct weir *w, weir_error_detail *detail) {
-    const char *directory = options_tracker_dir(options);
+    const struct config_reader reader = {.logger = &w->logger};
+    const char *directory = options_tracker_dir(options, &reader);
     if (directory == NULL) {
         return 0;
     }

@@ -71,7 +71,8 @@ uint64_t config_u64(const struct config_reader *reader, const struct config_u64 
 }
 
 uint64_t config_ns_of_ms(const struct config_reader *reader, const struct config_u64 *setting) {
-    return MIN(config_u64(reader, setting), UINT64_MAX / 2 / NS_PER_MS) * NS_PER_MS;
+    uint64_t ms = config_u64(reader, setting);
+    return MIN(ms, UINT64_MAX / 2 / NS_PER_MS) * NS_PER_MS;
 }
 
 /* ---- words ---- */

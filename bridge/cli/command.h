@@ -19,7 +19,15 @@ enum option_kind {
     OPTION_FLAG,   /* no argument; bool */
     OPTION_TEXT,   /* const char *, borrowed from the command line */
     OPTION_NUMBER, /* uint64_t, from `least` to `most` */
+    OPTION_LIST,   /* struct option_list; given once for each item */
     OPTION_WORD    /* what `parse` makes of it */
+};
+
+/* Texts of a repeated option, borrowed, with NULL behind the last. */
+enum { OPTION_LIST_MAX = 64 };
+struct option_list {
+    const char *items[OPTION_LIST_MAX + 1];
+    size_t n;
 };
 
 struct option_row {
@@ -53,6 +61,7 @@ extern const struct command cmd_load;
 extern const struct command cmd_validate;
 extern const struct command cmd_collect;
 extern const struct command cmd_demo;
+extern const struct command cmd_doctor;
 
 /* All commands, in the order of the help text; NULL-terminated. */
 extern const struct command *const commands[];

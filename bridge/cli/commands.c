@@ -4,5 +4,5 @@
 #include "bridge/cli/command.h"
 
 const struct command *const commands[] = {
-    &cmd_demo, &cmd_collect, &cmd_replay, &cmd_load, &cmd_validate, NULL,
+    &cmd_demo, &cmd_doctor, &cmd_collect, &cmd_replay, &cmd_load, &cmd_validate, NULL,
 };

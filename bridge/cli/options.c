@@ -51,12 +51,22 @@ static bool parse_number(const struct option_row *row, const char *text, uint64_
     return true;
 }
 
+static bool append(const struct option_row *row, const char *text, struct option_list *list) {
+    if (list->n == OPTION_LIST_MAX) {
+        report_usage("--%s may be given %d times", row->name, OPTION_LIST_MAX);
+        return false;
+    }
+    list->items[list->n++] = text;
+    return true;
+}
+
 static bool store(const struct option_row *row, const char *text, void *settings) {
     void *member = (char *)settings + row->offset;
     switch (row->kind) {
     case OPTION_FLAG: *(bool *)member = true; return true;
     case OPTION_TEXT: *(const char **)member = text; return true;
     case OPTION_NUMBER: return parse_number(row, text, member);
+    case OPTION_LIST: return append(row, text, member);
     case OPTION_WORD: break;
     }
     if (!row->parse(text, member)) {

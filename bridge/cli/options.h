@@ -2,7 +2,8 @@
  * Reading a command line by a command's table of long options.
  *
  * `--name value` and `--name=value` are the same; options and arguments may be mixed; `--` ends
- * the options; the last of a repeated option wins. What is wrong is said on stderr in one line.
+ * the options; the last of a repeated option wins, but of an OPTION_LIST. What is wrong is said on
+ * stderr in one line.
  */
 #pragma once
 

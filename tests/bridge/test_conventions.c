@@ -76,12 +76,18 @@ Test(conventions, what_makes_no_sense_is_refused) {
     int error = weir_open(&WEIR_OPTIONS(.otlp_off = true, .conventions = 1 << 9), &w, &detail);
     cr_assert(eq(int, error, WEIR_E_INVALID));
     cr_assert(strstr(detail.message, "conventions 0x200") != NULL, "%s", detail.message);
-    setenv("WEIR_CONVENTIONS", "genai,phoenix", 1);
-    error = weir_open(&WEIR_OPTIONS(.otlp_off = true), &w, &detail);
-    cr_assert(eq(int, error, WEIR_E_INVALID));
-    cr_assert(strstr(detail.message, "WEIR_CONVENTIONS=genai,phoenix") != NULL, "%s",
-              detail.message);
     cr_assert(eq(ptr, w, NULL));
+}
+
+Test(conventions, what_the_environment_misspells_is_warned_of) { /* (D8) */
+    struct kept_log said = KEPT_LOG_INIT;
+    weir *w = NULL;
+    setenv("WEIR_CONVENTIONS", "genai,phoenix", 1);
+    int error =
+        weir_open(&WEIR_OPTIONS(.otlp_off = true, .log = kept_log_fn, .log_data = &said), &w, NULL);
+    cr_assert(eq(int, error, 0));
+    cr_assert(kept_log_has(&said, "WEIR_CONVENTIONS=genai,phoenix is no comma list of burr"));
+    weir_close(w, 0);
 }
 
 Test(conventions, nothing_is_added_to_spans_that_are_exactly_burrs) {

@@ -77,8 +77,20 @@ Test(weir, the_mode_may_come_from_the_environment) {
         rig_end(rig, &run);
         expect_text_at(i, rig_tree(rig, 0), rows[i].tree);
     }
+}
+
+Test(weir, a_mode_that_the_environment_misspells_is_warned_of) { /* (D8) */
+    struct kept_log said = KEPT_LOG_INIT;
     setenv("WEIR_STREAMING_MODE", "nonsense", 1);
-    expect_refused(&OFF, WEIR_E_INVALID, "WEIR_STREAMING_MODE=nonsense");
+    weir_options options = OFF;
+    options.log = kept_log_fn;
+    options.log_data = &said;
+    weir *w = NULL;
+    cr_assert(eq(int, weir_open(&options, &w, NULL), 0));
+    cr_assert(eq(u32, said.n, 1));
+    cr_assert(kept_log_has(&said, "WEIR_STREAMING_MODE=nonsense is none of single_span, event, "
+                                  "chunk_spans, single_and_chunk_spans, both"));
+    weir_close(w, 0);
 }
 
 Test(weir, the_tracker_directory_may_come_from_the_environment) {

@@ -84,6 +84,10 @@ Test(config_read, durations_are_milliseconds) { /* (D6) */
     setenv(FIRST, "18446744073709551615", 1);
     ns = CONFIG_NS_OF_MS(&reader, .option = "setting", .variables = {FIRST});
     cr_expect(gt(u64, ns, UINT64_C(1) << 62));
+    setenv(FIRST, "-1", 1);
+    ns = CONFIG_NS_OF_MS(&reader, .option = "setting", .variables = {FIRST}, .otherwise = 5);
+    cr_expect(eq(u64, ns, 5000000));
+    cr_expect(eq(u32, kept.n, 1)); /* read, and warned of, once */
 }
 
 Test(config_read, a_flag_is_true_by_true_alone) { /* (D3) */

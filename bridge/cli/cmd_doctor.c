@@ -1,0 +1,234 @@
+/*
+ * weir doctor: says what is in force and where each value came from, then tests where spans would
+ * go, step by step.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <weir/weir.h>
+
+#include "bridge/cli/command.h"
+#include "bridge/cli/examine_endpoint.h"
+#include "bridge/cli/examine_files.h"
+#include "bridge/cli/findings.h"
+#include "bridge/cli/options.h"
+#include "bridge/cli/report.h"
+#include "bridge/options.h"
+#include "otlp/common/alloc.h"
+#include "otlp/common/json_write.h"
+#include "otlp/common/macro.h"
+#include "otlp/explain.h"
+#include "tracking/folder.h"
+
+static const uint64_t NS_PER_MS = 1000000;
+
+struct settings {
+    const char *endpoint, *traces_endpoint, *output, *tracker_dir;
+    struct option_list headers;
+    uint64_t timeout_ms;
+    bool json;
+};
+
+static const struct option_row options[] = {
+    {"endpoint", "URL",
+     "a base URL (default: OTEL_EXPORTER_OTLP_ENDPOINT, else http://localhost:4318)", OPTION_TEXT,
+     offsetof(struct settings, endpoint)},
+    {"traces-endpoint", "URL", "used as it is (default: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)",
+     OPTION_TEXT, offsetof(struct settings, traces_endpoint)},
+    {"header", "'NAME: VALUE'", "sent with the request; may be given again", OPTION_LIST,
+     offsetof(struct settings, headers)},
+    {"output", "FILE", "tests this file instead of an endpoint; - is standard output", OPTION_TEXT,
+     offsetof(struct settings, output)},
+    {"tracker-dir", "DIR", "of Burr's files (default: WEIR_TRACKER_DIR)", OPTION_TEXT,
+     offsetof(struct settings, tracker_dir)},
+    {"timeout", "MS", "for the test of an endpoint, all steps together (default: 10000)",
+     OPTION_NUMBER, offsetof(struct settings, timeout_ms), .least = 1, .most = 3600000},
+    {"json", NULL, "prints JSON", OPTION_FLAG, offsetof(struct settings, json)},
+};
+
+static const char *const examples[] = {
+    "weir doctor --endpoint https://collector.example --header 'Authorization: Bearer x'",
+    "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 weir doctor",
+    NULL,
+};
+
+static int run(int argc, char **argv);
+
+const struct command cmd_doctor = {
+    .name = "doctor",
+    .summary = "says which settings are in force, and tests where spans would go",
+    .about = "Prints each setting with its value and where it came from: an option, a variable of "
+             "the environment, or the default. Then tests what spans would be sent to or written "
+             "to, step by step: the name, the connection, TLS, an export without spans; and says "
+             "of the step that fails what to do about it. Secrets are not shown. An application "
+             "that sets nothing in code has the same settings when it has the same environment.",
+    .options = options,
+    .n_options = ARRAY_LENGTH(options),
+    .examples = examples,
+    .run = run,
+};
+
+/* ---- what is in force ---- */
+
+struct examination {
+    struct config_report report;
+    struct findings findings;
+};
+
+static void keep_warning(weir_log_level level, const char *message, void *data) {
+    struct findings *findings = data;
+    (void)level;
+    findings_add(findings, 0, "settings", FINDING_NOTE, "%s", message);
+}
+
+static void examine_tracker(const weir_options *all, const struct config_reader *reader,
+                            struct findings *findings) {
+    const struct config_reader quiet = {.logger = reader->logger};
+    const char *directory = options_tracker_dir(all, &quiet);
+    char *root CLEANUP(mem_cleanup) = NULL;
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    if (directory == NULL) {
+        return;
+    }
+    if (folder_root(directory, &root, &detail) != 0) {
+        findings_add(findings, 0, "tracker", FINDING_FAILED, "%s", detail.message);
+        return;
+    }
+    examine_directory(root, "tracker", 0, findings);
+}
+
+static void examine_choice(const struct explanation *explanation, uint64_t timeout_ns,
+                           struct findings *findings) {
+    const struct transport_choice *choice = &explanation->choice;
+    switch (choice->kind) {
+    case TRANSPORT_FILE: examine_output(choice->path, 1, findings); break;
+    case TRANSPORT_HTTP: examine_endpoint(choice, timeout_ns, 1, findings); break;
+    default:
+        findings_add(findings, 1, "export", FINDING_NOTE, "nothing is recorded: %s",
+                     explanation->config.is_disabled ? "weir is disabled" : "there is no exporter");
+    }
+}
+
+static void examine(const struct settings *settings, struct examination *e) {
+    const weir_otlp_options otlp =
+        WEIR_OTLP_OPTIONS(.endpoint = settings->endpoint,
+                          .traces_endpoint = settings->traces_endpoint,
+                          .headers = settings->headers.n > 0 ? settings->headers.items : NULL,
+                          .output_path = settings->output);
+    const weir_options all = WEIR_OPTIONS(.otlp = &otlp, .tracker_dir = settings->tracker_dir);
+    struct logger logger;
+    logger_init(&logger, keep_warning, &e->findings, WEIR_LOG_DEFAULT);
+    const struct config_reader reader = {.logger = &logger, .report = &e->report};
+    struct explanation explanation CLEANUP(explanation_deinit);
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    int error = explain_options(&otlp, &reader, &explanation, &detail);
+    options_explain(&all, &reader);
+    examine_tracker(&all, &reader, &e->findings);
+    if (error != 0) {
+        findings_add(&e->findings, 1, "settings", FINDING_FAILED, "%s", detail.message);
+    } else {
+        examine_choice(&explanation, settings->timeout_ms * NS_PER_MS, &e->findings);
+    }
+}
+
+/* ---- for people ---- */
+
+static void print_settings(const struct config_report *report) {
+    enum { VALUE_MAX_COLUMNS = 32 }; /* a longer value pushes its source aside */
+    size_t name_columns = 0, value_columns = 0;
+    for (size_t i = 0; i < report->n; i++) {
+        name_columns = MAX(name_columns, strlen(report->lines[i].name));
+        value_columns = MAX(value_columns, strlen(report->lines[i].value));
+    }
+    value_columns = MIN(value_columns, VALUE_MAX_COLUMNS);
+    puts("Settings");
+    for (size_t i = 0; i < report->n; i++) {
+        const struct config_line *line = &report->lines[i];
+        printf("  %-*s  %-*s  %s%s%s\n", (int)name_columns, line->name, (int)value_columns,
+               line->value, config_source_name(line->source), *line->origin != '\0' ? " " : "",
+               line->origin);
+    }
+}
+
+static void print_findings(const struct findings *findings) {
+    puts("\nTests");
+    for (size_t i = 0; i < findings->n; i++) {
+        const struct finding *finding = &findings->items[i];
+        printf("  %-8s  %-6s  %s\n", finding->step, finding_kind_name(finding->kind),
+               finding->text);
+    }
+}
+
+/* ---- for programs ---- */
+
+static void append_member(struct buf *out, const char *name, const char *text) {
+    buf_append_text(out, out->data[out->n_bytes - 1] == '{' ? "\"" : ",\"");
+    buf_append_text(out, name);
+    buf_append_text(out, "\":");
+    json_write_string(out, text, strlen(text), JSON_COMPACT);
+}
+
+static void append_settings(struct buf *out, const struct config_report *report) {
+    for (size_t i = 0; i < report->n; i++) {
+        const struct config_line *line = &report->lines[i];
+        buf_append_text(out, i > 0 ? ",{" : "{");
+        append_member(out, "name", line->name);
+        append_member(out, "value", line->value);
+        append_member(out, "source", config_source_name(line->source));
+        append_member(out, "origin", line->origin);
+        buf_append_byte(out, '}');
+    }
+}
+
+static void append_findings(struct buf *out, const struct findings *findings) {
+    for (size_t i = 0; i < findings->n; i++) {
+        const struct finding *finding = &findings->items[i];
+        buf_append_text(out, i > 0 ? ",{" : "{");
+        append_member(out, "step", finding->step);
+        append_member(out, "outcome", finding_kind_name(finding->kind));
+        append_member(out, "text", finding->text);
+        buf_append_text(out, ",\"pipeline\":");
+        json_write_int(out, (int64_t)finding->pipeline);
+        buf_append_byte(out, '}');
+    }
+}
+
+static int print_json(const struct examination *e) {
+    struct buf out CLEANUP(buf_deinit);
+    buf_init(&out, 16 << 20);
+    buf_append_text(&out, "{\"settings\":[");
+    append_settings(&out, &e->report);
+    buf_append_text(&out, "],\"tests\":[");
+    append_findings(&out, &e->findings);
+    buf_append_text(&out, "],\"ok\":");
+    buf_append_text(&out, e->findings.n_failed == 0 ? "true}\n" : "false}\n");
+    if (buf_error(&out) != 0) {
+        return report_failure("out of memory");
+    }
+    fwrite(out.data, 1, out.n_bytes, stdout);
+    return COMMAND_OK;
+}
+
+/* ---- the command ---- */
+
+static int run(int argc, char **argv) {
+    struct settings settings = {.timeout_ms = 10000};
+    int exit_code;
+    if (!options_parse(&cmd_doctor, argc, argv, &settings, NULL, &exit_code)) {
+        return exit_code;
+    }
+    struct examination e = {0};
+    examine(&settings, &e);
+    if (e.report.is_cut) {
+        findings_add(&e.findings, 0, "settings", FINDING_NOTE, "some settings are not shown");
+    }
+    if (settings.json) {
+        exit_code = print_json(&e);
+    } else {
+        print_settings(&e.report);
+        print_findings(&e.findings);
+        exit_code = COMMAND_OK;
+    }
+    config_report_deinit(&e.report);
+    return e.findings.n_failed > 0 ? COMMAND_FAILED : exit_code;
+}

@@ -1,0 +1,16 @@
+/*
+ * Testing whether files and directories of the settings can be written, without leaving anything
+ * behind.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "bridge/cli/findings.h"
+
+/* A directory that files are made in; one that does not exist yet must be makeable. */
+void examine_directory(const char *path, const char *step, size_t pipeline,
+                       struct findings *findings);
+
+/* A file that is appended to; "-" is standard output. */
+void examine_output(const char *path, size_t pipeline, struct findings *findings);

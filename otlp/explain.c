@@ -3,6 +3,17 @@
 #include "otlp/bounds.h"
 #include "otlp/common/macro.h"
 #include "otlp/resource.h"
+#include "otlp/sampling.h"
+
+static int explain_sampler(const weir_otlp_options *options, const struct config_reader *reader,
+                           weir_error_detail *detail) {
+    weir_sampler sampler = {0};
+    int error = sampling_resolve(options, reader, &sampler, detail);
+    if (options->sampler == NULL) {
+        weir_sampler_free(&sampler);
+    }
+    return error;
+}
 
 int explain_options(const weir_otlp_options *options, const struct config_reader *reader,
                     struct explanation *out, weir_error_detail *detail) {
@@ -11,6 +22,7 @@ int explain_options(const weir_otlp_options *options, const struct config_reader
     buf_init(&resource, RESOURCE_MAX_BYTES);
     int error = config_resolve(options, reader, &out->config, detail);
     error = error ? error : resource_encode(&resource, options, reader, detail);
+    error = error ? error : explain_sampler(options, reader, detail);
     if (error == 0 && !out->config.is_disabled) {
         error = transport_choose(options, reader, &out->choice, detail);
     }

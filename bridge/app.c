@@ -307,7 +307,7 @@ void app_shut(struct app *app) {
     }
     object_leave(app);
     if (is_counted) {
-        core_app_is_shut(w);
+        core_app_is_shut(w, app);
     }
 }
 

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "otlp/common/alloc.h"
+#include "otlp/common/fork.h"
 #include "otlp/common/macro.h"
 
 void core_pin(struct weir *w) {
@@ -14,6 +15,7 @@ void core_release(struct weir *w) {
     if (w == NULL || atomic_fetch_sub_explicit(&w->n_owners, 1, memory_order_acq_rel) > 1) {
         return;
     }
+    core_unwatch_forks(w);
     for (size_t i = 0; i < w->n_guests; i++) {
         if (w->guests[i].table.destroy != NULL) {
             w->guests[i].table.destroy(w->guests[i].table.data);
@@ -64,12 +66,18 @@ static void keep_message(struct weir *w, weir_log_level level, const char *messa
     lock_give(&w->message_lock);
 }
 
+static void call_log(struct weir *w, weir_log_level level, const char *message) {
+    fork_go_abroad();
+    w->logger.fn(level, message, w->logger.data);
+    fork_come_back();
+}
+
 void core_pass_message(weir_log_level level, const char *message, void *data) {
     struct weir *w = data;
     if (object_is_inside()) {
         keep_message(w, level, message);
     } else {
-        w->logger.fn(level, message, w->logger.data);
+        call_log(w, level, message);
     }
 }
 
@@ -92,7 +100,7 @@ void core_say_messages(struct weir *w) {
     atomic_store_explicit(&w->n_messages, 0, memory_order_relaxed);
     lock_give(&w->message_lock);
     for (uint32_t i = 0; i < n; i++) {
-        w->logger.fn(messages[i].level, messages[i].text, w->logger.data);
+        call_log(w, messages[i].level, messages[i].text);
     }
 }
 
@@ -126,6 +134,7 @@ bool core_add_app(struct weir *w, struct app *app) {
         struct app **bucket = &w->buckets[bucket_of(app->id)];
         app->next = *bucket;
         *bucket = app;
+        app->is_listed = true;
         w->n_apps++;
     }
     lock_give(&w->lock);
@@ -138,6 +147,8 @@ bool core_remove_app(struct weir *w, struct app *app) {
     for (struct app **at = &w->buckets[bucket_of(app->id)]; *at != NULL; at = &(*at)->next) {
         if (*at == app) {
             *at = app->next;
+            app->is_listed = false;
+            app->is_shutting = true;
             w->n_apps--;
             w->n_shutting++;
             is_found = true;
@@ -148,9 +159,13 @@ bool core_remove_app(struct weir *w, struct app *app) {
     return is_found;
 }
 
-void core_app_is_shut(struct weir *w) {
+/* In a forked child an app that was being shut before is not counted any more. */
+void core_app_is_shut(struct weir *w, struct app *app) {
     lock_take(&w->lock);
-    w->n_shutting--;
+    if (app->is_shutting) {
+        app->is_shutting = false;
+        w->n_shutting--;
+    }
     lock_give(&w->lock);
 }
 
@@ -253,7 +268,9 @@ static void tell_guests(struct weir *w, const weir_lifecycle_event *event) {
     for (size_t i = 0; i < w->n_guests; i++) {
         if (!(busy >> i & 1)) {
             running = (struct running){w, busy | UINT64_C(1) << i};
+            fork_go_abroad();
             tell_guest(w, i, event);
+            fork_come_back();
         }
     }
     running = before;

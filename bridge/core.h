@@ -82,6 +82,9 @@ struct weir {
     struct counters counters;
     struct logger logger; /* says at once; only without a lock */
 
+    bool is_watched; /* and the links to the other weirs: guarded by the lock in fork.c */
+    struct weir *next_open, *previous_open;
+
     struct lock message_lock; /* guards messages */
     struct message messages[CORE_MAX_MESSAGES];
     _Atomic uint32_t n_messages;
@@ -90,6 +93,10 @@ struct weir {
 /* One owner more or less; the last one frees. */
 void core_pin(struct weir *w);
 void core_release(struct weir *w);
+
+/* A weir that a fork must look after, until its last owner is gone (fork.c). */
+void core_watch_forks(struct weir *w);
+void core_unwatch_forks(struct weir *w);
 
 static inline void core_count(_Atomic uint64_t *counter) {
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
@@ -133,7 +140,7 @@ bool core_add_app(struct weir *w, struct app *app);
  * until core_app_is_shut, and weir_close waits for that before it frees what apps use.
  */
 bool core_remove_app(struct weir *w, struct app *app);
-void core_app_is_shut(struct weir *w);
+void core_app_is_shut(struct weir *w, struct app *app);
 /* Waits, at most so long, until no app is being shut; not on a thread that a guest of w runs on. */
 void core_wait_for_apps(struct weir *w, uint64_t timeout_ns);
 

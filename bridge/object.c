@@ -4,6 +4,7 @@
 
 #include "bridge/core.h"
 #include "otlp/common/alloc.h"
+#include "otlp/common/macro.h"
 
 /* Objects of one kind that wait to be used again. */
 struct pool {
@@ -16,6 +17,9 @@ struct pool {
 static _Thread_local unsigned n_inside __attribute__((tls_model("initial-exec")));
 
 static struct pool apps, calls, steps, spans, streams;
+
+/* Apps that are not in the pool, newest first; guarded by the pool's lock. */
+static struct app *in_use;
 
 static struct object *pool_pop(struct pool *pool) {
     lock_take(&pool->lock);
@@ -63,15 +67,40 @@ static void head_renew(struct object *head, struct app *app) {
 #define CLEAR_BEHIND_HEAD(taken)                                                                   \
     memset((char *)(taken) + sizeof(struct object), 0, sizeof *(taken) - sizeof(struct object))
 
+static void use(struct app *app) {
+    lock_take(&apps.lock);
+    app->previous_in_use = NULL;
+    app->next_in_use = in_use;
+    if (in_use != NULL) {
+        in_use->previous_in_use = app;
+    }
+    in_use = app;
+    lock_give(&apps.lock);
+}
+
+/* Back into the pool. */
+static void disuse(struct app *app) {
+    lock_take(&apps.lock);
+    *(app->previous_in_use != NULL ? &app->previous_in_use->next_in_use : &in_use) =
+        app->next_in_use;
+    if (app->next_in_use != NULL) {
+        app->next_in_use->previous_in_use = app->previous_in_use;
+    }
+    app->head.next_free = apps.first;
+    apps.first = &app->head;
+    lock_give(&apps.lock);
+}
+
 struct app *app_take(void) {
     struct app *app = pool_take(&apps, HANDLE_APP, sizeof *app);
     if (app == NULL) {
         return NULL;
     }
     head_renew(&app->head, app);
+    use(app);
     app->weir = NULL;
     app->next = NULL;
-    app->is_closing = false;
+    app->is_listed = app->is_shutting = app->is_closing = false;
     app->n_unpins_due = 0;
     app->state = NULL;
     app->next_sequence_id = 0;
@@ -204,7 +233,7 @@ void app_unpin(struct app *app) {
     }
     struct step *spawning_step = app->spawning_step;
     struct weir *w = app->weir;
-    pool_push(&apps, &app->head);
+    disuse(app);
     if (spawning_step != NULL) {
         release_spawning_step(
             spawning_step); /* as deep as apps are nested, which is the host's call depth */
@@ -261,4 +290,35 @@ void object_leave(struct app *app) {
         core_say_messages(w);
         core_release(w);
     }
+}
+
+/* ---- around a fork ---- */
+
+struct app *objects_newest_app(void) {
+    return in_use;
+}
+
+void objects_hold_apps(void) {
+    lock_take(&apps.lock);
+    for (struct app *app = in_use; app != NULL; app = app->next_in_use) {
+        lock_take(&app->lock);
+    }
+}
+
+static struct pool *const lower_pools[] = {&calls, &steps, &spans, &streams};
+
+void objects_hold_pools(void) {
+    for (size_t i = 0; i < ARRAY_LENGTH(lower_pools); i++) {
+        lock_take(&lower_pools[i]->lock);
+    }
+}
+
+void objects_let_go(bool is_child) {
+    for (size_t i = 0; i < ARRAY_LENGTH(lower_pools); i++) {
+        lock_drop(&lower_pools[i]->lock, is_child);
+    }
+    for (struct app *app = in_use; app != NULL; app = app->next_in_use) {
+        lock_drop(&app->lock, is_child);
+    }
+    lock_drop(&apps.lock, is_child);
 }

@@ -60,9 +60,12 @@ struct app {
     atomic_uint n_owners; /* the live handle, apps spawned by it, whoever runs without the lock */
     struct lock lock;     /* guards this app and everything below it */
     struct app *next;     /* in its bucket, newest first; guarded by the weir's lock */
+    struct app *next_in_use, *previous_in_use; /* of all weirs, newest first; see objects_hold */
     char id[256];
     struct text partition_key;
     bool has_partition_key;
+    bool is_listed;   /* in its bucket; it and is_shutting are guarded by the weir's lock */
+    bool is_shutting; /* taken off it, and not shut yet */
     bool is_closing;
     uint32_t n_unpins_due; /* for object_leave */
     struct blob *state;    /* the last one known; NULL: none kept */
@@ -201,6 +204,17 @@ bool object_is_live(const struct object *object);
  */
 void *object_enter(enum handle_kind kind, const void *handle);
 void object_leave(struct app *app);
+
+/*
+ * Around a fork, for bridge/fork.c. All apps that are not in the pool stay where they are, and all
+ * of their locks are taken; then those of the pools, by a call of its own, because more locks come
+ * in between. In a child nobody waits for a lock, nor holds one.
+ */
+void objects_hold_apps(void);
+void objects_hold_pools(void);
+void objects_let_go(bool is_child);
+/* The newest app in use; the others follow by next_in_use. With the apps held. */
+struct app *objects_newest_app(void);
 
 /* The app of an object. */
 static inline struct app *object_app(const struct object *object) {

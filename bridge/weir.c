@@ -103,6 +103,7 @@ static int open_whole(const weir_options *options, weir **out, weir_error_detail
         return give_up(w, error);
     }
     connect_own_adapters(w);
+    core_watch_forks(w);
     core_say_messages(w);
     *out = w;
     return 0;

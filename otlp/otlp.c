@@ -145,6 +145,7 @@ static int open_whole(const weir_otlp_options *options, weir_otlp **out,
     if (error != 0) {
         return error;
     }
+    provider_watch_forks(otlp);
     *out = otlp;
     otlp = NULL;
     return 0;
@@ -191,6 +192,7 @@ int weir_otlp_close(weir_otlp *otlp, uint32_t timeout_ms) {
     uint64_t deadline = deadline_in(timeout_ms);
     int of_processors = processors_shutdown(&otlp->processors, deadline);
     uint64_t n_live = count_live(otlp);
+    provider_note_closing(otlp);
     producers_detach_all(otlp);
     int error = 0;
     if (otlp->exporter != NULL) {
@@ -200,6 +202,7 @@ int weir_otlp_close(weir_otlp *otlp, uint32_t timeout_ms) {
         logger_say(&otlp->logger, WEIR_LOG_WARN, LOG_CAUSE_QUEUE,
                    "closed while %llu spans were open: they are lost", (unsigned long long)n_live);
     }
+    provider_unwatch_forks(otlp);
     provider_free(otlp);
     return error != 0 ? error : of_processors;
 }

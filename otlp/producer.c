@@ -362,3 +362,63 @@ uint64_t producer_clock_offset(struct producer *producer, uint64_t monotonic_ns)
     }
     return anchor->unix_ns - anchor->monotonic_ns;
 }
+
+/* ---- around a fork ---- */
+
+void producers_hold_registry(void) {
+    lock_take(&registry);
+}
+
+void producers_let_go_registry(bool is_child) {
+    lock_drop(&registry, is_child);
+}
+
+void producers_hold(weir_otlp *otlp) {
+    for (struct producer *p = otlp->producers.first; p != NULL; p = p->next) {
+        brief_lock_take(&p->lock);
+    }
+}
+
+/* Waiters look again by themselves, and there are none in a child. */
+void producers_let_go(weir_otlp *otlp) {
+    for (struct producer *p = otlp->producers.first; p != NULL; p = p->next) {
+        brief_lock_give(&p->lock);
+    }
+}
+
+static void clear_counts(struct producer_counts *counts) {
+    for (int i = 0; i < N_ORIGINS * N_DECISIONS; i++) {
+        atomic_store_explicit(&counts->started[i / N_DECISIONS][i % N_DECISIONS], 0,
+                              memory_order_relaxed);
+    }
+    atomic_store_explicit(&counts->not_sampled, 0, memory_order_relaxed);
+    atomic_store_explicit(&counts->queued, 0, memory_order_relaxed);
+    for (int i = 0; i < WEIR_N_DROP_CAUSES; i++) {
+        atomic_store_explicit(&counts->dropped[i], 0, memory_order_relaxed);
+    }
+}
+
+struct segment *producers_begin_anew(weir_otlp *otlp) {
+    struct segment *all = NULL;
+    struct producer **link = &otlp->producers.first;
+    while (*link != NULL) {
+        struct producer *producer = *link;
+        for (struct segment *open = producer->open, *next; open != NULL; open = next) {
+            next = open->next;
+            open->next = all;
+            all = open;
+        }
+        if (find_own(otlp->id) != producer) {
+            *link = producer->next;
+            mem_free(producer);
+            continue;
+        }
+        producer->open = NULL;
+        producer->free_spans = NULL;
+        producer->n_free_spans = 0;
+        clear_counts(&producer->counts);
+        link = &producer->next;
+    }
+    clear_counts(&otlp->producers.gone);
+    return all;
+}

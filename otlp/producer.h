@@ -96,5 +96,19 @@ struct producer_totals {
 };
 void producers_total(weir_otlp *otlp, struct producer_totals *out);
 
+/*
+ * Around a fork, for provider_fork.c: the registry, then each provider's producers, so that no
+ * thread is in the middle of anything with them. In a child nobody holds a lock.
+ */
+void producers_hold_registry(void);
+void producers_let_go_registry(bool is_child);
+void producers_hold(weir_otlp *otlp);
+void producers_let_go(weir_otlp *otlp);
+/*
+ * In the child, with no lock held: forgets the producers of threads that are not there, empties
+ * those of this thread, and counts from zero. Returns what they had open, as a list.
+ */
+struct segment *producers_begin_anew(weir_otlp *otlp);
+
 /* The provider goes: pushes what its producers hold, and leaves them to their threads. */
 void producers_detach_all(weir_otlp *otlp);

@@ -56,10 +56,19 @@ struct weir_otlp {
     uint32_t n_free_spans;
     _Atomic uint64_t live_bytes; /* memory of all span objects */
 
+    bool is_closing; /* it, and the links to other providers: guarded in provider_fork.c */
+    weir_otlp *next_open, *previous_open;
+
     _Atomic bool is_losing;     /* the queue is full, and it was said */
     _Atomic uint64_t n_lost;    /* spans dropped since then */
     _Atomic uint64_t n_refused; /* bad attributes, events and links */
 };
+
+/* A fork must look after the provider from the first to the last of these (provider_fork.c); from
+ * the second on its exporter may be gone. */
+void provider_watch_forks(weir_otlp *otlp);
+void provider_note_closing(weir_otlp *otlp);
+void provider_unwatch_forks(weir_otlp *otlp);
 
 /* Spans are being dropped because the queue is full: said at the first. No lock may be held. */
 void provider_note_full(weir_otlp *otlp);

@@ -164,12 +164,12 @@ struct otlp_span *span_begin(weir_otlp_tracer *tracer, const struct span_start *
         return NULL;
     }
     span->tracer = tracer;
+    span->kind = kind_of(start->kind); /* no longer free: before any of its buffers grows */
     decide(span, start, parent, &sampling);
     producer_start(otlp, producer, parent, sampling.decision);
     bool is_sampled = sampling.decision == WEIR_SAMPLING_RECORD_AND_SAMPLE;
     span->is_recording = otlp->is_recording && sampling.decision != WEIR_SAMPLING_DROP;
     span->is_exported = is_sampled && otlp->exporter != NULL;
-    span->kind = kind_of(start->kind);
     set_identity(span, start, parent, &sampling);
     set_times(span, producer, start);
     if (UNLIKELY(!span->is_exported)) {

@@ -1,5 +1,7 @@
 #include "otlp/span_pool.h"
 
+#include <stdatomic.h>
+
 #include "otlp/bounds.h"
 #include "otlp/common/alloc.h"
 #include "otlp/common/macro.h"
@@ -73,16 +75,16 @@ static void free_object(struct otlp_span *span) {
     mem_free(span);
 }
 
-static void unlink_and_free(weir_otlp *otlp, struct otlp_span *span) {
-    lock_take(&otlp->spans_lock);
-    if (span->previous != NULL) {
-        span->previous->next = span->next;
-    } else {
-        otlp->all_spans = span->next;
-    }
+static void take_out(weir_otlp *otlp, struct otlp_span *span) {
+    *(span->previous != NULL ? &span->previous->next : &otlp->all_spans) = span->next;
     if (span->next != NULL) {
         span->next->previous = span->previous;
     }
+}
+
+static void unlink_and_free(weir_otlp *otlp, struct otlp_span *span) {
+    lock_take(&otlp->spans_lock);
+    take_out(otlp, span);
     lock_give(&otlp->spans_lock);
     account(otlp, span, 0);
     free_object(span);
@@ -143,6 +145,43 @@ void span_pool_take_back(weir_otlp *otlp, struct producer *producer) {
     give_shared(otlp, producer, 0);
 }
 
+/* ---- a forked child ---- */
+
+/* Its buffers may be half changed, so not even they can be freed. A list, so that nobody takes it
+ * for a leak. */
+static void leave_behind(weir_otlp *otlp, struct otlp_span *span) {
+    static struct otlp_span *all;
+    handle_end(span->slot);
+    span->kind = SPAN_LEFT_BEHIND;
+    span->is_recording = span->is_exported = false;
+    span->n_accounted = SIZE_MAX; /* see span_pool_keep */
+    take_out(otlp, span);
+    span->next = all;
+    all = span;
+}
+
+void span_pool_begin_anew(weir_otlp *otlp) {
+    otlp->free_spans = NULL;
+    otlp->n_free_spans = 0;
+    atomic_store_explicit(&otlp->live_bytes, 0, memory_order_relaxed);
+    struct otlp_span *next;
+    for (struct otlp_span *span = otlp->all_spans; span != NULL; span = next) {
+        next = span->next;
+        if (span->kind != SPAN_FREE) {
+            leave_behind(otlp, span);
+        } else if (otlp->n_free_spans < PROVIDER_KEEP_SPANS) {
+            span->n_accounted = 0;
+            share_out(otlp, span);
+            span->next_free = otlp->free_spans;
+            otlp->free_spans = span;
+            otlp->n_free_spans++;
+        } else {
+            take_out(otlp, span);
+            free_object(span);
+        }
+    }
+}
+
 /* ---- taking and keeping ---- */
 
 /* What a used object still says and not every begin sets. */
@@ -183,13 +222,20 @@ struct otlp_span *span_pool_take(struct producer *producer, weir_drop_cause *cau
 
 void span_pool_keep(struct producer *producer, struct otlp_span *span) {
     if (UNLIKELY(producer == NULL)) {
-        unlink_and_free(span->tracer->otlp, span);
+        if (span->kind != SPAN_LEFT_BEHIND) {
+            unlink_and_free(span->tracer->otlp, span);
+        }
         return;
     }
     if (UNLIKELY(span->n_accounted > producer->otlp->span_keep_bytes)) {
+        if (span->kind == SPAN_LEFT_BEHIND) {
+            return;
+        }
         free_buffers(span);
         share_out(producer->otlp, span);
     }
+    atomic_signal_fence(memory_order_release); /* last, for a child that is forked right now */
+    span->kind = SPAN_FREE;
     span->next_free = producer->free_spans;
     producer->free_spans = span;
     if (UNLIKELY(++producer->n_free_spans > PRODUCER_KEEP_SPANS)) {

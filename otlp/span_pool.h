@@ -34,6 +34,12 @@ enum span_part {
     SPAN_FIXED_BYTES = 33 /* what the end adds: a time, three counts, flags */
 };
 
+/* What an object is that is no span. */
+enum span_no_kind {
+    SPAN_FREE = 0,        /* whole, and in a list of free ones */
+    SPAN_LEFT_BEHIND = 99 /* in a forked child: another thread may have been writing it */
+};
+
 struct otlp_span {
     struct otlp_span *next_free;
     struct otlp_span *next, *previous; /* in its provider */
@@ -41,7 +47,7 @@ struct otlp_span {
     struct weir_otlp_tracer *tracer;
 
     weir_otlp_context context; /* its own; trace_state points into trace_state */
-    uint8_t kind;
+    uint8_t kind;              /* weir_otlp_kind, or enum span_no_kind */
     bool is_recording;
     bool is_exported;    /* sampled, and there is somewhere to send to */
     bool ends_by_handle; /* begun through the public door; needed where there are processors */
@@ -76,6 +82,13 @@ void span_pool_account(struct otlp_span *span);
 
 /* The producer's thread ends: its free objects go to the provider. */
 void span_pool_take_back(weir_otlp *otlp, struct producer *producer);
+
+/*
+ * In a forked child, with no lock held: all free objects go to the provider, whoever had them; the
+ * others stay as they are for ever, and what still ends them does nothing. The producers of this
+ * thread must have no free objects.
+ */
+void span_pool_begin_anew(weir_otlp *otlp);
 
 /* Frees every span object of a provider, live ones too: their handles are stale from then on. */
 void span_pool_free_all(weir_otlp *otlp);

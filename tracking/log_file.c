@@ -1,13 +1,13 @@
 #include "tracking/log_file.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "otlp/common/clock.h"
 #include "otlp/common/error.h"
+#include "otlp/common/fork.h"
 #include "tracking/append.h"
 #include "tracking/async.h"
 #include "tracking/bounds.h"
@@ -21,7 +21,6 @@ static struct lock list_lock;  /* guards the links and `hand` */
 static struct log_file *first; /* a list without end marks: NULL at both */
 static struct log_file *hand;  /* where the search for a file to close goes on */
 static _Atomic int n_open;
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 static void before_fork(void) {
     lock_take(&list_lock);
@@ -50,12 +49,13 @@ static void after_fork_in_child(void) {
     list_lock = (struct lock){0};
 }
 
-static void watch_forks(void) {
-    (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-}
+static struct fork_guard fork_guard = {.order = FORK_TRACKER,
+                                       .before = before_fork,
+                                       .in_parent = after_fork_in_parent,
+                                       .in_child = after_fork_in_child};
 
 static void enlist(struct log_file *file) {
-    (void)pthread_once(&fork_once, watch_forks);
+    fork_watch(&fork_guard);
     lock_take(&list_lock);
     file->next = first;
     if (first != NULL) {

@@ -1,6 +1,7 @@
 #include "otlp/common/handle.h"
 
 #include "otlp/common/alloc.h"
+#include "otlp/common/fork.h"
 #include "otlp/common/lock.h"
 
 struct handle_slot *_Atomic handle_chunks[HANDLE_MAX_SLOTS / HANDLE_CHUNK_SLOTS];
@@ -12,6 +13,28 @@ static struct lock lock;
 static uint32_t first_free = UINT32_MAX;
 static uint32_t n_slots;
 static _Atomic uint64_t n_stale;
+
+/* ---- fork ---- */
+
+static void before_fork(void) {
+    lock_take(&lock);
+}
+
+static void after_fork_in_parent(void) {
+    lock_give(&lock);
+}
+
+static void after_fork_in_child(void) {
+    lock = (struct lock){0};
+    atomic_store_explicit(&n_stale, 0, memory_order_relaxed);
+}
+
+static struct fork_guard fork_guard = {.order = FORK_HANDLES,
+                                       .before = before_fork,
+                                       .in_parent = after_fork_in_parent,
+                                       .in_child = after_fork_in_child};
+
+/* ---- slots ---- */
 
 static struct handle_slot *slot_at(uint32_t index) {
     struct handle_slot *chunk =
@@ -38,6 +61,7 @@ static struct handle_slot *take_unused(void) {
 }
 
 struct handle_slot *handle_slot_new(enum handle_kind kind, void *object) {
+    fork_watch(&fork_guard);
     lock_take(&lock);
     struct handle_slot *slot;
     if (first_free != NO_SLOT) {

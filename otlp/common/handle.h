@@ -5,6 +5,9 @@
  * use compares the generation, so a stale, foreign or invented handle is told apart without
  * touching freed memory. Slots live as long as the process. An object keeps its slot for life and
  * gets a new handle each time it is used again, so pooled objects cost no lock here.
+ *
+ * After a fork the child has the table as it was; whoever owns an object says whether its handle
+ * stays live there.
  */
 #pragma once
 
@@ -72,7 +75,7 @@ static inline void handle_end(struct handle_slot *slot) {
 
 /* Counts a use of a stale handle (not of NULL). */
 void handle_count_stale(void);
-/* How many there were in this process. */
+/* How many there were in this process: in a forked child, since the fork. */
 uint64_t handle_n_stale(void);
 
 /* The object of a live handle of this kind, or NULL, without counting. */

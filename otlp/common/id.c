@@ -1,7 +1,6 @@
 #include "otlp/common/id.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "otlp/common/fork.h"
 #include "otlp/common/macro.h"
 
 /* xoshiro256**: four words of state, a few cycles a draw. */
@@ -20,15 +20,12 @@ struct generator {
 
 static THREAD_LOCAL_HOT struct generator generator;
 static atomic_uint fork_epoch = 1;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void count_fork(void) {
     atomic_fetch_add_explicit(&fork_epoch, 1, memory_order_relaxed);
 }
 
-static void watch_forks(void) {
-    (void)pthread_atfork(NULL, NULL, count_fork);
-}
+static struct fork_guard fork_guard = {.order = FORK_IDS, .in_child = count_fork};
 
 static uint64_t mix(uint64_t *state) {
     uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
@@ -50,7 +47,7 @@ static void seed_without_kernel(struct generator *g) {
 }
 
 static void seed(struct generator *g, unsigned epoch) {
-    (void)pthread_once(&once, watch_forks);
+    fork_watch(&fork_guard);
     ssize_t got;
     do {
         got = getrandom(g->s, sizeof g->s, 0);

@@ -35,3 +35,13 @@ static inline void lock_give(struct lock *lock) {
         lock_wake(lock);
     }
 }
+
+/* After a fork, on the thread that forked and had taken the lock before: in the child nobody waits
+ * for it. */
+static inline void lock_drop(struct lock *lock, _Bool is_child) {
+    if (is_child) {
+        *lock = (struct lock){0};
+    } else {
+        lock_give(lock);
+    }
+}

@@ -11,6 +11,7 @@
 
 #include "otlp/common/clock.h"
 #include "otlp/common/env.h"
+#include "otlp/common/fork.h"
 #include "otlp/common/utf8.h"
 
 static const uint64_t QUIET_NS = UINT64_C(60000000000);
@@ -81,7 +82,9 @@ void logger_say(struct logger *logger, weir_log_level level, enum log_cause caus
     va_end(arguments);
     utf8_make_line(message); /* a peer's text must not forge lines */
     if (logger->fn != NULL) {
+        fork_go_abroad();
         logger->fn(level, message, logger->data);
+        fork_come_back();
     } else if (may_print(logger, cause)) {
         print(LEVEL_NAMES[level], message);
     }

@@ -1,0 +1,139 @@
+/*
+ * What a fork leaves the child of a pipeline: the provider with its tracers, and nothing in it.
+ * Spans that were live or had ended are the parent's to send; here they are counted as dropped
+ * (forked child), and all other counters begin anew.
+ */
+#include <string.h>
+
+#include "otlp/common/fork.h"
+#include "otlp/common/handle.h"
+#include "otlp/provider.h"
+#include "otlp/span_pool.h"
+
+/* Taken before every other lock of a provider. */
+static struct lock list_lock; /* guards the links */
+static weir_otlp *first;
+
+/* ---- before, and in the parent ---- */
+
+static void before_fork(void) {
+    lock_take(&list_lock);
+    producers_hold_registry();
+    for (weir_otlp *otlp = first; otlp != NULL; otlp = otlp->next_open) {
+        producers_hold(otlp);
+        lock_take(&otlp->tracers_lock);
+        lock_take(&otlp->spans_lock);
+    }
+}
+
+static void let_go(bool is_child) {
+    for (weir_otlp *otlp = first; otlp != NULL; otlp = otlp->next_open) {
+        lock_drop(&otlp->spans_lock, is_child);
+        lock_drop(&otlp->tracers_lock, is_child);
+        producers_let_go(otlp);
+    }
+    producers_let_go_registry(is_child);
+    lock_drop(&list_lock, is_child);
+}
+
+static void after_fork_in_parent(void) {
+    let_go(false);
+}
+
+/* The pools' locks are taken later, below those of the exporters. */
+static void hold_pools(void) {
+    for (weir_otlp *otlp = first; otlp != NULL; otlp = otlp->next_open) {
+        lock_take(&otlp->pool.lock);
+    }
+}
+
+static void let_go_pools(bool is_child) {
+    for (weir_otlp *otlp = first; otlp != NULL; otlp = otlp->next_open) {
+        lock_drop(&otlp->pool.lock, is_child);
+    }
+}
+
+static void let_go_pools_in_parent(void) {
+    let_go_pools(false);
+}
+
+static void let_go_pools_in_child(void) {
+    let_go_pools(true);
+}
+
+/* ---- in the child ---- */
+
+/* Spans that were begun and have not ended. */
+static uint64_t count_live(weir_otlp *otlp) {
+    struct producer_totals totals;
+    producers_total(otlp, &totals);
+    uint64_t n_gone = totals.not_sampled + totals.queued;
+    for (int i = 0; i < WEIR_N_DROP_CAUSES; i++) {
+        n_gone += totals.dropped[i];
+    }
+    return totals.started > n_gone ? totals.started - n_gone : 0;
+}
+
+static void begin_anew(weir_otlp *otlp) {
+    uint64_t n_left = count_live(otlp);
+    struct segment *open = producers_begin_anew(otlp), *next;
+    for (; open != NULL; open = next) {
+        next = open->next;
+        n_left += open->n_spans;
+        segment_release(&otlp->pool, open);
+    }
+    span_pool_begin_anew(otlp);
+    struct producer_counts *counts = &otlp->producers.gone;
+    atomic_store_explicit(&counts->started[ORIGIN_NONE][WEIR_SAMPLING_RECORD_AND_SAMPLE], n_left,
+                          memory_order_relaxed);
+    atomic_store_explicit(&counts->dropped[WEIR_DROP_FORKED_CHILD], n_left, memory_order_relaxed);
+    atomic_store_explicit(&otlp->is_losing, false, memory_order_relaxed);
+    atomic_store_explicit(&otlp->n_lost, 0, memory_order_relaxed);
+    atomic_store_explicit(&otlp->n_refused, 0, memory_order_relaxed);
+    otlp->n_stale_before = handle_n_stale();
+}
+
+static void after_fork_in_child(void) {
+    let_go(true);
+    for (weir_otlp *otlp = first; otlp != NULL; otlp = otlp->next_open) {
+        begin_anew(otlp);
+    }
+}
+
+static struct fork_guard fork_guard = {.order = FORK_PROVIDERS,
+                                       .before = before_fork,
+                                       .in_parent = after_fork_in_parent,
+                                       .in_child = after_fork_in_child};
+static struct fork_guard pools_guard = {.order = FORK_SEGMENTS,
+                                        .before = hold_pools,
+                                        .in_parent = let_go_pools_in_parent,
+                                        .in_child = let_go_pools_in_child};
+
+/* ---- which providers there are ---- */
+
+void provider_watch_forks(weir_otlp *otlp) {
+    fork_watch(&fork_guard);
+    fork_watch(&pools_guard);
+    lock_take(&list_lock);
+    otlp->next_open = first;
+    if (first != NULL) {
+        first->previous_open = otlp;
+    }
+    first = otlp;
+    lock_give(&list_lock);
+}
+
+void provider_note_closing(weir_otlp *otlp) {
+    lock_take(&list_lock);
+    otlp->is_closing = true;
+    lock_give(&list_lock);
+}
+
+void provider_unwatch_forks(weir_otlp *otlp) {
+    lock_take(&list_lock);
+    *(otlp->previous_open != NULL ? &otlp->previous_open->next_open : &first) = otlp->next_open;
+    if (otlp->next_open != NULL) {
+        otlp->next_open->previous_open = otlp->previous_open;
+    }
+    lock_give(&list_lock);
+}

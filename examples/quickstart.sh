@@ -13,8 +13,8 @@ log=$build/log.txt
 weir=$build/bridge/cli/weir
 collector=
 
-packages='gcc libc6-dev meson ninja-build pkg-config libcurl4-openssl-dev libmicrohttpd-dev libnghttp2-dev
-    libprotobuf-c-dev libprotobuf-dev libzstd-dev protobuf-c-compiler zlib1g-dev'
+packages='gcc libc6-dev meson ninja-build pkg-config libcurl4-openssl-dev libdeflate-dev
+    libmicrohttpd-dev libnghttp2-dev libprotobuf-c-dev libprotobuf-dev libzstd-dev protobuf-c-compiler zlib1g-dev'
 
 say() {
     printf '%s\n' "$*"

@@ -36,8 +36,14 @@ enum {
     JSON_LINES_MAX_DEPTH = 224,    /* messages in messages: a map in a map takes three */
     FILE_MAX_LINE_BYTES =
         256 << 20, /* one line of JSON Lines; a request is shorter than its JSON */
-    HTTP_MAX_REQUEST_BYTES = 64 << 20,    /* B7 */
-    HTTP_MAX_RESPONSE_BYTES = 4 << 20,    /* B8 */
+    HTTP_MAX_REQUEST_BYTES = 64 << 20, /* B7, C21: unless an option says otherwise … */
+    HTTP_MAX_RESPONSE_BYTES = 4 << 20, /* B8, C22 */
+    HTTP_MOST_REQUEST_BYTES = 1 << 30, /* … which may not go beyond these */
+    HTTP_MOST_RESPONSE_BYTES = 1 << 30,
+    JSON_ANSWER_MAX_BYTES = 16 << 10,     /* of its message and what stands around it */
+    GRPC_MESSAGE_MAX_BYTES = 8 << 10,     /* of the text and details in its trailers */
+    ENCODING_KEEP_BYTES = 512 << 10,      /* memory kept for the next request */
+    PEM_LOOK_BYTES = 64 << 10,            /* of a file of certificates, to see what it is */
     HTTP_MAX_RESPONSE_HEADERS = 64 << 10, /* bytes, all of one response */
     ENDPOINT_MAX_URL = 8 << 10,           /* bytes */
     ENDPOINT_MAX_HEADERS = 64,

@@ -12,6 +12,8 @@
 #include "otlp/common/macro.h"
 
 static const char DEFAULT_ENDPOINT[] = "http://localhost:4318";
+static const char DEFAULT_GRPC_ENDPOINT[] = "http://localhost:4317";
+static const char GRPC_PATH[] = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
 /* ---- which URL ---- */
 
@@ -22,7 +24,8 @@ struct choice {
 };
 
 /* An option before any variable; in each, the URL for traces before the base (D10). */
-static struct choice choose(const weir_otlp_options *options, const struct config_reader *reader) {
+static struct choice choose(const weir_otlp_options *options, const struct config_reader *reader,
+                            const char *otherwise) {
     const bool has_option = options->traces_endpoint != NULL || options->endpoint != NULL;
     struct config_origin origin;
     const char *url =
@@ -33,7 +36,7 @@ static struct choice choose(const weir_otlp_options *options, const struct confi
         return (struct choice){url, origin.name, false};
     }
     url = CONFIG_TEXT(reader, &origin, .option = "endpoint", .given = options->endpoint,
-                      .variables = {"OTEL_EXPORTER_OTLP_ENDPOINT"}, .otherwise = DEFAULT_ENDPOINT,
+                      .variables = {"OTEL_EXPORTER_OTLP_ENDPOINT"}, .otherwise = otherwise,
                       .privacy = CONFIG_URL);
     return (struct choice){url, origin.name != NULL ? origin.name : "the default endpoint", true};
 }
@@ -172,9 +175,9 @@ static char *request_url(const struct choice *choice) {
     return out;
 }
 
-static int resolve_url(const weir_otlp_options *options, const struct config_reader *reader,
-                       struct endpoint *endpoint, weir_error_detail *detail) {
-    struct choice choice = choose(options, reader);
+static int resolve_http_url(const weir_otlp_options *options, const struct config_reader *reader,
+                            struct endpoint *endpoint, weir_error_detail *detail) {
+    struct choice choice = choose(options, reader, DEFAULT_ENDPOINT);
     const char *fault = fault_of(choice.url);
     if (fault != NULL) {
         return refuse(&choice, fault, detail);
@@ -184,7 +187,88 @@ static int resolve_url(const weir_otlp_options *options, const struct config_rea
     return endpoint->shown != NULL ? 0 : error_set(detail, WEIR_E_NO_MEMORY, "out of memory");
 }
 
-/* ---- headers, and what is not done ---- */
+/* ---- gRPC ---- */
+
+static char *joined(const char *first, const char *text, size_t n_text, const char *last) {
+    size_t n_first = strlen(first), n_last = strlen(last);
+    char *out = mem_alloc(n_first + n_text + n_last + 1);
+    if (out != NULL) {
+        memcpy(out, first, n_first);
+        memcpy(out + n_first, text, n_text);
+        memcpy(out + n_first + n_text, last, n_last + 1);
+    }
+    return out;
+}
+
+/* The URL with its scheme, to be freed: what has none gets one by `insecure` (D12, C25). */
+static char *with_scheme(const char *url, struct endpoint *endpoint) {
+    static const char dns[] = "dns:///"; /* gRPC's way to write a plain name */
+    if (strstr(url, "://") != NULL && strncmp(url, dns, sizeof dns - 1) != 0) {
+        return mem_strdup(url);
+    }
+    url += strncmp(url, dns, sizeof dns - 1) == 0 ? sizeof dns - 1 : 0;
+    endpoint->is_tls_guess = !endpoint->delivery.is_insecure;
+    return joined(endpoint->is_tls_guess ? "https://" : "http://", url, strlen(url), "");
+}
+
+/* "unix:path" and "unix:///path" of gRPC; NULL: it is none. */
+static const char *unix_path(const char *url) {
+    if (strncmp(url, "unix:", 5) != 0) {
+        return NULL;
+    }
+    return strncmp(url + 5, "///", 3) == 0 ? url + 7 : url + 5;
+}
+
+static int take_unix_socket(const struct choice *choice, const char *path,
+                            struct endpoint *endpoint, weir_error_detail *detail) {
+    if (*path == '\0') {
+        return refuse(choice, "has no path: write unix:///run/collector.sock", detail);
+    }
+    endpoint->unix_socket = mem_strdup(path);
+    endpoint->url = joined("http://localhost", "", 0, GRPC_PATH);
+    endpoint->shown = mem_strdup(choice->url);
+    bool is_whole =
+        endpoint->unix_socket != NULL && endpoint->url != NULL && endpoint->shown != NULL;
+    return is_whole ? 0 : error_set(detail, WEIR_E_NO_MEMORY, "out of memory");
+}
+
+/* The method's path is fixed (C1): one in the URL counts for nothing. */
+static void warn_of_path(const struct choice *choice, const char *url, const struct parts *parts,
+                         const struct config_reader *reader) {
+    if (parts->end - parts->path > 1 || (parts->end > parts->path && url[parts->path] != '/')) {
+        logger_say(reader->logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG,
+                   "%s: gRPC makes no use of the path and query of a URL: write it without, or set "
+                   "another protocol",
+                   choice->source);
+    }
+}
+
+static int resolve_grpc_url(const weir_otlp_options *options, const struct config_reader *reader,
+                            struct endpoint *endpoint, weir_error_detail *detail) {
+    struct choice choice = choose(options, reader, DEFAULT_GRPC_ENDPOINT);
+    const char *path = unix_path(choice.url);
+    if (path != NULL) {
+        return take_unix_socket(&choice, path, endpoint, detail);
+    }
+    char *url CLEANUP(mem_cleanup) =
+        *choice.url != '\0' ? with_scheme(choice.url, endpoint) : mem_strdup("");
+    if (url == NULL) {
+        return error_set(detail, WEIR_E_NO_MEMORY, "out of memory");
+    }
+    const char *fault = fault_of(url);
+    if (fault != NULL) {
+        return refuse(&choice, fault, detail);
+    }
+    struct parts parts = split(url);
+    warn_of_path(&choice, url, &parts, reader);
+    endpoint->url = joined("", url, parts.path, GRPC_PATH);
+    url[parts.path] = '\0';
+    endpoint->shown = without_secrets(url);
+    bool is_whole = endpoint->url != NULL && endpoint->shown != NULL;
+    return is_whole ? 0 : error_set(detail, WEIR_E_NO_MEMORY, "out of memory");
+}
+
+/* ---- the whole ---- */
 
 static int resolve_headers(const weir_otlp_options *options, const struct config_reader *reader,
                            struct headers *headers, weir_error_detail *detail) {
@@ -199,48 +283,22 @@ static int resolve_headers(const weir_otlp_options *options, const struct config
     return headers_add_lines(headers, reader, options->headers, detail);
 }
 
-/* The variable for traces, else the one for all signals; NULL when neither is set. */
-static const char *either(const struct config_reader *reader, const char *traces_variable,
-                          const char *variable, const char **name) {
-    *name = config_variable(reader, traces_variable) != NULL ? traces_variable : variable;
-    return config_variable(reader, *name);
-}
-
-/* Silence about a setting that has no effect would look like a fault elsewhere. */
-static void warn_of_unsupported(const struct config_reader *reader) {
-    static const struct {
-        const char *traces_variable, *variable, *supported, *instead;
-    } rows[] = {
-        {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf",
-         "sending http/protobuf"},
-        {"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION", "none",
-         "sending without compression"},
-        {"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE", "",
-         "trusting the system's certificates"},
-        {"OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE", "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
-         "", "connecting without a client certificate"},
-    };
-    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-        const char *name;
-        const char *value = either(reader, rows[i].traces_variable, rows[i].variable, &name);
-        if (value != NULL && strcasecmp(value, rows[i].supported) != 0) {
-            logger_say(reader->logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG,
-                       "%s=%.100s is not supported: %s", name, value, rows[i].instead);
-        }
-    }
-}
-
 int endpoint_resolve(const weir_otlp_options *options, const struct config_reader *reader,
                      struct endpoint *out, weir_error_detail *detail) {
     struct endpoint endpoint CLEANUP(endpoint_deinit) = {0};
-    int error = resolve_url(options, reader, &endpoint, detail);
+    int error = delivery_resolve(options, reader, &endpoint.delivery, detail);
+    if (error == 0) {
+        bool is_grpc = endpoint.delivery.protocol == WEIR_OTLP_PROTOCOL_GRPC;
+        endpoint.headers.is_metadata = is_grpc;
+        error = is_grpc ? resolve_grpc_url(options, reader, &endpoint, detail)
+                        : resolve_http_url(options, reader, &endpoint, detail);
+    }
     if (error == 0) {
         error = resolve_headers(options, reader, &endpoint.headers, detail);
     }
     if (error != 0) {
         return error;
     }
-    warn_of_unsupported(reader);
     *out = endpoint;
     endpoint = (struct endpoint){0};
     return 0;
@@ -249,6 +307,7 @@ int endpoint_resolve(const weir_otlp_options *options, const struct config_reade
 void endpoint_deinit(struct endpoint *endpoint) {
     mem_free(endpoint->url);
     mem_free(endpoint->shown);
+    mem_free(endpoint->unix_socket);
     headers_deinit(&endpoint->headers);
     *endpoint = (struct endpoint){0};
 }

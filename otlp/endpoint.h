@@ -1,6 +1,6 @@
 /*
  * Where spans are sent, and with which headers: the options and OpenTelemetry's variables put
- * together (conformance B34-B39, D10, D11, D15, D18).
+ * together (conformance B34-B39, C25, D10, D11, D15).
  *
  * It parses and decides; it opens nothing, and knows nothing of the library that will.
  */
@@ -9,12 +9,16 @@
 #include <weir/otlp.h>
 
 #include "otlp/config_read.h"
+#include "otlp/delivery.h"
 #include "otlp/headers.h"
 
 struct endpoint {
     char *url;   /* of each request */
     char *shown; /* the same without user, password and query, for messages */
     struct headers headers;
+    struct delivery delivery;
+    char *unix_socket; /* where "unix:path" of gRPC leads to; else NULL */
+    bool is_tls_guess; /* gRPC: the URL had no scheme and nobody said `insecure` */
 };
 
 /*

@@ -10,6 +10,7 @@
 #include "otlp/common/alloc.h"
 #include "otlp/common/buf.h"
 #include "otlp/common/error.h"
+#include "otlp/common/json_write.h"
 #include "otlp/common/macro.h"
 
 /* A piece of the user's text. */
@@ -66,28 +67,69 @@ static bool is_ours(struct piece name) {
     return false;
 }
 
+static bool is_reserved_for_grpc(struct piece name) {
+    return is_name(name, "te") || (name.n_bytes >= 5 && strncasecmp(name.at, "grpc-", 5) == 0);
+}
+
+static bool is_binary(struct piece name) {
+    return name.n_bytes >= 4 && strncasecmp(name.at + name.n_bytes - 4, "-bin", 4) == 0;
+}
+
+static bool is_ascii(struct piece value) {
+    for (size_t i = 0; i < value.n_bytes; i++) {
+        if (value.at[i] < 0x20 || value.at[i] > 0x7e) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The rules of gRPC, which has any bytes in base64 (C12). */
+static const char *fault_of_metadata(struct piece name, struct piece value) {
+    if (is_reserved_for_grpc(name)) {
+        return "gRPC keeps this name for itself";
+    }
+    return is_binary(name) || is_ascii(value)
+               ? NULL
+               : "in gRPC a value that is not ASCII needs a name that ends in -bin";
+}
+
 /* Why a header cannot be sent, or NULL. */
-static const char *fault_of(struct piece name, struct piece value) {
+static const char *fault_of(const struct headers *headers, struct piece name, struct piece value) {
     if (!is_token(name)) {
         return "its name is empty or has a character that header names cannot have";
     }
     if (is_ours(name)) {
         return "weir sets this header itself";
     }
+    if (headers->is_metadata) {
+        return fault_of_metadata(name, value);
+    }
     return is_value(value) ? NULL : "its value has a control character";
 }
 
-static char *line_of(struct piece name, struct piece value) {
-    char *line = mem_alloc(name.n_bytes + 2 + value.n_bytes + 1);
-    if (line != NULL) {
-        memcpy(line, name.at, name.n_bytes);
-        memcpy(line + name.n_bytes, ": ", 2);
-        if (value.n_bytes > 0) {
-            memcpy(line + name.n_bytes + 2, value.at, value.n_bytes);
-        }
-        line[name.n_bytes + 2 + value.n_bytes] = '\0';
+static void lower_case(char *name, size_t n_bytes) {
+    for (size_t i = 0; i < n_bytes; i++) {
+        name[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 0x20 : name[i]);
     }
-    return line;
+}
+
+static char *line_of(const struct headers *headers, struct piece name, struct piece value) {
+    struct buf line;
+    buf_init(&line, SIZE_MAX);
+    buf_append(&line, name.at, name.n_bytes);
+    buf_append_text(&line, ": ");
+    if (headers->is_metadata && is_binary(name)) {
+        json_write_base64(&line, (const uint8_t *)value.at, value.n_bytes);
+    } else {
+        buf_append(&line, value.at, value.n_bytes);
+    }
+    char *text = buf_take_text(&line);
+    buf_deinit(&line);
+    if (text != NULL && headers->is_metadata) {
+        lower_case(text, name.n_bytes);
+    }
+    return text;
 }
 
 /* Where the header of this name stands, or else the place behind the last one. */
@@ -120,7 +162,7 @@ static int put(struct headers *headers, struct piece name, struct piece value) {
     if (headers->lines == NULL) {
         headers->lines = mem_zalloc((ENDPOINT_MAX_HEADERS + 1) * sizeof *headers->lines);
     }
-    char *line = headers->lines != NULL ? line_of(name, value) : NULL;
+    char *line = headers->lines != NULL ? line_of(headers, name, value) : NULL;
     if (line == NULL) {
         return WEIR_E_NO_MEMORY;
     }
@@ -148,7 +190,7 @@ static int add_line(struct headers *headers, const struct config_reader *reader,
     }
     struct piece name = {line, (size_t)(colon - line)};
     struct piece value = trimmed(colon + 1, colon + strlen(colon));
-    const char *fault = fault_of(name, value);
+    const char *fault = fault_of(headers, name, value);
     if (fault != NULL) {
         return error_set(detail, WEIR_E_INVALID, "headers[%zu] (%.*s): %s", nth,
                          (int)MIN(name.n_bytes, 64), name.at, fault);
@@ -208,7 +250,7 @@ static int put_encoded(struct headers *headers, struct piece name, struct piece 
     struct piece value = {(const char *)decoded.data, decoded.n_bytes};
     int error = buf_error(&decoded);
     if (error == 0) {
-        const char *found = is_decoded ? fault_of(name, value)
+        const char *found = is_decoded ? fault_of(headers, name, value)
                                        : "a % in its value is not followed by two hex digits";
         error = found == NULL ? put(headers, name, value) : 0;
         *fault = error == WEIR_E_TOO_LARGE ? "there are too many headers" : found;

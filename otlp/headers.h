@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <weir/error.h>
@@ -16,6 +17,8 @@
 struct headers {
     char **lines; /* "name: value", NULL-terminated once there is one; NULL while there is none */
     size_t n;
+    bool
+        is_metadata; /* of gRPC: lower-case names, "-bin" values in base64, none of "grpc-" (C12) */
 };
 
 void headers_deinit(struct headers *headers);

@@ -70,7 +70,10 @@ int transport_open(const struct transport_choice *choice, weir_transport *out,
     switch (choice->kind) {
     case TRANSPORT_OWN: return take_hosts_own(choice->own, out, detail);
     case TRANSPORT_FILE: return transport_file_open(choice->path, out, detail);
-    case TRANSPORT_HTTP: return transport_http_open(&choice->endpoint, out, detail);
+    case TRANSPORT_HTTP:
+        return choice->endpoint.delivery.protocol == WEIR_OTLP_PROTOCOL_GRPC
+                   ? transport_grpc_open(&choice->endpoint, out, detail)
+                   : transport_http_open(&choice->endpoint, out, detail);
     case TRANSPORT_NONE:
     default: *out = (weir_transport)WEIR_TRANSPORT_INIT; return 0;
     }

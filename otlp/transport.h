@@ -1,5 +1,6 @@
 /*
- * Which transport a pipeline gets: the host's own, a file, or HTTP, by options and environment.
+ * Which transport a pipeline gets: the host's own, a file, HTTP or gRPC, by options and
+ * environment.
  *
  * Each transport is one file behind the two or three calls of weir_transport. None knows what a
  * span is, retries, or says anything itself after it was opened: what went wrong goes to the
@@ -45,9 +46,12 @@ void transport_choice_deinit(struct transport_choice *choice);
 int transport_open(const struct transport_choice *choice, weir_transport *out,
                    weir_error_detail *detail);
 
-/* OTLP/HTTP with protobuf bodies. Of `endpoint` nothing is kept. WEIR_E_UNSUPPORTED in a build
- * without HTTP; WEIR_E_INVALID, WEIR_E_NO_MEMORY. */
+/* OTLP/HTTP with protobuf or JSON bodies, and OTLP/gRPC. Of `endpoint` nothing is kept.
+ * WEIR_E_UNSUPPORTED in a build without HTTP; WEIR_E_INVALID (a file of certificates cannot be
+ * read, libcurl refuses an option), WEIR_E_IO, WEIR_E_NO_MEMORY. */
 int transport_http_open(const struct endpoint *endpoint, weir_transport *out,
+                        weir_error_detail *detail);
+int transport_grpc_open(const struct endpoint *endpoint, weir_transport *out,
                         weir_error_detail *detail);
 
 /*

@@ -1,5 +1,5 @@
 /*
- * OTLP/HTTP with protobuf bodies (conformance B1-B8, B20-B23, B30, B31, B40).
+ * OTLP/HTTP with protobuf or JSON bodies (conformance B1-B8, B20-B23, B30, B31, B40).
  */
 #include "otlp/transport.h"
 
@@ -12,50 +12,24 @@
 #include "otlp/common/alloc.h"
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
-#include "otlp/deps/curl.h"
 #include "otlp/exporter.h"
+#include "otlp/json_answer.h"
 #include "otlp/retry.h"
+#include "otlp/sender.h"
 
 struct http_transport {
-    struct http_client *client;
-    char *shown; /* the URL, for messages */
+    struct sender sender; /* the first member */
+    struct buf answer;    /* a JSON answer as protobuf */
 };
 
 static void destroy(void *data) {
     struct http_transport *http = data;
-    http_client_free(http->client);
-    mem_free(http->shown);
+    sender_close(&http->sender);
+    buf_deinit(&http->answer);
     mem_free(http);
 }
 
-static void cancel(void *data) {
-    http_client_cancel(((struct http_transport *)data)->client);
-}
-
-/* ---- what went wrong, and what to do about it ---- */
-
-/* No answer: "<URL> <this>". */
-static void describe_trouble(const struct http_transport *http, const struct http_answer *answer,
-                             int error, weir_error_detail *detail) {
-    static const char *const words[] = {
-        [HTTP_NO_TIME] = "gave no answer in time",
-        [HTTP_NO_NAME] = "cannot be resolved: is the host's name right "
-                         "(OTEL_EXPORTER_OTLP_ENDPOINT)?",
-        [HTTP_NO_CONNECTION] = "cannot be reached: does a collector listen there, or somewhere "
-                               "else (OTEL_EXPORTER_OTLP_ENDPOINT)?",
-        [HTTP_NO_TRUST] = "offers no TLS that can be trusted: is its certificate known here?",
-        [HTTP_NO_ANSWER] = "closed the connection before its answer was whole",
-        [HTTP_NO_HTTP] = "does not speak HTTP: is it the port of OTLP/gRPC (4317), not of "
-                         "OTLP/HTTP (4318)?",
-        [HTTP_TOO_MUCH] = "gave an answer that is too large: is it an OTLP endpoint?",
-        [HTTP_NO_MEMORY] = "was not asked: out of memory",
-        [HTTP_OTHER] = "cannot be used",
-    };
-    bool says_it_all = answer->trouble == HTTP_NO_TIME || answer->trouble == HTTP_NO_NAME;
-    const char *text = says_it_all ? "" : answer->text;
-    (void)error_set(detail, error, "%.80s %s%s%.70s%s", http->shown, words[answer->trouble],
-                    *text != '\0' ? " (" : "", text, *text != '\0' ? ")" : "");
-}
+/* ---- an answer that is no success ---- */
 
 static const char *advice_for(int status) {
     switch (status) {
@@ -65,7 +39,7 @@ static const char *advice_for(int status) {
     case 404:
     case 405: return ": check the path (a base endpoint gets /v1/traces, a traces endpoint not)";
     case 413: return ": make requests smaller (max_export_spans, OTEL_BSP_MAX_EXPORT_BATCH_SIZE)";
-    case 415: return ": is it an OTLP/HTTP endpoint that takes protobuf?";
+    case 415: return ": does it take this protocol and compression (protocol, compression)?";
     case 429: return ": it gets more than it wants";
     case 502:
     case 504: return ": a proxy cannot reach the collector behind it";
@@ -83,9 +57,9 @@ static void describe_answer(const struct http_transport *http, const struct http
         (void)error_set(detail, 0,
                         "%.80s moved to %.*s: set the endpoint to it, redirects are "
                         "not followed",
-                        http->shown, (int)MIN(location.n_bytes, 110), location.at);
+                        http->sender.shown, (int)MIN(location.n_bytes, 110), location.at);
     } else {
-        (void)error_set(detail, 0, "%.80s answered %d%s", http->shown, answer->status,
+        (void)error_set(detail, 0, "%.80s answered %d%s", http->sender.shown, answer->status,
                         advice_for(answer->status));
     }
 }
@@ -97,11 +71,25 @@ static int64_t retry_after_ms(const struct http_answer *answer) {
     return retry_after_parse(value.at != NULL ? value.at : "", value.n_bytes, time(NULL));
 }
 
+/* The exporter reads protobuf only. An answer that is no JSON is left as it is: it will be found
+ * strange. */
+static void translate(struct http_transport *http, weir_transport_response *response) {
+    bool is_success = response->http_status >= 200 && response->http_status < 300;
+    buf_clear(&http->answer);
+    const char *text = (const char *)response->body;
+    int error = is_success ? json_answer_read_response(&http->answer, text, response->n_bytes)
+                           : json_answer_read_status(&http->answer, text, response->n_bytes);
+    if (error == 0) {
+        response->body = http->answer.data;
+        response->n_bytes = http->answer.n_bytes;
+    }
+}
+
 /* What came of a post, for the exporter. */
-static int conclude(const struct http_transport *http, int error, const struct http_answer *answer,
+static int conclude(struct http_transport *http, int error, const struct http_answer *answer,
                     weir_transport_response *response, weir_error_detail *detail) {
     if (error != 0) {
-        describe_trouble(http, answer, error, detail);
+        sender_describe(&http->sender, answer, error, detail);
         return error;
     }
     if (answer->status < 200 || answer->status >= 300) {
@@ -113,72 +101,59 @@ static int conclude(const struct http_transport *http, int error, const struct h
         .body = answer->body,
         .n_bytes = answer->n_bytes,
     };
-    return 0;
-}
-
-static int prepare(void *data, const uint8_t *body, size_t n_bytes, const uint8_t **out,
-                   size_t *n_out, weir_error_detail *detail) {
-    (void)data;
-    if (n_bytes > HTTP_MAX_REQUEST_BYTES) {
-        return error_set(detail, WEIR_E_TOO_LARGE, "a request of %zu bytes is over the limit",
-                         n_bytes);
+    if (http->sender.encoding.is_json && response->n_bytes > 0) {
+        translate(http, response);
     }
-    *out = body;
-    *n_out = n_bytes;
     return 0;
 }
 
 static int post(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_ns,
                 weir_transport_response *response, weir_error_detail *detail) {
     struct http_transport *http = data;
-    if (n_bytes > HTTP_MAX_REQUEST_BYTES) {
-        return error_set(detail, WEIR_E_INVALID, "a request of %zu bytes is over the limit",
-                         n_bytes);
-    }
     struct http_answer answer;
     const struct http_request request = {.body = body, .n_bytes = n_bytes};
-    int error = http_client_post(http->client, &request, deadline_ns, &answer);
+    int error = http_client_post(http->sender.client, &request, deadline_ns, &answer);
     return conclude(http, error, &answer, response, detail);
 }
 
 static int start(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_ns) {
     struct http_transport *http = data;
     const struct http_request request = {.body = body, .n_bytes = n_bytes};
-    http_client_begin(http->client, &request, deadline_ns);
+    http_client_begin(http->sender.client, &request, deadline_ns);
     return 0;
 }
 
 static int advance(void *data, weir_transport_response *response, weir_error_detail *detail) {
     struct http_transport *http = data;
     struct http_answer answer;
-    int error = http_client_advance(http->client, &answer);
+    int error = http_client_advance(http->sender.client, &answer);
     return error == HTTP_PENDING ? WEIR_PENDING : conclude(http, error, &answer, response, detail);
-}
-
-static int poll_fd(void *data) {
-    return http_client_fd(((struct http_transport *)data)->client);
 }
 
 /* ---- opening ---- */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+static const char *content_encoding_of(weir_otlp_compression compression) {
+    switch (compression) {
+    case WEIR_OTLP_COMPRESSION_GZIP: return "Content-Encoding: gzip";
+    case WEIR_OTLP_COMPRESSION_ZSTD: return "Content-Encoding: zstd";
+    default: return NULL;
+    }
+}
+
 int transport_http_open(const struct endpoint *endpoint, weir_transport *out,
                         weir_error_detail *detail) {
     struct http_transport *http = mem_zalloc(sizeof *http);
-    if (http == NULL || (http->shown = mem_strdup(endpoint->shown)) == NULL) {
-        mem_free(http);
+    if (http == NULL) {
         return error_set(detail, WEIR_E_NO_MEMORY, "no memory for a transport");
     }
-    const struct http_client_options options = {
-        .url = endpoint->url,
-        .headers = endpoint->headers.lines,
-        .content_type = "application/x-protobuf",
-        .user_agent = "OTel-OTLP-Exporter-C/" WEIR_VERSION,
-        .max_response_bytes = HTTP_MAX_RESPONSE_BYTES,
-        .max_header_bytes = HTTP_MAX_RESPONSE_HEADERS,
-    };
-    int error = http_client_new(&options, &http->client, detail);
+    buf_init(&http->answer, JSON_ANSWER_MAX_BYTES);
+    bool is_json = endpoint->delivery.protocol == WEIR_OTLP_PROTOCOL_HTTP_JSON;
+    const char *const headers[] = {is_json ? "Content-Type: application/json"
+                                           : "Content-Type: application/x-protobuf",
+                                   content_encoding_of(endpoint->delivery.compression), NULL};
+    int error = sender_open(&http->sender, endpoint, headers, detail);
     if (error != 0) {
         destroy(http);
         return error;
@@ -186,12 +161,12 @@ int transport_http_open(const struct endpoint *endpoint, weir_transport *out,
     (void)pthread_once(&once, exporter_watch_exit); /* behind what TLS has registered for exit */
     *out = (weir_transport){.size = sizeof *out,
                             .post = post,
-                            .cancel = cancel,
+                            .cancel = sender_cancel,
                             .destroy = destroy,
                             .data = http,
-                            .prepare = prepare,
+                            .prepare = sender_prepare,
                             .start = start,
                             .advance = advance,
-                            .poll_fd = poll_fd};
+                            .poll_fd = sender_poll_fd};
     return 0;
 }

@@ -16,7 +16,7 @@ mkdir -p "$logs" || exit 1
 
 PACKAGES='gcc g++ clang clang-format libclang-rt-14-dev meson ninja-build pkg-config cmake libc6-dev binutils
     libcriterion-dev libprotobuf-c-dev libprotobuf-dev protobuf-c-compiler libcurl4-openssl-dev zlib1g-dev
-    libmicrohttpd-dev libnghttp2-dev libzstd-dev libjansson-dev locales openssl procps iproute2 python3 valgrind curl zstd'
+    libdeflate-dev libmicrohttpd-dev libnghttp2-dev libzstd-dev libjansson-dev locales openssl procps iproute2 python3 valgrind curl zstd'
 
 # configure NAME OPTION...: a build folder; configured anew only when its options have changed.
 configure() {

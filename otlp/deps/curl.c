@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "otlp/common/alloc.h"
 #include "otlp/common/clock.h"
@@ -57,10 +58,11 @@ static bool add_user_header(struct http_client *client, const char *line) {
 }
 
 static bool add_headers(struct http_client *client, const struct http_client_options *options) {
-    char type[128];
-    snprintf(type, sizeof type, "Content-Type: %s", options->content_type);
-    bool is_added = add_header(client, type) &&
-                    add_header(client, "Expect:"); /* else a large body waits a second first */
+    bool is_added = add_header(client, "Expect:"); /* else a large body waits a second first */
+    const char *const *own = options->own_headers;
+    for (; is_added && own != NULL && *own != NULL; own++) {
+        is_added = add_header(client, *own);
+    }
     for (char *const *line = options->headers; is_added && line != NULL && *line != NULL; line++) {
         is_added = add_user_header(client, *line);
     }
@@ -84,31 +86,93 @@ static void leave_resolver_behind(CURL *easy) {
 #endif
 }
 
-static CURLcode set_up(struct http_client *client, const struct http_client_options *options) {
-    CURL *easy = client->model;
-    CURLcode first = CURLE_OK, code;
+/* Options by name, until one is refused. */
+struct setting {
+    CURL *easy;
+    CURLcode code;
+};
+
+static void set_long(struct setting *setting, CURLoption option, long value) {
+    if (setting->code == CURLE_OK) {
+        setting->code = curl_easy_setopt(setting->easy, option, value);
+    }
+}
+
+/* NULL: the option stays as it is. */
+static void set_pointer(struct setting *setting, CURLoption option, const void *value) {
+    if (setting->code == CURLE_OK && value != NULL) {
+        setting->code = curl_easy_setopt(setting->easy, option, value);
+    }
+}
+
+static void set_manners(struct setting *setting, struct http_client *client) {
+    CURL *easy = setting->easy;
     leave_resolver_behind(easy);
-#define SET(option, value)                                                                         \
-    do {                                                                                           \
-        code = curl_easy_setopt(easy, option, value);                                              \
-        first = first != CURLE_OK ? first : code;                                                  \
-    } while (0)
-    SET(CURLOPT_ERRORBUFFER, client->error_text);
-    SET(CURLOPT_NOSIGNAL, 1L);
-    SET(CURLOPT_POST, 1L);
-    SET(CURLOPT_FOLLOWLOCATION, 0L);
-    SET(CURLOPT_TCP_KEEPALIVE, 1L); /* a peer that vanished is noticed even without a timeout */
-    SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* a proxy's are not the endpoint's */
-    SET(CURLOPT_WRITEFUNCTION, http_take_body);
-    SET(CURLOPT_WRITEDATA, client);
-    SET(CURLOPT_HEADERFUNCTION, http_take_header);
-    SET(CURLOPT_HEADERDATA, client);
-    SET(CURLOPT_HTTPHEADER, client->headers);
-    SET(CURLOPT_USERAGENT, options->user_agent);
-    SET(CURLOPT_URL, options->url);
-#undef SET
-    code = restrict_protocols(easy);
-    return first != CURLE_OK ? first : code;
+    set_pointer(setting, CURLOPT_ERRORBUFFER, client->error_text);
+    set_long(setting, CURLOPT_NOSIGNAL, 1);
+    set_long(setting, CURLOPT_POST, 1);
+    set_long(setting, CURLOPT_FOLLOWLOCATION, 0);
+    set_long(setting, CURLOPT_TCP_KEEPALIVE, 1); /* a peer that vanished is noticed … */
+    set_long(setting, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1); /* a proxy's are not the endpoint's */
+    set_pointer(setting, CURLOPT_WRITEDATA, client);
+    set_pointer(setting, CURLOPT_HEADERDATA, client);
+    set_pointer(setting, CURLOPT_HTTPHEADER, client->headers);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, http_take_body);
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, http_take_header);
+}
+
+/* The system's folder of certificates would be trusted beside the file. */
+static void set_tls(struct setting *setting, const struct http_client_options *options) {
+    set_long(setting, CURLOPT_SSLVERSION,
+             options->needs_tls_1_3 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2);
+    set_pointer(setting, CURLOPT_CAINFO, options->ca_file);
+    if (options->ca_file != NULL) {
+        (void)curl_easy_setopt(setting->easy, CURLOPT_CAPATH, NULL); /* NULL: not known here */
+    }
+    set_pointer(setting, CURLOPT_SSLCERT, options->client_certificate_file);
+    set_pointer(setting, CURLOPT_SSLKEY, options->client_key_file);
+}
+
+static bool has_scheme_http(const char *url) {
+    return strncasecmp(url, "http:", 5) == 0;
+}
+
+bool http_keeps_cleartext_http2(void) {
+    return curl_version_info(CURLVERSION_NOW)->version_num >= 0x080000;
+}
+
+/* HTTP/2 alone passes through a proxy only as through a tunnel. */
+static void set_version(struct setting *setting, const struct http_client_options *options) {
+    bool is_cleartext = has_scheme_http(options->url);
+    if (options->version == HTTP_VERSION_ANY) {
+        set_long(setting, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
+        return;
+    }
+    set_long(setting, CURLOPT_HTTP_VERSION,
+             is_cleartext ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : CURL_HTTP_VERSION_2TLS);
+    set_long(setting, CURLOPT_HTTPPROXYTUNNEL, 1);
+    if (is_cleartext && !http_keeps_cleartext_http2()) {
+        set_long(setting, CURLOPT_FRESH_CONNECT, 1);
+        set_long(setting, CURLOPT_FORBID_REUSE, 1);
+    }
+}
+
+static bool can_unpack_gzip(void) {
+    return (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_LIBZ) != 0;
+}
+
+static CURLcode set_up(struct http_client *client, const struct http_client_options *options) {
+    struct setting setting = {client->model, CURLE_OK};
+    set_manners(&setting, client);
+    set_tls(&setting, options);
+    set_version(&setting, options);
+    set_pointer(&setting, CURLOPT_USERAGENT, options->user_agent);
+    set_pointer(&setting, CURLOPT_ACCEPT_ENCODING,
+                options->takes_gzip && can_unpack_gzip() ? "gzip" : NULL);
+    set_pointer(&setting, CURLOPT_PROXY, options->proxy);
+    set_pointer(&setting, CURLOPT_UNIX_SOCKET_PATH, options->unix_socket);
+    set_pointer(&setting, CURLOPT_URL, options->url);
+    return setting.code != CURLE_OK ? setting.code : restrict_protocols(client->model);
 }
 
 static int fail_to_make(struct http_client *client, CURLcode code, weir_error_detail *detail) {
@@ -124,6 +188,11 @@ int http_client_new(const struct http_client_options *options, struct http_clien
         return error_set(detail, WEIR_E_UNSUPPORTED, "libcurl cannot be initialised: %s",
                          curl_easy_strerror(global_result));
     }
+    bool has_http2 = (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2) != 0;
+    if (options->version == HTTP_VERSION_2 && !has_http2) {
+        return error_set(detail, WEIR_E_UNSUPPORTED,
+                         "libcurl was built without HTTP/2, which gRPC needs: use http/protobuf");
+    }
     struct http_client *client = mem_zalloc(sizeof *client);
     if (client == NULL) {
         return error_set(detail, WEIR_E_NO_MEMORY, "no memory for an HTTP client");
@@ -132,6 +201,7 @@ int http_client_new(const struct http_client_options *options, struct http_clien
     buf_init(&client->head, options->max_header_bytes);
     buf_init(&client->trailers, options->max_header_bytes);
     client->max_header_bytes = options->max_header_bytes;
+    client->needs_http2 = options->version == HTTP_VERSION_2;
     client->epoll_fd = client->timer_fd = -1;
     client->model = curl_easy_init();
     bool is_whole = client->model != NULL && add_headers(client, options);

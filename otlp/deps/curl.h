@@ -16,25 +16,45 @@
 
 struct http_client;
 
+enum http_version {
+    HTTP_VERSION_ANY, /* HTTP/2 where TLS agrees on it, else HTTP/1.1 */
+    HTTP_VERSION_2    /* nothing else: without TLS by prior knowledge */
+};
+
+/* Texts are copied. */
 struct http_client_options {
     const char *url;
-    char *const *headers; /* "name: value", NULL-terminated; NULL: none */
-    const char *content_type;
-    const char *user_agent;    /* unless the headers have one */
-    size_t max_response_bytes; /* of a body */
+    const char *const *own_headers; /* "name: value", NULL-terminated; NULL: none */
+    char *const *headers;           /* the user's, the same */
+    const char *user_agent;         /* unless the headers have one */
+    enum http_version version;
+    bool takes_gzip;           /* answers may come so, if libcurl can unpack it */
+    size_t max_response_bytes; /* of a body, unpacked */
     size_t max_header_bytes;   /* of all headers of one answer */
+    const char *ca_file;       /* PEM; NULL: what the system trusts */
+    const char *client_certificate_file, *client_key_file; /* PEM; NULL: none */
+    bool needs_tls_1_3;                                    /* else 1.2 will do */
+    const char *proxy;       /* NULL: as the environment says (http_proxy …); "": none */
+    const char *unix_socket; /* connect to it instead of the URL's host; NULL: no */
 };
 
 /* What was wrong when there was no answer. */
 enum http_trouble {
     HTTP_NO_TROUBLE = 0,
-    HTTP_NO_TIME, /* the deadline, or cancelled */
-    HTTP_NO_NAME, /* the host, or a proxy, cannot be resolved */
+    HTTP_NO_TIME,  /* the deadline, or cancelled */
+    HTTP_NO_NAME,  /* the host cannot be resolved */
+    HTTP_NO_PROXY, /* the proxy cannot be resolved, or refuses */
     HTTP_NO_CONNECTION,
-    HTTP_NO_TRUST,  /* TLS */
-    HTTP_NO_ANSWER, /* closed before the answer was whole */
-    HTTP_NO_HTTP,   /* an answer in another protocol */
-    HTTP_TOO_MUCH,  /* an answer over the bounds */
+    HTTP_NO_TLS,            /* the handshake failed */
+    HTTP_PLAIN_PEER,        /* … because the peer speaks no TLS */
+    HTTP_NO_TRUST,          /* the peer's certificate does not stand the test */
+    HTTP_BAD_CERTIFICATE,   /* ours, or its key, or the CA file, cannot be used */
+    HTTP_WANTS_CERTIFICATE, /* the peer refuses ours, or wants one */
+    HTTP_NO_ANSWER,         /* closed before the answer was whole */
+    HTTP_NO_HTTP,           /* an answer in another protocol, or another version */
+    HTTP_STREAM_RESET,      /* HTTP/2: the peer ended this request; see http_answer.reset_code */
+    HTTP_TOO_MUCH,          /* an answer over the bounds */
+    HTTP_BAD_ENCODING,      /* an answer that cannot be unpacked */
     HTTP_NO_MEMORY,
     HTTP_OTHER
 };
@@ -59,7 +79,8 @@ struct http_answer {
     struct http_text head;     /* lines of the answer's headers */
     struct http_text trailers; /* lines that came behind the body */
     enum http_trouble trouble;
-    char text[256]; /* of the trouble, in libcurl's words */
+    unsigned reset_code; /* of HTTP_STREAM_RESET: the error code of RFC 9113, 7 */
+    char text[256];      /* of the trouble, in libcurl's words */
 };
 
 /* The value of the last line of this name (any case), without the blanks around it. */
@@ -67,8 +88,8 @@ struct http_text http_line(struct http_text lines, const char *name);
 
 /*
  * *out is set last; free it with http_client_free. WEIR_E_NO_MEMORY, WEIR_E_INVALID (libcurl cannot
- * take the URL or a header), WEIR_E_UNSUPPORTED (libcurl cannot be initialised), WEIR_E_IO (no file
- * descriptors).
+ * take the URL, a header or another option), WEIR_E_UNSUPPORTED (libcurl cannot be initialised, or
+ * was built without HTTP/2), WEIR_E_IO (no file descriptors).
  */
 int http_client_new(const struct http_client_options *options, struct http_client **out,
                     weir_error_detail *detail);
@@ -107,6 +128,10 @@ int http_client_post(struct http_client *client, const struct http_request *requ
 
 /* A post under way, and every later one, gives up at once. Any thread. */
 void http_client_cancel(struct http_client *client);
+
+/* False for a libcurl before 8.0, which fails every second cleartext HTTP/2 request on a kept
+ * connection: there each request of HTTP_VERSION_2 to http:// has a connection of its own. */
+bool http_keeps_cleartext_http2(void);
 
 /*
  * For the child of a fork: closes its copies of the sockets without a byte on the wire, leaves

@@ -3,6 +3,7 @@
  * came.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -82,6 +83,53 @@ struct http_text http_line(struct http_text lines, const char *name) {
 
 /* ---- the end of a transfer ---- */
 
+/* TLS tells much by words alone. */
+static enum http_trouble trouble_of_tls(const char *text) {
+    if (strstr(text, "wrong version number") != NULL || strstr(text, "packet length") != NULL) {
+        return HTTP_PLAIN_PEER;
+    }
+    bool is_ours_refused = strstr(text, "alert certificate") != NULL ||
+                           strstr(text, "alert bad certificate") != NULL ||
+                           strstr(text, "alert unknown ca") != NULL ||
+                           strstr(text, "alert handshake failure") != NULL;
+    return is_ours_refused ? HTTP_WANTS_CERTIFICATE : HTTP_NO_TLS;
+}
+
+/* The connection ended; with TLS 1.3 a refusal of our certificate comes as late as here. */
+static enum http_trouble trouble_of_end(const char *text) {
+    return strstr(text, "alert") != NULL ? trouble_of_tls(text) : HTTP_NO_ANSWER;
+}
+
+static enum http_trouble trouble_of_result(const struct http_client *client, CURLcode result) {
+    switch (result) {
+    case CURLE_OPERATION_TIMEDOUT: return HTTP_NO_TIME;
+    case CURLE_COULDNT_RESOLVE_HOST: return HTTP_NO_NAME;
+    case CURLE_COULDNT_RESOLVE_PROXY: return HTTP_NO_PROXY;
+    case CURLE_COULDNT_CONNECT: return HTTP_NO_CONNECTION;
+    case CURLE_SSL_CONNECT_ERROR: return trouble_of_tls(client->error_text);
+    case CURLE_PEER_FAILED_VERIFICATION: return HTTP_NO_TRUST;
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE: return HTTP_BAD_CERTIFICATE;
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR: return trouble_of_end(client->error_text);
+    case CURLE_HTTP2_STREAM: return HTTP_STREAM_RESET;
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_HTTP2:
+    case CURLE_WEIRD_SERVER_REPLY: return HTTP_NO_HTTP;
+    case CURLE_BAD_CONTENT_ENCODING: return HTTP_BAD_ENCODING;
+    case CURLE_OUT_OF_MEMORY: return HTTP_NO_MEMORY;
+    default: return HTTP_OTHER;
+    }
+}
+
+static bool has_version_asked_for(const struct http_client *client) {
+    long version = 0;
+    (void)curl_easy_getinfo(client->easy, CURLINFO_HTTP_VERSION, &version);
+    return !client->needs_http2 || version >= CURL_HTTP_VERSION_2_0;
+}
+
 static enum http_trouble trouble_of(const struct http_client *client, CURLcode result) {
     int head_error = buf_error(&client->head), trailer_error = buf_error(&client->trailers);
     if (client->is_too_much || buf_error(&client->body) == WEIR_E_TOO_LARGE) {
@@ -90,37 +138,31 @@ static enum http_trouble trouble_of(const struct http_client *client, CURLcode r
     if (buf_error(&client->body) != 0 || head_error != 0 || trailer_error != 0) {
         return HTTP_NO_MEMORY;
     }
-    switch (result) {
-    case CURLE_OK: /* also when the connection ended within the head */
-        return client->has_whole_head ? HTTP_NO_TROUBLE : HTTP_NO_ANSWER;
-    case CURLE_OPERATION_TIMEDOUT: return HTTP_NO_TIME;
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY: return HTTP_NO_NAME;
-    case CURLE_COULDNT_CONNECT: return HTTP_NO_CONNECTION;
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CACERT_BADFILE: return HTTP_NO_TRUST;
-    case CURLE_GOT_NOTHING:
-    case CURLE_PARTIAL_FILE:
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR: return HTTP_NO_ANSWER;
-    case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_WEIRD_SERVER_REPLY: return HTTP_NO_HTTP;
-    case CURLE_OUT_OF_MEMORY: return HTTP_NO_MEMORY;
-    default: return HTTP_OTHER;
+    if (result != CURLE_OK) {
+        return trouble_of_result(client, result);
     }
+    if (!client->has_whole_head) {
+        return HTTP_NO_ANSWER; /* the connection ended within the head */
+    }
+    return has_version_asked_for(client) ? HTTP_NO_TROUBLE : HTTP_NO_HTTP;
 }
 
 static int error_of(enum http_trouble trouble) {
     switch (trouble) {
     case HTTP_NO_TROUBLE: return 0;
     case HTTP_NO_TIME: return WEIR_E_TIMEOUT;
+    case HTTP_BAD_ENCODING:
     case HTTP_NO_HTTP: return WEIR_E_INVALID;
     case HTTP_TOO_MUCH: return WEIR_E_TOO_LARGE;
     case HTTP_NO_MEMORY: return WEIR_E_NO_MEMORY;
     default: return WEIR_E_IO;
     }
+}
+
+/* libcurl gives the code of a reset in words only: "… (err 8)". */
+static unsigned reset_code_of(const char *text) {
+    const char *at = strstr(text, "(err ");
+    return at != NULL ? (unsigned)strtoul(at + 5, NULL, 10) : 0;
 }
 
 /* The system's word for a refused connection says more than libcurl's sentence. */
@@ -149,6 +191,7 @@ int http_answer_finish(struct http_client *client, CURLcode result, struct http_
     answer->trailers = text_of(&client->trailers);
     if (answer->trouble != HTTP_NO_TROUBLE) {
         describe(client, result, answer);
+        answer->reset_code = reset_code_of(client->error_text);
         return error_of(answer->trouble);
     }
     long status = 0;

@@ -26,6 +26,7 @@ struct http_client {
     CURL *model; /* has all settings, is never used itself: each start duplicates it */
     struct curl_slist *headers;
     size_t max_header_bytes;
+    bool needs_http2;
     _Atomic bool is_cancelled;
     char error_text[CURL_ERROR_SIZE];
 

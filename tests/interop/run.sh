@@ -21,7 +21,7 @@ BURR_VERSION=0.43.0
 OTLP_PROTO_VERSION=1.45.2
 
 PACKAGES='gcc g++ meson ninja-build pkg-config libc6-dev libprotobuf-c-dev libprotobuf-dev protobuf-c-compiler
-    libcurl4-openssl-dev zlib1g-dev libmicrohttpd-dev libnghttp2-dev libzstd-dev libjansson-dev libcriterion-dev
+    libcurl4-openssl-dev libdeflate-dev zlib1g-dev libmicrohttpd-dev libnghttp2-dev libzstd-dev libjansson-dev libcriterion-dev
     procps python3 python3-venv ca-certificates'
 
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/weir-peers

@@ -27,9 +27,10 @@ static uint64_t in_s(unsigned s) {
 static struct http_client *client_of(const char *url) {
     struct http_client *client = NULL;
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    const char *const own[] = {"Content-Type: text/plain", NULL};
     const struct http_client_options options = {
         .url = url,
-        .content_type = "text/plain",
+        .own_headers = own,
         .user_agent = "test",
         .max_response_bytes = 1000,
         .max_header_bytes = 1000,

@@ -12,8 +12,9 @@ static struct logger logger;
 static const struct config_reader reader = {.logger = &logger};
 
 static void begin(void) {
-    static const char *const names[] = {"ENDPOINT", "HEADERS", "PROTOCOL", "COMPRESSION",
-                                        "CERTIFICATE"};
+    static const char *const names[] = {"ENDPOINT",    "HEADERS",           "PROTOCOL",
+                                        "COMPRESSION", "CERTIFICATE",       "INSECURE",
+                                        "CLIENT_KEY",  "CLIENT_CERTIFICATE"};
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
         char name[80];
         snprintf(name, sizeof name, "OTEL_EXPORTER_OTLP_%s", names[i]);
@@ -160,17 +161,104 @@ Test(endpoint, a_bad_header_option_is_refused) {
     expect_refused(OPTIONS(.headers = lines), "headers[0]");
 }
 
-Test(endpoint, says_what_it_does_not_support) {
-    setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "HTTP/protobuf", 1);
-    setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none", 1);
-    expect_url(OPTIONS(.service_name = "s"), "http://localhost:4318/v1/traces");
+/* ---- gRPC ---- */
+
+#define GRPC_OPTIONS(...) OPTIONS(.protocol = WEIR_OTLP_PROTOCOL_GRPC, __VA_ARGS__)
+#define SERVICE "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
+Test(endpoint, grpc_has_its_own_default_and_path) {
+    expect_url(GRPC_OPTIONS(.service_name = "s"), "http://localhost:4317" SERVICE); /* C25, D11 */
+    expect_url(GRPC_OPTIONS(.endpoint = "http://h:1"), "http://h:1" SERVICE);
+    expect_url(GRPC_OPTIONS(.endpoint = "https://h/"), "https://h" SERVICE);
+    expect_url(GRPC_OPTIONS(.traces_endpoint = "http://[::1]:1"), "http://[::1]:1" SERVICE);
     cr_expect(eq(uint, said.n, 0), "%s", said.text);
-    setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc", 1);
-    setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip", 1);
-    setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem", 1);
-    expect_url(OPTIONS(.service_name = "s"), "http://localhost:4318/v1/traces");
+    expect_url(GRPC_OPTIONS(.endpoint = "http://u:pw@h:1/v1/traces?a"), "http://u:pw@h:1" SERVICE);
+    cr_expect(strstr(said.text, "endpoint: gRPC makes no use of the path") != NULL, "%s",
+              said.text);
+    setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "GRPC", 1);
+    expect_url(OPTIONS(.service_name = "s"), "http://localhost:4317" SERVICE);
+}
+
+Test(endpoint, an_endpoint_without_scheme_has_tls_unless_insecure) {
+    expect_url(GRPC_OPTIONS(.endpoint = "h:4317"), "https://h:4317" SERVICE); /* D12 */
+    expect_url(GRPC_OPTIONS(.endpoint = "dns:///h:4317"), "https://h:4317" SERVICE);
+    setenv("OTEL_EXPORTER_OTLP_INSECURE", "true", 1);
+    expect_url(GRPC_OPTIONS(.endpoint = "h:4317"), "http://h:4317" SERVICE);
+    expect_url(GRPC_OPTIONS(.endpoint = "dns:///h"), "http://h" SERVICE);
+    expect_url(GRPC_OPTIONS(.endpoint = "https://h:1"), "https://h:1" SERVICE); /* C25 */
+    setenv("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "false", 1);
+    expect_url(GRPC_OPTIONS(.endpoint = "h:4317"), "https://h:4317" SERVICE); /* D10 */
+    expect_url(GRPC_OPTIONS(.endpoint = "h:1", .has_insecure = true, .insecure = true),
+               "http://h:1" SERVICE);
+    expect_refused(OPTIONS(.endpoint = "h:4318"), "must begin with http://"); /* B35 */
+}
+
+Test(endpoint, grpc_refuses_what_it_cannot_reach) {
+    expect_refused(GRPC_OPTIONS(.endpoint = ""), "endpoint \"\" is empty");
+    expect_refused(GRPC_OPTIONS(.endpoint = "h:x"), "\"h:x\" has no valid port");
+    expect_refused(GRPC_OPTIONS(.endpoint = "xds:///h"), "must begin with http://");
+    expect_refused(GRPC_OPTIONS(.endpoint = "u:pw@h:x"), "\"h:x\"");
+    expect_refused(GRPC_OPTIONS(.endpoint = "unix:"), "has no path");
+}
+
+Test(endpoint, grpc_reaches_unix_sockets_by_its_own_names) {
+    static const char *const urls[] = {"unix:///run/c.sock", "unix:/run/c.sock"};
+    for (size_t i = 0; i < ARRAY_LENGTH(urls); i++) {
+        struct endpoint endpoint;
+        cr_assert(eq(
+            int, endpoint_resolve(GRPC_OPTIONS(.endpoint = urls[i]), &reader, &endpoint, NULL), 0));
+        expect_text(endpoint.unix_socket, "/run/c.sock");
+        expect_text(endpoint.url, "http://localhost" SERVICE);
+        expect_text(endpoint.shown, urls[i]);
+        endpoint_deinit(&endpoint);
+    }
+}
+
+Test(endpoint, messages_of_grpc_show_no_secret) {
+    struct endpoint endpoint;
+    cr_assert(eq(
+        int, endpoint_resolve(GRPC_OPTIONS(.endpoint = "u:pw@h:1"), &reader, &endpoint, NULL), 0));
+    expect_text(endpoint.url, "https://u:pw@h:1" SERVICE);
+    expect_text(endpoint.shown, "https://h:1");
+    cr_expect(eq(int, endpoint.is_tls_guess, true));
+    endpoint_deinit(&endpoint);
+}
+
+Test(endpoint, headers_become_metadata) {
+    const char *const lines[] = {"Authorization: Bearer x", "Key-BIN: a\x01", NULL};
+    struct endpoint endpoint;
+    setenv("OTEL_EXPORTER_OTLP_HEADERS", "Team=a%20b,grpc-timeout=1S,te=x,caf=%C3%A9,c-bin=%C3%A9",
+           1);
+    cr_assert(
+        eq(int, endpoint_resolve(GRPC_OPTIONS(.headers = lines), &reader, &endpoint, NULL), 0));
+    cr_assert(eq(sz, endpoint.headers.n, 4)); /* C12 */
+    expect_text(endpoint.headers.lines[0], "team: a b");
+    expect_text(endpoint.headers.lines[1], "c-bin: w6k=");
+    expect_text(endpoint.headers.lines[2], "authorization: Bearer x");
+    expect_text(endpoint.headers.lines[3], "key-bin: YQE=");
+    endpoint_deinit(&endpoint);
     cr_expect(eq(uint, said.n, 3), "%s", said.text);
-    cr_expect(strstr(said.text, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=grpc") != NULL);
+    cr_expect(strstr(said.text, "grpc-timeout is left out: gRPC keeps this name") != NULL);
+    cr_expect(strstr(said.text, "header te is left out") != NULL);
+    cr_expect(strstr(said.text, "caf is left out: in gRPC a value that is not ASCII") != NULL);
+    const char *const reserved[] = {"Grpc-Encoding: x", NULL};
+    expect_refused(GRPC_OPTIONS(.headers = reserved), "headers[0] (Grpc-Encoding): gRPC keeps");
+}
+
+Test(endpoint, grpc_survives_failing_allocation_at_every_step) {
+    static const char *const urls[] = {"h:1", "unix:/x"};
+    const char *const lines[] = {"a-bin: 1", NULL};
+    for (size_t i = 0; i < ARRAY_LENGTH(urls); i++) {
+        FAULT_FOR_EACH_ALLOCATION(n) {
+            struct endpoint endpoint;
+            int error = endpoint_resolve(GRPC_OPTIONS(.endpoint = urls[i], .headers = lines),
+                                         &reader, &endpoint, NULL);
+            cr_assert(eq(int, error, fault_has_struck() ? WEIR_E_NO_MEMORY : 0));
+            if (error == 0) {
+                endpoint_deinit(&endpoint);
+            }
+        }
+    }
 }
 
 Test(endpoint, survives_failing_allocation_at_every_step) {

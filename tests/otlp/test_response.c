@@ -88,3 +88,28 @@ Test(response, refuses_what_is_no_answer_and_leaves_the_output_alone) {
     EXPECT_REFUSED(response_read_status, struct response_status, 0x08, 0x03, 0x10, 0x01);
     EXPECT_REFUSED(response_read_status, struct response_status, 0x08, 0x03, 0x12);
 }
+
+Test(response, writes_what_it_reads) {
+    static const struct {
+        int64_t n;
+        const char *text;
+    } rows[] = {{0, ""}, {7, ""}, {0, "warn"}, {7, "no"}, {-1, "odd"}, {INT64_MAX, "x"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct buf out;
+        struct response_partial partial;
+        struct response_status status;
+        struct response_text text = {rows[i].text, strlen(rows[i].text)};
+        buf_init(&out, 100);
+        response_write_partial(&out, &(struct response_partial){rows[i].n, text});
+        cr_assert(eq(int, response_read_partial(out.data, out.n_bytes, &partial), 0));
+        cr_expect(eq(i64, partial.n_rejected, rows[i].n));
+        expect_text(expect_terminated(partial.message.bytes, partial.message.n_bytes),
+                    rows[i].text);
+        buf_clear(&out);
+        response_write_status(&out, (int32_t)rows[i].n, text);
+        cr_assert(eq(int, response_read_status(out.data, out.n_bytes, &status), 0));
+        cr_expect(eq(i64, status.code, (int32_t)rows[i].n));
+        expect_text(expect_terminated(status.message.bytes, status.message.n_bytes), rows[i].text);
+        buf_deinit(&out);
+    }
+}

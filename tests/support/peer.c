@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -254,18 +255,34 @@ static int listen_anywhere(int backlog, int *port) {
     return fd;
 }
 
-struct peer *peer_start(const struct peer_step *steps, size_t n_steps) {
-    int port;
+static struct peer *start_at(int listen_fd, const struct peer_step *steps, size_t n_steps) {
     struct peer *peer = calloc(1, sizeof *peer);
     check(peer != NULL, "calloc");
     peer->steps = steps;
     peer->n_steps = n_steps;
-    peer->listen_fd = listen_anywhere(16, &port);
-    snprintf(peer->url, sizeof peer->url, "http://127.0.0.1:%d", port);
+    peer->listen_fd = listen_fd;
     pthread_mutex_init(&peer->mutex, NULL);
     pthread_cond_init(&peer->changed, NULL);
     check(pthread_create(&peer->acceptor, NULL, accept_all, peer) == 0, "pthread_create");
     return peer;
+}
+
+struct peer *peer_start(const struct peer_step *steps, size_t n_steps) {
+    int port;
+    struct peer *peer = start_at(listen_anywhere(16, &port), steps, n_steps);
+    snprintf(peer->url, sizeof peer->url, "http://127.0.0.1:%d", port);
+    return peer;
+}
+
+struct peer *peer_start_unix(const char *path, const struct peer_step *steps, size_t n_steps) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    check(strlen(path) < sizeof address.sun_path, "path");
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    check(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+              listen(fd, 16) == 0,
+          "listen");
+    return start_at(fd, steps, n_steps);
 }
 
 void peer_stop(struct peer *peer) {

@@ -34,6 +34,8 @@ struct peer;
 
 /* Aborts the test when no port can be had. */
 struct peer *peer_start(const struct peer_step *steps, size_t n_steps);
+/* The same on a Unix-domain socket, a new file at this path. */
+struct peer *peer_start_unix(const char *path, const struct peer_step *steps, size_t n_steps);
 /* Ends all connections and frees. */
 void peer_stop(struct peer *peer);
 

@@ -105,6 +105,27 @@ typedef struct weir_otlp_limits {
     uint32_t max_value_chars; /* no limit; characters of a string, bytes of a byte array (E46) */
 } weir_otlp_limits;
 
+/* How requests are written. 0 stands for what the environment says, else for the default. */
+typedef enum weir_otlp_protocol {
+    WEIR_OTLP_PROTOCOL_DEFAULT = 0,       /* OTEL_EXPORTER_OTLP_PROTOCOL, else http/protobuf */
+    WEIR_OTLP_PROTOCOL_HTTP_PROTOBUF = 1, /* port 4318 */
+    WEIR_OTLP_PROTOCOL_HTTP_JSON = 2,     /* port 4318 */
+    WEIR_OTLP_PROTOCOL_GRPC = 3           /* port 4317 */
+} weir_otlp_protocol;
+
+typedef enum weir_otlp_compression {
+    WEIR_OTLP_COMPRESSION_DEFAULT = 0, /* OTEL_EXPORTER_OTLP_COMPRESSION, else none */
+    WEIR_OTLP_COMPRESSION_NONE = 1,
+    WEIR_OTLP_COMPRESSION_GZIP = 2, /* every OTLP server takes it (B5) */
+    WEIR_OTLP_COMPRESSION_ZSTD = 3  /* some do */
+} weir_otlp_compression;
+
+typedef enum weir_otlp_tls_version {
+    WEIR_OTLP_TLS_DEFAULT = 0, /* 1.2 */
+    WEIR_OTLP_TLS_1_2 = 1,
+    WEIR_OTLP_TLS_1_3 = 2
+} weir_otlp_tls_version;
+
 typedef struct weir_otlp_options {
     size_t size;
     const char *service_name; /* NULL: OTEL_SERVICE_NAME, else unknown_service:<program> */
@@ -141,6 +162,21 @@ typedef struct weir_otlp_options {
     const weir_id_generator *id_generator;   /* NULL: random ids of weir's own; copied */
     const weir_processor *const *processors; /* called in this order; copied; at most 16 */
     size_t n_processors;
+    weir_otlp_protocol protocol;       /* [pipeline] */
+    weir_otlp_compression compression; /* [pipeline] */
+    /* [pipeline] Of TLS, as PEM files; NULL: the variables OTEL_EXPORTER_OTLP_CERTIFICATE,
+     * …_CLIENT_CERTIFICATE, …_CLIENT_KEY, else the system's authorities and no certificate. */
+    const char *ca_file;
+    const char *client_certificate_file;   /* with the chain, if there is one */
+    const char *client_key_file;           /* without a password */
+    weir_otlp_tls_version min_tls_version; /* [pipeline] */
+    bool has_insecure;
+    bool insecure;     /* [pipeline] gRPC to an endpoint without scheme: no TLS (D12); false */
+    const char *proxy; /* [pipeline] URL; NULL: http_proxy, https_proxy, no_proxy; "": none */
+    const char *unix_socket;   /* [pipeline] path of the socket to connect to; NULL: TCP */
+    const char *user_agent;    /* [pipeline] product to put before weir's own: "shop/1.2" (B40) */
+    size_t max_request_bytes;  /* [pipeline] before compression; 0: 64 MiB; at most 1 GiB (B7) */
+    size_t max_response_bytes; /* [pipeline] after decompression; 0: 4 MiB; at most 1 GiB (B8) */
 } weir_otlp_options;
 #define WEIR_OTLP_OPTIONS(...)                                                                     \
     ((struct weir_otlp_options){.size = sizeof(struct weir_otlp_options), __VA_ARGS__})
@@ -148,8 +184,8 @@ typedef struct weir_otlp_options {
 /*
  * Starts a pipeline. `options` NULL: all defaults. *out is set last and untouched on failure; the
  * caller owns it and frees it with weir_otlp_close.
- * WEIR_E_INVALID (an option; detail names it), WEIR_E_NO_MEMORY, WEIR_E_UNSUPPORTED (HTTP is not
- * built in), WEIR_E_IO (output_path cannot be opened).
+ * WEIR_E_INVALID (an option; detail names it), WEIR_E_NO_MEMORY, WEIR_E_UNSUPPORTED (HTTP, or a
+ * compression, is not built in), WEIR_E_IO (output_path cannot be opened).
  */
 WEIR_API WEIR_WARN_UNUSED int weir_otlp_open(const weir_otlp_options *options, weir_otlp **out,
                                              weir_error_detail *detail);

@@ -1,0 +1,196 @@
+#include "otlp/sender.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <weir/error.h>
+
+#include "otlp/bounds.h"
+#include "otlp/common/alloc.h"
+#include "otlp/common/buf.h"
+#include "otlp/common/error.h"
+#include "otlp/common/macro.h"
+
+/* ---- files of certificates ---- */
+
+/* As much of the file as is worth a look. -1 with errno, else how much there is. */
+static ssize_t read_some(const char *path, char *out, size_t n_out) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0) {
+        return -1;
+    }
+    size_t n = 0;
+    ssize_t got;
+    do {
+        got = read(fd, out + n, n_out - n);
+        n += got > 0 ? (size_t)got : 0;
+    } while (got > 0 && n < n_out);
+    int os_error = errno;
+    close(fd);
+    errno = os_error;
+    return got < 0 ? -1 : (ssize_t)n;
+}
+
+/* Told when the pipeline is opened, not when the first spans are lost. */
+static int check_file(const struct delivery_file *file, weir_error_detail *detail) {
+    if (file->path == NULL) {
+        return 0;
+    }
+    char *text CLEANUP(mem_cleanup) = mem_alloc(PEM_LOOK_BYTES);
+    if (text == NULL) {
+        return error_set(detail, WEIR_E_NO_MEMORY, "no memory for a transport");
+    }
+    ssize_t n = read_some(file->path, text, PEM_LOOK_BYTES);
+    if (n < 0) {
+        return error_set_os(detail, WEIR_E_INVALID, errno,
+                            "%s: %.120s cannot be read: give a PEM file that this user may read",
+                            file->source, file->path);
+    }
+    if (memmem(text, (size_t)n, "-----BEGIN ", 11) == NULL) {
+        return error_set(detail, WEIR_E_INVALID,
+                         "%s: %.120s is no PEM file: it must hold \"-----BEGIN …\"", file->source,
+                         file->path);
+    }
+    return 0;
+}
+
+static int check_files(const struct delivery *delivery, weir_error_detail *detail) {
+    int error = check_file(&delivery->ca, detail);
+    error = error != 0 ? error : check_file(&delivery->client_certificate, detail);
+    return error != 0 ? error : check_file(&delivery->client_key, detail);
+}
+
+/* ---- opening ---- */
+
+/* "product/1 OTel-OTLP-Exporter-C/0.1" (B40, C13) */
+static char *user_agent_of(const struct delivery *delivery) {
+    static const char own[] = "OTel-OTLP-Exporter-C/" WEIR_VERSION;
+    const char *product = delivery->product != NULL ? delivery->product : "";
+    size_t n = strlen(product) + 1 + sizeof own;
+    char *text = mem_alloc(n);
+    if (text != NULL) {
+        snprintf(text, n, "%s%s%s", product, *product != '\0' ? " " : "", own);
+    }
+    return text;
+}
+
+static int open_client(struct sender *sender, const struct endpoint *endpoint,
+                       const char *const *own_headers, weir_error_detail *detail) {
+    const struct delivery *delivery = &endpoint->delivery;
+    char *user_agent CLEANUP(mem_cleanup) = user_agent_of(delivery);
+    if (user_agent == NULL) {
+        return error_set(detail, WEIR_E_NO_MEMORY, "no memory for a transport");
+    }
+    bool is_grpc = delivery->protocol == WEIR_OTLP_PROTOCOL_GRPC;
+    const struct http_client_options options = {
+        .url = endpoint->url,
+        .own_headers = own_headers,
+        .headers = endpoint->headers.lines,
+        .user_agent = user_agent,
+        .version = is_grpc ? HTTP_VERSION_2 : HTTP_VERSION_ANY,
+        .takes_gzip = !is_grpc, /* gRPC has its own way (C6) */
+        .max_response_bytes = delivery->max_response_bytes,
+        .max_header_bytes = HTTP_MAX_RESPONSE_HEADERS,
+        .ca_file = delivery->ca.path,
+        .client_certificate_file = delivery->client_certificate.path,
+        .client_key_file = delivery->client_key.path,
+        .needs_tls_1_3 = delivery->min_tls_version == WEIR_OTLP_TLS_1_3,
+        .proxy = delivery->proxy,
+        .unix_socket =
+            endpoint->unix_socket != NULL ? endpoint->unix_socket : delivery->unix_socket,
+    };
+    return http_client_new(&options, &sender->client, detail);
+}
+
+int sender_open(struct sender *out, const struct endpoint *endpoint, const char *const *own_headers,
+                weir_error_detail *detail) {
+    const struct delivery *delivery = &endpoint->delivery;
+    int error = check_files(delivery, detail);
+    if (error != 0) {
+        return error;
+    }
+    out->is_tls_guess = endpoint->is_tls_guess;
+    out->shown = mem_strdup(endpoint->shown);
+    if (out->shown == NULL ||
+        encoding_init(&out->encoding, delivery->protocol, delivery->compression,
+                      delivery->max_request_bytes) != 0) {
+        return error_set(detail, WEIR_E_NO_MEMORY, "no memory for a transport");
+    }
+    return open_client(out, endpoint, own_headers, detail);
+}
+
+void sender_close(struct sender *sender) {
+    http_client_free(sender->client);
+    encoding_deinit(&sender->encoding);
+    mem_free(sender->shown);
+}
+
+/* ---- words ---- */
+
+static const char *words_for(const struct sender *sender, enum http_trouble trouble) {
+    static const char *const words[] = {
+        [HTTP_NO_TIME] = "gave no answer in time",
+        [HTTP_NO_NAME] = "cannot be resolved: is the host's name right "
+                         "(OTEL_EXPORTER_OTLP_ENDPOINT)?",
+        [HTTP_NO_PROXY] = "cannot be reached by the proxy: is its name right (proxy, http_proxy, "
+                          "https_proxy)?",
+        [HTTP_NO_CONNECTION] = "cannot be reached: does a collector listen there, or somewhere "
+                               "else (OTEL_EXPORTER_OTLP_ENDPOINT)?",
+        [HTTP_NO_TLS] = "cannot agree on TLS with us",
+        [HTTP_PLAIN_PEER] = "speaks no TLS: write http:// instead of https://, if that is meant",
+        [HTTP_NO_TRUST] = "has a certificate that is not trusted here: name its authority by "
+                          "ca_file (OTEL_EXPORTER_OTLP_CERTIFICATE)",
+        [HTTP_BAD_CERTIFICATE] = "was not asked: a certificate or key of ours cannot be used "
+                                 "(ca_file, client_certificate_file, client_key_file)",
+        [HTTP_WANTS_CERTIFICATE] =
+            "refuses our certificate: set client_certificate_file and client_key_file "
+            "(OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE, …_CLIENT_KEY)",
+        [HTTP_NO_ANSWER] = "closed the connection before its answer was whole",
+        [HTTP_STREAM_RESET] = "gave up the request",
+        [HTTP_TOO_MUCH] = "gave an answer that is too large: is it an OTLP endpoint?",
+        [HTTP_BAD_ENCODING] = "gave an answer that cannot be unpacked",
+        [HTTP_NO_MEMORY] = "was not asked: out of memory",
+        [HTTP_OTHER] = "cannot be used",
+    };
+    if (trouble == HTTP_PLAIN_PEER && sender->is_tls_guess) {
+        return "speaks no TLS: write http:// in front of the endpoint, or set "
+               "OTEL_EXPORTER_OTLP_INSECURE=true";
+    }
+    if (trouble == HTTP_NO_HTTP) {
+        return sender->encoding.is_framed
+                   ? "does not speak HTTP/2, as gRPC must: is it the port of OTLP/HTTP (4318), not "
+                     "of OTLP/gRPC (4317)?"
+                   : "does not speak HTTP: is it the port of OTLP/gRPC (4317), not of OTLP/HTTP "
+                     "(4318)?";
+    }
+    return words[trouble];
+}
+
+void sender_describe(const struct sender *sender, const struct http_answer *answer, int error,
+                     weir_error_detail *detail) {
+    enum http_trouble trouble = answer->trouble;
+    bool says_it_all = trouble == HTTP_NO_TIME || trouble == HTTP_NO_NAME ||
+                       trouble == HTTP_PLAIN_PEER || trouble == HTTP_WANTS_CERTIFICATE;
+    const char *text = says_it_all ? "" : answer->text;
+    (void)error_set(detail, error, "%.80s %s%s%.70s%s", sender->shown, words_for(sender, trouble),
+                    *text != '\0' ? " (" : "", text, *text != '\0' ? ")" : "");
+}
+
+/* ---- for weir_transport ---- */
+
+void sender_cancel(void *data) {
+    http_client_cancel(((struct sender *)data)->client);
+}
+
+int sender_prepare(void *data, const uint8_t *body, size_t n_bytes, const uint8_t **out,
+                   size_t *n_out, weir_error_detail *detail) {
+    struct sender *sender = data;
+    return encoding_prepare(&sender->encoding, body, n_bytes, out, n_out, detail);
+}
+
+int sender_poll_fd(void *data) {
+    return http_client_fd(((struct sender *)data)->client);
+}

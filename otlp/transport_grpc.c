@@ -1,0 +1,189 @@
+/*
+ * OTLP/gRPC: one unary call a request over HTTP/2 (conformance C1-C22).
+ */
+#include "otlp/transport.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "otlp/bounds.h"
+#include "otlp/common/alloc.h"
+#include "otlp/common/clock.h"
+#include "otlp/common/error.h"
+#include "otlp/common/macro.h"
+#include "otlp/deps/gzip.h"
+#include "otlp/exporter.h"
+#include "otlp/grpc_answer.h"
+#include "otlp/grpc_status.h"
+#include "otlp/sender.h"
+
+struct grpc_transport {
+    struct sender sender; /* the first member */
+    struct grpc_scratch scratch;
+};
+
+static void destroy(void *data) {
+    struct grpc_transport *grpc = data;
+    sender_close(&grpc->sender);
+    grpc_scratch_deinit(&grpc->scratch);
+    mem_free(grpc);
+}
+
+/* ---- what was answered ---- */
+
+static const char *advice_for(int status) {
+    switch (status) {
+    case GRPC_UNAUTHENTICATED:
+    case GRPC_PERMISSION_DENIED:
+        return ": check the credentials (headers, OTEL_EXPORTER_OTLP_HEADERS)";
+    case GRPC_UNIMPLEMENTED: return ": is it an OTLP/gRPC endpoint that takes traces?";
+    case GRPC_RESOURCE_EXHAUSTED: return ": it gets more than it wants";
+    case GRPC_UNAVAILABLE: return ": it is overloaded or not ready";
+    default: return "";
+    }
+}
+
+static void describe_answer(const struct grpc_transport *grpc, int http_status,
+                            const struct grpc_answer *answer, weir_error_detail *detail) {
+    const char *shown = grpc->sender.shown;
+    if (answer->is_grpc) {
+        (void)error_set(detail, 0, "%.80s answered %s%s", shown, grpc_status_name(answer->status),
+                        advice_for(answer->status));
+    } else {
+        (void)error_set(detail, 0,
+                        "%.80s answered %d, and not in gRPC: is it the port of OTLP/HTTP (4318), "
+                        "or a proxy between?",
+                        shown, http_status);
+    }
+}
+
+static void describe_reset(const struct grpc_transport *grpc, const struct http_answer *answer,
+                           int status, weir_error_detail *detail) {
+    (void)error_set(detail, 0, "%.80s gave up the request (HTTP/2 error %u: %s)%s",
+                    grpc->sender.shown, answer->reset_code, grpc_status_name(status),
+                    advice_for(status));
+}
+
+/* A peer that resets one stream has answered, in a way (C9). */
+static int conclude_reset(const struct grpc_transport *grpc, const struct http_answer *answer,
+                          weir_transport_response *response, weir_error_detail *detail) {
+    int status = grpc_status_of_reset(answer->reset_code);
+    describe_reset(grpc, answer, status, detail);
+    *response = (weir_transport_response){
+        .http_status = 200, .retry_after_ms = -1, .has_grpc_status = true, .grpc_status = status};
+    return 0;
+}
+
+/* What came of a post, for the exporter. */
+static int conclude(struct grpc_transport *grpc, int error, struct http_answer *http,
+                    weir_transport_response *response, weir_error_detail *detail) {
+    if (error != 0 && http->trouble == HTTP_STREAM_RESET) {
+        return conclude_reset(grpc, http, response, detail);
+    }
+    struct grpc_answer answer;
+    if (error == 0) {
+        error = grpc_answer_read(http, &grpc->scratch, &answer);
+        http->trouble = error == WEIR_E_TOO_LARGE ? HTTP_TOO_MUCH : HTTP_NO_MEMORY;
+    }
+    if (error != 0) {
+        sender_describe(&grpc->sender, http, error, detail);
+        return error;
+    }
+    if (answer.status != GRPC_OK) {
+        describe_answer(grpc, http->status, &answer, detail);
+    }
+    *response = (weir_transport_response){.http_status = http->status,
+                                          .retry_after_ms = answer.retry_after_ms,
+                                          .body = answer.body,
+                                          .n_bytes = answer.n_bytes,
+                                          .has_grpc_status = true,
+                                          .grpc_status = answer.status,
+                                          .has_retry_info = answer.has_retry_info};
+    return 0;
+}
+
+/* ---- a post ---- */
+
+/* What the peer is told of the deadline (C4); "" for none. */
+static void format_timeout_header(char out[40], uint64_t deadline_ns) {
+    weir_clock clock = clock_system();
+    uint64_t now_ns = clock_monotonic(&clock);
+    char value[12];
+    *out = '\0';
+    if (deadline_ns != UINT64_MAX) {
+        grpc_format_timeout(value, deadline_ns > now_ns ? deadline_ns - now_ns : 0);
+        snprintf(out, 40, "grpc-timeout: %s", value);
+    }
+}
+
+static int post(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_ns,
+                weir_transport_response *response, weir_error_detail *detail) {
+    struct grpc_transport *grpc = data;
+    struct http_answer answer;
+    char timeout[40];
+    format_timeout_header(timeout, deadline_ns);
+    const struct http_request request = {
+        .body = body, .n_bytes = n_bytes, .header = *timeout != '\0' ? timeout : NULL};
+    int error = http_client_post(grpc->sender.client, &request, deadline_ns, &answer);
+    return conclude(grpc, error, &answer, response, detail);
+}
+
+static int start(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_ns) {
+    struct grpc_transport *grpc = data;
+    char timeout[40];
+    format_timeout_header(timeout, deadline_ns);
+    const struct http_request request = {
+        .body = body, .n_bytes = n_bytes, .header = *timeout != '\0' ? timeout : NULL};
+    http_client_begin(grpc->sender.client, &request, deadline_ns);
+    return 0;
+}
+
+static int advance(void *data, weir_transport_response *response, weir_error_detail *detail) {
+    struct grpc_transport *grpc = data;
+    struct http_answer answer;
+    int error = http_client_advance(grpc->sender.client, &answer);
+    return error == HTTP_PENDING ? WEIR_PENDING : conclude(grpc, error, &answer, response, detail);
+}
+
+/* ---- opening ---- */
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static const char *encoding_of(weir_otlp_compression compression) {
+    switch (compression) {
+    case WEIR_OTLP_COMPRESSION_GZIP: return "grpc-encoding: gzip";
+    case WEIR_OTLP_COMPRESSION_ZSTD: return "grpc-encoding: zstd";
+    default: return NULL;
+    }
+}
+
+int transport_grpc_open(const struct endpoint *endpoint, weir_transport *out,
+                        weir_error_detail *detail) {
+    struct grpc_transport *grpc = mem_zalloc(sizeof *grpc);
+    if (grpc == NULL) {
+        return error_set(detail, WEIR_E_NO_MEMORY, "no memory for a transport");
+    }
+    grpc_scratch_init(&grpc->scratch, endpoint->delivery.max_response_bytes);
+    const char *const headers[] = {"content-type: application/grpc+proto", "te: trailers",
+                                   gzip_is_built() ? "grpc-accept-encoding: identity,gzip"
+                                                   : "grpc-accept-encoding: identity", /* C6 */
+                                   encoding_of(endpoint->delivery.compression), NULL};
+    int error = sender_open(&grpc->sender, endpoint, headers, detail);
+    if (error != 0) {
+        destroy(grpc);
+        return error;
+    }
+    (void)pthread_once(&once, exporter_watch_exit); /* behind what TLS has registered for exit */
+    *out = (weir_transport){.size = sizeof *out,
+                            .post = post,
+                            .cancel = sender_cancel,
+                            .destroy = destroy,
+                            .data = grpc,
+                            .prepare = sender_prepare,
+                            .start = start,
+                            .advance = advance,
+                            .poll_fd = sender_poll_fd};
+    return 0;
+}

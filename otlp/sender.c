@@ -149,6 +149,9 @@ static const char *words_for(const struct sender *sender, enum http_trouble trou
             "refuses our certificate: set client_certificate_file and client_key_file "
             "(OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE, …_CLIENT_KEY)",
         [HTTP_NO_ANSWER] = "closed the connection before its answer was whole",
+        [HTTP_NO_HTTP] =
+            "does not speak HTTP: is it the port of OTLP/gRPC (4317), not of OTLP/HTTP "
+            "(4318)?",
         [HTTP_STREAM_RESET] = "gave up the request",
         [HTTP_TOO_MUCH] = "gave an answer that is too large: is it an OTLP endpoint?",
         [HTTP_BAD_ENCODING] = "gave an answer that cannot be unpacked",
@@ -159,12 +162,13 @@ static const char *words_for(const struct sender *sender, enum http_trouble trou
         return "speaks no TLS: write http:// in front of the endpoint, or set "
                "OTEL_EXPORTER_OTLP_INSECURE=true";
     }
-    if (trouble == HTTP_NO_HTTP) {
-        return sender->encoding.is_framed
-                   ? "does not speak HTTP/2, as gRPC must: is it the port of OTLP/HTTP (4318), not "
-                     "of OTLP/gRPC (4317)?"
-                   : "does not speak HTTP: is it the port of OTLP/gRPC (4317), not of OTLP/HTTP "
-                     "(4318)?";
+    if (sender->encoding.is_framed && trouble == HTTP_NO_HTTP) {
+        return "does not speak HTTP/2, as gRPC must: is it the port of OTLP/HTTP (4318), not of "
+               "OTLP/gRPC (4317)?";
+    }
+    if (sender->encoding.is_framed && trouble == HTTP_NO_ANSWER) { /* HTTP/1 looks like this too */
+        return "closed the connection before its answer was whole: is it an endpoint of OTLP/gRPC "
+               "(4317), not of OTLP/HTTP (4318)?";
     }
     return words[trouble];
 }

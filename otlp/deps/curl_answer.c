@@ -115,8 +115,8 @@ static enum http_trouble trouble_of_result(const struct http_client *client, CUR
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR: return trouble_of_end(client->error_text);
     case CURLE_HTTP2_STREAM: return HTTP_STREAM_RESET;
+    case CURLE_HTTP2: return HTTP_NO_ANSWER; /* also when the peer takes no stream any more */
     case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_HTTP2:
     case CURLE_WEIRD_SERVER_REPLY: return HTTP_NO_HTTP;
     case CURLE_BAD_CONTENT_ENCODING: return HTTP_BAD_ENCODING;
     case CURLE_OUT_OF_MEMORY: return HTTP_NO_MEMORY;

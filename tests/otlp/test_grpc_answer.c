@@ -174,7 +174,7 @@ Test(grpc_answer, reads_retry_info) {
         int64_t ms;
         bool has_info;
     } rows[] = {
-        {RETRY_INFO, "\x0a\x02\x08\x05", 4, 5000, true},                         /* C18: 5 s */
+        {RETRY_INFO, "\x0a\x02\x08\x05", 4, 5000, true},                          /* C18: 5 s */
         {RETRY_INFO, "\x0a\x08\x08\x01\x10\x80\xca\xb5\xee\x01", 10, 1500, true}, /* 1.5 s */
         {RETRY_INFO, "\x0a\x00", 2, 0, true},
         {RETRY_INFO, "", 0, 0, true},

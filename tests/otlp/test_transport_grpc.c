@@ -1,0 +1,408 @@
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weir/error.h>
+
+#include "otlp/bounds.h"
+#include "otlp/common/clock.h"
+#include "otlp/common/macro.h"
+#include "otlp/deps/curl.h"
+#include "otlp/deps/gzip.h"
+#include "otlp/grpc_status.h"
+#include "otlp/response.h"
+#include "otlp/retry.h"
+#include "otlp/transport.h"
+#include "tests/support/expect.h"
+#include "tests/support/fault.h"
+#include "tests/support/grpc_peer.h"
+#include "tests/support/peer.h"
+
+#define MS(n) ((uint64_t)(n)*1000000)
+#define S(n) MS((n)*1000)
+#define SERVICE "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
+static void begin(void) {
+    setenv("no_proxy", "*", 1); /* whatever the machine is set up for */
+}
+TestSuite(transport_grpc, .init = begin, .timeout = 60);
+
+static const char *const OK[] = {"grpc-status", "0", NULL};
+
+static uint64_t now_ns(void) {
+    weir_clock clock = clock_system();
+    return clock_monotonic(&clock);
+}
+
+/* ---- a transport to a peer ---- */
+
+static const struct delivery PLAIN = {
+    .protocol = WEIR_OTLP_PROTOCOL_GRPC,
+    .compression = WEIR_OTLP_COMPRESSION_NONE,
+    .min_tls_version = WEIR_OTLP_TLS_1_2,
+    .max_request_bytes = HTTP_MAX_REQUEST_BYTES,
+    .max_response_bytes = HTTP_MAX_RESPONSE_BYTES,
+};
+
+static weir_transport open_with(const char *url, char **header_lines,
+                                const struct delivery *delivery) {
+    weir_transport transport;
+    char whole[256], shown[256];
+    snprintf(whole, sizeof whole, "%s" SERVICE, url);
+    snprintf(shown, sizeof shown, "%s", url);
+    const struct endpoint endpoint = {
+        .url = whole, .shown = shown, .headers = {.lines = header_lines}, .delivery = *delivery};
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    cr_assert(eq(int, transport_grpc_open(&endpoint, &transport, &detail), 0), "%s",
+              detail.message);
+    return transport;
+}
+
+struct result {
+    int error;
+    weir_transport_response response;
+    weir_error_detail detail;
+};
+
+/* "body", prepared and posted. */
+static struct result post(const weir_transport *transport, uint64_t ns) {
+    struct result result = {.detail = WEIR_ERROR_DETAIL_INIT};
+    const uint8_t *body;
+    size_t n_bytes;
+    cr_assert(eq(int,
+                 transport->prepare(transport->data, (const uint8_t *)"body", 4, &body, &n_bytes,
+                                    &result.detail),
+                 0));
+    result.error = transport->post(transport->data, body, n_bytes, now_ns() + ns, &result.response,
+                                   &result.detail);
+    return result;
+}
+
+static struct result post_once(const struct grpc_step *step, uint64_t ns) {
+    struct grpc_peer *peer = grpc_peer_start(step, 1);
+    weir_transport transport = open_with(grpc_peer_url(peer), NULL, &PLAIN);
+    struct result result = post(&transport, ns);
+    transport.destroy(transport.data);
+    grpc_peer_stop(peer);
+    return result;
+}
+
+static void expect_said(const struct result *result, const char *part) {
+    cr_expect(strstr(result->detail.message, part) != NULL, "\"%s\" is not in \"%s\"", part,
+              result->detail.message);
+}
+
+static void expect_header(struct grpc_peer *peer, const char *name, const char *value) {
+    const char *got = grpc_peer_header(peer, 0, name);
+    expect_text(got != NULL ? got : "(absent)", value);
+}
+
+/* ---- what is sent ---- */
+
+Test(transport_grpc, makes_a_unary_call) {
+    const struct grpc_step step = {.body = "\0\0\0\0\2\x0a\0", .n_bytes = 7, .trailers = OK};
+    struct grpc_peer *peer = grpc_peer_start(&step, 1);
+    char one[] = "x-one: 1", bin[] = "key-bin: YQ==";
+    char *headers[] = {one, bin, NULL};
+    weir_transport transport = open_with(grpc_peer_url(peer), headers, &PLAIN);
+    struct result result = post(&transport, S(20));
+    cr_assert(eq(int, result.error, 0), "%s", result.detail.message);
+    cr_expect(result.response.has_grpc_status);
+    cr_expect(eq(int, result.response.grpc_status, GRPC_OK));
+    cr_expect(eq(sz, result.response.n_bytes, 2));
+    expect_text(result.detail.message, "");
+
+    expect_header(peer, ":method", "POST");
+    expect_header(peer, ":path", SERVICE); /* C1 */
+    expect_header(peer, ":scheme", "http");
+    expect_header(peer, ":authority", grpc_peer_url(peer) + 7);
+    expect_header(peer, "te", "trailers"); /* C2 */
+    expect_header(peer, "content-type", "application/grpc+proto");
+    expect_header(peer, "user-agent", "OTel-OTLP-Exporter-C/" WEIR_VERSION); /* C13 */
+    expect_header(peer, "grpc-accept-encoding",
+                  gzip_is_built() ? "identity,gzip" : "identity"); /* C6 */
+    expect_header(peer, "grpc-encoding", "(absent)");
+    expect_header(peer, "accept-encoding", "(absent)");
+    expect_header(peer, "x-one", "1"); /* C12 */
+    expect_header(peer, "key-bin", "YQ==");
+    const char *timeout = grpc_peer_header(peer, 0, "grpc-timeout");
+    cr_assert(timeout != NULL); /* C4 */
+    long left = strtol(timeout, NULL, 10);
+    cr_expect(left > 15000 && left <= 20000 && timeout[strlen(timeout) - 1] == 'm', "%s", timeout);
+    const char *names = grpc_peer_names(peer, 0);
+    cr_expect(strstr(names, "\n:") != NULL && strstr(names, "\n:") < strstr(names, "\nte\n"));
+    size_t n_bytes;
+    const uint8_t *body = grpc_peer_body(peer, 0, &n_bytes);
+    cr_assert(eq(sz, n_bytes, 9));
+    cr_expect(eq(int, memcmp(body, "\0\0\0\0\4body", 9), 0)); /* C3 */
+    transport.destroy(transport.data);
+    grpc_peer_stop(peer);
+}
+
+Test(transport_grpc, says_that_its_message_is_packed) {
+    if (!gzip_is_built()) {
+        cr_skip_test("gzip is not built in");
+    }
+    const struct grpc_step step = {.trailers = OK};
+    struct grpc_peer *peer = grpc_peer_start(&step, 1);
+    struct delivery delivery = PLAIN;
+    delivery.compression = WEIR_OTLP_COMPRESSION_GZIP;
+    weir_transport transport = open_with(grpc_peer_url(peer), NULL, &delivery);
+    cr_expect(eq(int, post(&transport, S(20)).error, 0));
+    expect_header(peer, "grpc-encoding", "gzip"); /* C5 */
+    size_t n_bytes;
+    const uint8_t *body = grpc_peer_body(peer, 0, &n_bytes);
+    cr_assert(gt(sz, n_bytes, 7));
+    cr_expect(eq(int, memcmp(body, "\1\0\0\0", 4), 0));
+    cr_expect(eq(int, memcmp(body + 5, "\x1f\x8b", 2), 0));
+    transport.destroy(transport.data);
+    grpc_peer_stop(peer);
+}
+
+Test(transport_grpc, many_calls_in_a_row_all_go_through) {
+    const struct grpc_step step = {.body = "\0\0\0\0\0", .n_bytes = 5, .trailers = OK};
+    struct grpc_peer *peer = grpc_peer_start(&step, 1);
+    weir_transport transport = open_with(grpc_peer_url(peer), NULL, &PLAIN);
+    for (int i = 0; i < 10; i++) {
+        struct result result = post(&transport, S(20));
+        cr_expect(eq(int, result.error, 0), "%s", result.detail.message);
+    }
+    cr_expect(eq(sz, grpc_peer_n_requests(peer), 10));
+    cr_expect(eq(sz, grpc_peer_n_connections(peer), http_keeps_cleartext_http2() ? 1 : 10));
+    transport.destroy(transport.data);
+    grpc_peer_stop(peer);
+}
+
+Test(transport_grpc, sends_a_large_request) {
+    const struct grpc_step step = {.trailers = OK};
+    struct grpc_peer *peer = grpc_peer_start(&step, 1);
+    weir_transport transport = open_with(grpc_peer_url(peer), NULL, &PLAIN);
+    size_t n_large = 900000, n_bytes, n_out;
+    uint8_t *large = calloc(1, n_large);
+    const uint8_t *out;
+    struct result result = {.detail = WEIR_ERROR_DETAIL_INIT};
+    large[n_large - 1] = 'x';
+    cr_assert(eq(int, transport.prepare(transport.data, large, n_large, &out, &n_out, NULL), 0));
+    cr_expect(eq(int,
+                 transport.post(transport.data, out, n_out, now_ns() + S(20), &result.response,
+                                &result.detail),
+                 0));
+    const uint8_t *body = grpc_peer_body(peer, 0, &n_bytes);
+    cr_assert(eq(sz, n_bytes, n_large + 5));
+    cr_expect(eq(int, body[n_bytes - 1], 'x'));
+    free(large);
+    transport.destroy(transport.data);
+    grpc_peer_stop(peer);
+}
+
+/* ---- what is answered ---- */
+
+/* Each status comes in trailers, and as trailers-only. */
+Test(transport_grpc, every_status_comes_out_with_advice) {
+    static const struct {
+        const char *status, *said;
+    } rows[] = {{"1", "CANCELLED"},
+                {"2", "UNKNOWN"},
+                {"3", "INVALID_ARGUMENT"},
+                {"4", "DEADLINE_EXCEEDED"},
+                {"7", "PERMISSION_DENIED: check the credentials"},
+                {"8", "RESOURCE_EXHAUSTED: it gets more"},
+                {"12", "UNIMPLEMENTED: is it an OTLP/gRPC endpoint"},
+                {"14", "UNAVAILABLE: it is overloaded"},
+                {"16", "UNAUTHENTICATED: check the credentials"}};
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        const char *const lines[] = {"grpc-status", rows[i].status, "grpc-message", "no%20way",
+                                     NULL};
+        for (int is_head = 0; is_head < 2; is_head++) {
+            const struct grpc_step step = {.head = is_head ? lines : NULL,
+                                           .trailers = is_head ? NULL : lines};
+            struct result result = post_once(&step, S(20));
+            cr_expect(eq(int, result.error, 0)); /* C7 */
+            cr_expect(eq(int, result.response.grpc_status, (int)strtol(rows[i].status, NULL, 10)));
+            expect_said(&result, rows[i].said);
+            expect_said(&result, "http://127.0.0.1:");
+        }
+    }
+}
+
+Test(transport_grpc, the_message_reaches_the_exporter_as_a_status) {
+    const char *const lines[] = {"grpc-status", "3", "grpc-message", "no%20way", NULL};
+    struct grpc_peer *peer = grpc_peer_start(&(struct grpc_step){.trailers = lines}, 1);
+    weir_transport transport = open_with(grpc_peer_url(peer), NULL, &PLAIN);
+    struct result result = post(&transport, S(20));
+    struct response_status status;
+    cr_assert(
+        eq(int, response_read_status(result.response.body, result.response.n_bytes, &status), 0));
+    cr_expect(eq(i64, status.code, 3));
+    expect_text(expect_terminated(status.message.bytes, status.message.n_bytes), "no way");
+    transport.destroy(transport.data);
+    grpc_peer_stop(peer);
+}
+
+Test(transport_grpc, retry_info_makes_exhaustion_worth_a_retry) {
+    const char *const with[] = {
+        "grpc-status", "8", "grpc-status-details-bin",
+        "CAgaMAoodHlwZS5nb29nbGVhcGlzLmNvbS9nb29nbGUucnBjLlJldHJ5SW5mbxIECgIIBQ", NULL};
+    const char *const without[] = {"grpc-status", "8", NULL};
+    struct result result = post_once(&(struct grpc_step){.trailers = with}, S(20));
+    cr_expect(result.response.has_retry_info); /* C18 */
+    cr_expect(eq(i64, result.response.retry_after_ms, 5000));
+    cr_expect(eq(int, retry_judge(0, &result.response), RETRY_AGAIN)); /* C17 */
+    result = post_once(&(struct grpc_step){.trailers = without}, S(20));
+    cr_expect(eq(i64, result.response.retry_after_ms, -1));
+    cr_expect(eq(int, retry_judge(0, &result.response), RETRY_GIVE_UP));
+}
+
+Test(transport_grpc, an_answer_of_http_alone_is_translated) {
+    const struct grpc_step gateway = {
+        .http_status = "503", .content_type = "text/html", .body = "<html>", .n_bytes = 6};
+    struct result result = post_once(&gateway, S(20));
+    cr_expect(eq(int, result.response.grpc_status, GRPC_UNAVAILABLE)); /* C8 */
+    expect_said(&result, "answered 503, and not in gRPC");
+    const struct grpc_step other = {.content_type = "text/plain", .body = "hello", .n_bytes = 5};
+    result = post_once(&other, S(20));
+    cr_expect(eq(int, result.response.grpc_status, GRPC_UNKNOWN));
+    expect_said(&result, "answered 200, and not in gRPC");
+}
+
+/* ---- the limits of an answer ---- */
+
+Test(transport_grpc, limits_the_answer) {
+    struct delivery delivery = PLAIN;
+    delivery.max_response_bytes = 100;
+    char *body = calloc(1, 200);
+    body[4] = 96; /* one more than fits with the frame's five */
+    struct grpc_step step = {.body = body, .n_bytes = 101, .trailers = OK};
+    struct grpc_peer *peer = grpc_peer_start(&step, 1);
+    weir_transport transport = open_with(grpc_peer_url(peer), NULL, &delivery);
+    struct result result = post(&transport, S(20));
+    cr_expect(eq(int, result.error, WEIR_E_TOO_LARGE)); /* C22 */
+    expect_said(&result, "too large");
+    transport.destroy(transport.data);
+    grpc_peer_stop(peer);
+    free(body);
+}
+
+/* ---- resets, and no answer ---- */
+
+Test(transport_grpc, a_reset_stream_has_its_status) {
+    static const struct {
+        uint32_t code;
+        int status;
+    } rows[] = {{0x2, GRPC_INTERNAL},
+                {0x8, GRPC_CANCELLED},
+                {0xb, GRPC_RESOURCE_EXHAUSTED},
+                {0xc, GRPC_PERMISSION_DENIED}};
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        const struct grpc_step step = {.act = GRPC_PEER_RESET, .reset_code = rows[i].code};
+        struct result result = post_once(&step, S(20));
+        cr_expect(eq(int, result.error, 0), "%s", result.detail.message); /* C9 */
+        cr_expect(result.response.has_grpc_status);
+        cr_expect(eq(int, result.response.grpc_status, rows[i].status), "%s",
+                  result.detail.message);
+        expect_said(&result, "gave up the request (HTTP/2 error");
+    }
+}
+
+/* libcurl itself tries a refused stream again, on another connection. */
+Test(transport_grpc, a_refused_stream_is_tried_again) {
+    const struct grpc_step steps[] = {{.act = GRPC_PEER_RESET, .reset_code = 0x7},
+                                      {.trailers = OK}};
+    struct grpc_peer *peer = grpc_peer_start(steps, 2);
+    weir_transport transport = open_with(grpc_peer_url(peer), NULL, &PLAIN);
+    struct result result = post(&transport, S(20));
+    bool is_again = result.error == 0 ? result.response.grpc_status == GRPC_OK ||
+                                            retry_judge(0, &result.response) == RETRY_AGAIN
+                                      : result.error == WEIR_E_IO;
+    cr_expect(is_again, "%d %s", result.error, result.detail.message);
+    transport.destroy(transport.data);
+    grpc_peer_stop(peer);
+}
+
+Test(transport_grpc, broken_connections_are_worth_a_retry) {
+    static const enum grpc_act acts[] = {GRPC_PEER_GOAWAY, GRPC_PEER_CLOSE, GRPC_PEER_HALF};
+    for (size_t i = 0; i < ARRAY_LENGTH(acts); i++) { /* C10 */
+        struct result result =
+            post_once(&(struct grpc_step){.act = acts[i], .body = "\0\0", .n_bytes = 2}, S(20));
+        cr_expect(eq(int, retry_judge(result.error, &result.response), RETRY_AGAIN), "%zu: %d %s",
+                  i, result.error, result.detail.message);
+    }
+}
+
+Test(transport_grpc, silence_lasts_until_the_deadline) {
+    uint64_t began = now_ns();
+    struct result result = post_once(&(struct grpc_step){.act = GRPC_PEER_SILENT}, MS(200));
+    uint64_t took = now_ns() - began;
+    cr_expect(eq(int, result.error, WEIR_E_TIMEOUT));
+    cr_expect(took >= MS(200) && took < S(8));
+}
+
+Test(transport_grpc, a_server_of_http_1_is_told_apart) {
+    const struct peer_step step = {.act = PEER_ANSWER, .status = 400};
+    struct peer *peer = peer_start(&step, 1);
+    weir_transport transport = open_with(peer_url(peer), NULL, &PLAIN);
+    struct result result = post(&transport, S(5));
+    cr_expect(result.error != 0);
+    expect_said(&result, "is it an endpoint of OTLP/gRPC (4317), not of OTLP/HTTP (4318)?");
+    transport.destroy(transport.data);
+    peer_stop(peer);
+}
+
+Test(transport_grpc, a_grpc_server_is_told_apart_by_http) {
+    const struct grpc_step step = {.trailers = OK};
+    struct grpc_peer *peer = grpc_peer_start(&step, 1);
+    struct delivery delivery = PLAIN;
+    char url[128];
+    delivery.protocol = WEIR_OTLP_PROTOCOL_HTTP_PROTOBUF;
+    snprintf(url, sizeof url, "%s/v1/traces", grpc_peer_url(peer));
+    const struct endpoint endpoint = {.url = url, .shown = url, .delivery = delivery};
+    weir_transport transport;
+    cr_assert(eq(int, transport_http_open(&endpoint, &transport, NULL), 0));
+    struct result result = post(&transport, S(5));
+    cr_expect(eq(int, result.error, WEIR_E_INVALID));
+    expect_said(&result, "is it the port of OTLP/gRPC (4317)");
+    transport.destroy(transport.data);
+    grpc_peer_stop(peer);
+}
+
+/* ---- in steps ---- */
+
+Test(transport_grpc, calls_in_steps) {
+    const struct grpc_step step = {.trailers = OK};
+    struct grpc_peer *peer = grpc_peer_start(&step, 1);
+    weir_transport transport = open_with(grpc_peer_url(peer), NULL, &PLAIN);
+    for (int i = 0; i < 3; i++) {
+        struct result result = {.detail = WEIR_ERROR_DETAIL_INIT};
+        const uint8_t *body;
+        size_t n_bytes;
+        cr_assert(
+            eq(int,
+               transport.prepare(transport.data, (const uint8_t *)"body", 4, &body, &n_bytes, NULL),
+               0));
+        cr_assert(eq(int, transport.start(transport.data, body, n_bytes, UINT64_MAX), 0));
+        do {
+            struct pollfd readable = {.fd = transport.poll_fd(transport.data), .events = POLLIN};
+            cr_assert(eq(int, poll(&readable, 1, 30000), 1));
+            result.error = transport.advance(transport.data, &result.response, &result.detail);
+        } while (result.error == WEIR_PENDING);
+        cr_expect(eq(int, result.error, 0), "%s", result.detail.message);
+        cr_expect(eq(int, result.response.grpc_status, GRPC_OK));
+    }
+    cr_expect(grpc_peer_header(peer, 0, "grpc-timeout") == NULL); /* there is no deadline */
+    transport.destroy(transport.data);
+    grpc_peer_stop(peer);
+}
+
+Test(transport_grpc, opening_survives_failing_allocation_at_every_step) {
+    char url[] = "http://127.0.0.1:1/x";
+    const struct endpoint endpoint = {.url = url, .shown = url, .delivery = PLAIN};
+    FAULT_FOR_EACH_ALLOCATION(n) {
+        weir_transport transport;
+        int error = transport_grpc_open(&endpoint, &transport, NULL);
+        cr_assert(eq(int, error, fault_has_struck() ? WEIR_E_NO_MEMORY : 0));
+        if (error == 0) {
+            transport.destroy(transport.data);
+        }
+    }
+}

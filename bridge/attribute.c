@@ -205,7 +205,8 @@ static void tell(struct step *step, struct span *span, struct moment when,
     event.attributes = attributes;
     event.n_attributes = n_attributes;
     struct captured captured;
-    const struct captured *seen = capture_event(scene.app->weir, &scene, &event, &captured);
+    const struct captured *seen =
+        capture_event(scene.app->weir, &scene, &event, CAPTURE_BOTH, &captured);
     const struct object *target = span != NULL ? &span->head : &step->head;
     if (seen == NULL || object_is_live(target)) {
         core_tell_captured(scene.app->weir, &scene, &event, seen);
@@ -324,7 +325,7 @@ static void add_event(const struct target *target, const char *name,
     event.attributes = attributes;
     event.n_attributes = attributes != NULL ? n_attributes : 0;
     struct captured captured;
-    const struct captured *seen = capture_for_otlp(w, &scene, &event, &captured);
+    const struct captured *seen = capture_event(w, &scene, &event, CAPTURE_OTLP, &captured);
     const weir_lifecycle_event *kept = seen != NULL ? &seen->events[WEIR_TO_OTLP] : &event;
     adapter_otlp_event(w, scene.step, scene.span, when.unix_ns, name, kept->attributes,
                        kept->n_attributes);

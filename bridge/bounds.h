@@ -14,5 +14,7 @@ enum {
     WEIR_KEPT_SCRATCH_BYTES =
         64 * 1024,           /* of a freed app's memory for texts on their way to OTLP */
     WEIR_APP_BUCKETS = 1024, /* open apps are found by id through so many lists */
+    WEIR_MIRROR_BUCKETS = 256,
+    WEIR_MAX_MIRRORED = 1 << 16, /* open spans of the OTLP API that are recorded; more are not */
     WEIR_MAX_OPEN_APPS = 1 << 20,
 };

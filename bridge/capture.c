@@ -411,39 +411,29 @@ static void capture_for(struct weir *w, weir_destination destination,
     capture_attributes(&walk, captured, seen);
 }
 
-static void capture_all(struct weir *w, const weir_lifecycle_event *event, bool with_tracker,
+static void capture_all(struct weir *w, const weir_lifecycle_event *event, unsigned destinations,
                         struct captured *captured) {
-    if (w->tracker != NULL && with_tracker) {
+    if (w->tracker != NULL && destinations & CAPTURE_TRACKER) {
         capture_for(w, WEIR_TO_TRACKER, event, captured);
     }
-    if (w->otlp != NULL) {
+    if (w->otlp != NULL && destinations & CAPTURE_OTLP) {
         capture_for(w, WEIR_TO_OTLP, event, captured);
     }
 }
 
-static const struct captured *capture(struct weir *w, const struct scene *scene,
-                                      const weir_lifecycle_event *event, bool with_tracker,
-                                      struct captured *out) {
+const struct captured *capture_event(struct weir *w, const struct scene *scene,
+                                     const weir_lifecycle_event *event, unsigned destinations,
+                                     struct captured *out) {
     out->pieces = NULL;
     if (LIKELY(w->capture.is_plain)) {
         return NULL;
     }
     if (w->capture.redact == NULL) {
-        capture_all(w, event, with_tracker, out);
+        capture_all(w, event, destinations, out);
         return out;
     }
     core_step_outside(scene);
-    capture_all(w, event, with_tracker, out);
+    capture_all(w, event, destinations, out);
     core_step_inside(scene);
     return out;
-}
-
-const struct captured *capture_event(struct weir *w, const struct scene *scene,
-                                     const weir_lifecycle_event *event, struct captured *out) {
-    return capture(w, scene, event, true, out);
-}
-
-const struct captured *capture_for_otlp(struct weir *w, const struct scene *scene,
-                                        const weir_lifecycle_event *event, struct captured *out) {
-    return capture(w, scene, event, false, out);
 }

@@ -34,16 +34,15 @@ struct captured {
     struct piece *pieces; /* owned memory of what was rewritten */
 };
 
+enum { CAPTURE_TRACKER = 1, CAPTURE_OTLP = 2, CAPTURE_BOTH = 3 };
 /*
- * Fills *out from the event. NULL is returned when there is nothing to change, so that the event
- * itself may be told; else `out`. capture_release in either case.
+ * Fills *out from the event for these destinations. NULL is returned when there is nothing to
+ * change, so that the event itself may be told; else `out`. capture_release in either case.
  *
  * Called with the app's lock taken, and returns with it taken; with a redaction function it is
  * given back in between, so afterwards only the scene's objects are sure to be there.
  */
 const struct captured *capture_event(struct weir *w, const struct scene *scene,
-                                     const weir_lifecycle_event *event, struct captured *out);
-/* The same for what goes to OTLP alone. */
-const struct captured *capture_for_otlp(struct weir *w, const struct scene *scene,
-                                        const weir_lifecycle_event *event, struct captured *out);
+                                     const weir_lifecycle_event *event, unsigned destinations,
+                                     struct captured *out);
 void capture_release(struct captured *captured);

@@ -41,6 +41,7 @@ struct guest {
 struct counters {
     _Atomic uint64_t out_of_order, refused_json, refused_values, left_open, no_memory;
     _Atomic uint64_t adapter_faults;
+    _Atomic uint64_t mirrored, mirror_lost;
     _Atomic uint64_t records_lost; /* of apps whose files could not be opened */
 };
 
@@ -64,6 +65,7 @@ struct weir {
     weir_otlp *otlp; /* NULL: off */
     weir_otlp_tracer *tracer;
     weir_tracker *tracker; /* NULL: off */
+    struct mirror *mirror; /* NULL: off */
 
     /* Per hook: the library's adapters, then whether any guest listens. Fixed at open. */
     core_hook_fn *own_hooks[N_HOOKS][2];

@@ -59,7 +59,7 @@ static void prepare(struct beginning *b, struct step *step, struct moment when,
     b->event.streams = step->said_streams;
     b->event.inputs = &b->inputs_value;
     b->event.state = &b->state_value;
-    b->seen = capture_event(app->weir, &b->scene, &b->event, &b->captured);
+    b->seen = capture_event(app->weir, &b->scene, &b->event, CAPTURE_BOTH, &b->captured);
 }
 
 static void forget(struct beginning *b) {
@@ -195,7 +195,8 @@ static void tell_end(struct step *step, struct moment when, const weir_step_resu
     event.state = &state_value;
     event.error = error;
     struct captured captured;
-    core_tell_captured(w, &scene, &event, capture_event(w, &scene, &event, &captured));
+    core_tell_captured(w, &scene, &event,
+                       capture_event(w, &scene, &event, CAPTURE_BOTH, &captured));
     capture_release(&captured);
     blob_release(outcome);
     blob_release(state);

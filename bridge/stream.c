@@ -25,7 +25,8 @@ static void tell_item(struct stream *stream, weir_lifecycle_event *event) {
     struct scene scene = {object_app(&stream->head), step->call, step, NULL, stream};
     struct captured captured;
     stream->head.n_refs++;
-    const struct captured *seen = capture_event(scene.app->weir, &scene, event, &captured);
+    const struct captured *seen =
+        capture_event(scene.app->weir, &scene, event, CAPTURE_BOTH, &captured);
     core_tell_captured(scene.app->weir, &scene, event, seen);
     capture_release(&captured);
     stream_release(stream);

@@ -5,6 +5,7 @@
 
 #include "bridge/app.h"
 #include "bridge/core.h"
+#include "bridge/mirror.h"
 #include "bridge/options.h"
 #include "otlp/common/alloc.h"
 #include "otlp/common/error.h"
@@ -12,6 +13,33 @@
 
 static const char DEFAULT_SCOPE[] = "weir.bridge";
 static const char REFERENCE_SCOPE[] = "burr.integrations.opentelemetry";
+
+/* The mirror comes behind the host's own processors. */
+static int open_mirrored(weir_otlp_options *otlp, struct weir *w, weir_error_detail *detail) {
+    size_t n = otlp->processors != NULL ? otlp->n_processors : 0;
+    const weir_processor mirror = mirror_processor(w);
+    const weir_processor **all = mem_array(n + 1, sizeof(*all));
+    w->mirror = mirror_new();
+    if (all == NULL || w->mirror == NULL) {
+        mem_free(all);
+        return error_set(detail, WEIR_E_NO_MEMORY, "no memory for the mirror");
+    }
+    if (n > 0) {
+        memcpy(all, otlp->processors, n * sizeof(*all));
+    }
+    all[n] = &mirror;
+    otlp->processors = all;
+    otlp->n_processors = n + 1;
+    int error = weir_otlp_open(otlp, &w->otlp, detail);
+    mem_free(all);
+    return error;
+}
+
+static int open_pipeline(const weir_options *options, weir_otlp_options *otlp, struct weir *w,
+                         weir_error_detail *detail) {
+    return options->mirror && w->tracker != NULL ? open_mirrored(otlp, w, detail)
+                                                 : weir_otlp_open(otlp, &w->otlp, detail);
+}
 
 static int open_otlp(const weir_options *options, struct weir *w, weir_error_detail *detail) {
     if (options->otlp_off) {
@@ -24,7 +52,7 @@ static int open_otlp(const weir_options *options, struct weir *w, weir_error_det
     otlp.log = w->logger.fn != NULL ? core_pass_message : NULL;
     otlp.log_data = w;
     otlp.log_level = w->logger.level;
-    int error = weir_otlp_open(&otlp, &w->otlp, detail);
+    int error = open_pipeline(options, &otlp, w, detail);
     if (error == WEIR_E_UNSUPPORTED && options->otlp == NULL && w->tracker != NULL) {
         core_say(w, WEIR_LOG_WARN, LOG_CAUSE_CONFIG,
                  "this build cannot send over HTTP: only the tracker's files are written");
@@ -81,6 +109,7 @@ static void connect_own_adapters(struct weir *w) {
 static int give_up(struct weir *w, int error) {
     w->n_guests = 0;
     (void)weir_otlp_close(w->otlp, 0);
+    mirror_free(w);
     weir_tracker_close(w->tracker);
     core_release(w);
     return error;
@@ -183,6 +212,7 @@ int weir_close(weir *w, uint32_t timeout_ms) {
     core_wait_for_apps(w, (uint64_t)timeout_ms * 1000000);
     /* adapters' hooks and a slow disk have taken their part */
     int error = weir_otlp_close(w->otlp, ms_until(deadline_ms));
+    mirror_free(w);
     int tracker_error = weir_tracker_close_within(w->tracker, ms_until(deadline_ms));
     w->otlp = NULL;
     w->tracker = NULL;
@@ -211,6 +241,8 @@ void weir_get_stats(weir *w, weir_stats *out) {
         stats.no_memory = counted(&c->no_memory);
         stats.adapter_faults = counted(&c->adapter_faults);
         stats.tracker_written = tracker.records_written;
+        stats.mirrored = counted(&c->mirrored);
+        stats.mirror_lost = counted(&c->mirror_lost);
         stats.tracker_dropped = tracker.records_dropped;
         stats.tracker_bytes_queued = tracker.bytes_queued;
         stats.tracker_lost = tracker.records_lost + counted(&c->records_lost);

@@ -107,7 +107,7 @@ with_thread_sanitizer() {
     reports=$builds/threads.reports
     rm -rf "$reports" && mkdir -p "$reports"
     CC=clang CXX=clang++ configure threads -Db_sanitize=thread -Db_lundef=false || return 1
-    TSAN_OPTIONS=log_path=$reports/tsan:halt_on_error=0 run_tests threads --suite stress --timeout-multiplier 4
+    TSAN_OPTIONS=log_path=$reports/tsan:halt_on_error=0:die_after_fork=0 run_tests threads --suite stress --timeout-multiplier 4
     verdict_of_tests=$?
     for report in "$reports"/*; do
         [ -e "$report" ] || continue

@@ -79,6 +79,13 @@ class ClientTest(OurRuns):
         self.assertIsNone(self.tracker().load(None, "no-such-run", None))
         self.assertIn(None, [self.tracker().load(None, "never-run", None)])
 
+    def test_load_gives_what_was_kept(self):
+        """Runs with cut texts, and with no content, load like any other"""
+        self.assertEqual(runs.without_internal(self.tracker().load(None, "cut", None)["state"].get_all()),
+                         {"prompt": "hel\u2026", "answer": [1]})
+        self.assertEqual(runs.without_internal(self.tracker().load(None, "unkept", None)["state"].get_all()), {})
+        self.assertEqual(self.tracker().load(None, "unkept", None)["position"], "answer")
+
     def test_burr_resumes_a_run(self):
         """A run of ours continued by Burr: sequence ids go on, weir reads what came out"""
         app = application(self.tracker(), "resumed")
@@ -130,6 +137,17 @@ class ServerTest(OurRuns):
             others = re.compile(r"/api/v0/(indexing_jobs|\w*chatbot/.*|email_assistant/.*|deep_researcher/.*|counter/.*)|/\{rest.*|/manifest.json")
             self.assertEqual({route for route in routes - asked if not others.fullmatch(route)}, set())
             self.assertGreater(len(asked), 7)
+
+    def test_mirrored_spans_are_shown_below_their_step(self):
+        """Burr's server: the host's own spans, their tree, their attributes, the names its Insights page adds up"""
+        with tempfile.TemporaryDirectory() as home, peers.BurrServer(self.root, home) as server:
+            logs = server.get(f"/api/v0/{runs.PROJECT}/mirrored/__none__/apps")
+        spans = {span["begin_entry"]["span_id"]: span for span in logs["steps"][1]["spans"]}
+        self.assertEqual({uid: span["begin_entry"]["span_name"] for uid, span in spans.items()}, {"1:0": "openai.chat", "1:0.0": "POST"})
+        self.assertEqual(spans["1:0.0"]["begin_entry"]["parent_span_id"], "1:0")
+        self.assertTrue(all(span["end_entry"] for span in spans.values()))
+        attributes = {item["key"]: item["value"] for item in logs["steps"][1]["attributes"] if item["span_id"] == "1:0"}
+        self.assertEqual(attributes, {"gen_ai.response.model": "small", "gen_ai.usage.input_tokens": 12, "gen_ai.usage.prompt_tokens": 12})
 
     def check_app(self, get, app):
         lines = runs.records(self.root, app["app_id"])

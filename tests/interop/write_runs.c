@@ -170,6 +170,59 @@ static weir *open_weir(const char *dir, weir_log_fn *log) {
     return w;
 }
 
+/* ---- runs that are written otherwise: by a thread, with the host's own spans, with less in them
+ * ---- */
+
+static weir *open_otherwise(const char *dir, weir_capture capture) {
+    weir *w = NULL;
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    const weir_otlp_options otlp = WEIR_OTLP_OPTIONS(.output_path = "/dev/null");
+    if (weir_open(&WEIR_OPTIONS(.project = "interop", .tracker_dir = dir, .otlp = &otlp,
+                                .mirror = true, .tracker_async = true, .capture_tracker = capture,
+                                .capture_max_chars = 3,
+                                .conventions = WEIR_CONVENTIONS_LEGACY_USAGE),
+                  &w, &detail) != 0) {
+        fprintf(stderr, "%s\n", detail.message);
+        exit(1);
+    }
+    return w;
+}
+
+static void add_own_spans(weir *w, weir_step *step) {
+    weir_otlp_tracer *tracer = weir_tracer(w, "instrumentation", "1");
+    weir_otlp_context of_step = weir_context(step);
+    weir_otlp_span *chat =
+        weir_otlp_span_begin(tracer, "openai.chat", &WEIR_OTLP_SPAN_OPTIONS(.parent = &of_step));
+    weir_otlp_context of_chat = weir_otlp_span_context(chat);
+    weir_otlp_span *post =
+        weir_otlp_span_begin(tracer, "POST", &WEIR_OTLP_SPAN_OPTIONS(.parent = &of_chat));
+    const weir_value model = weir_value_string("small"), tokens = weir_value_int(12);
+    weir_otlp_span_end(post);
+    weir_otlp_span_set(chat, "gen_ai.response.model", &model);
+    weir_otlp_span_set(chat, "gen_ai.usage.input_tokens", &tokens);
+    weir_otlp_span_end(chat);
+}
+
+static void write_otherwise(const char *dir, const char *id, weir_capture capture) {
+    weir *w = open_otherwise(dir, capture);
+    weir_app *app = new_app(w, id, NULL);
+    weir_call *call = weir_call_begin(app, WEIR_METHOD_RUN);
+    run_prompt(call, "hello");
+    weir_step *step = weir_step_begin(call, "answer", &WEIR_STEP_OPTIONS(.inputs = "{\"a\": 1}"));
+    add_own_spans(w, step);
+    weir_step_end(step, &WEIR_STEP_RESULT(.state = "{\"prompt\": \"hello\", \"answer\": [1]}"));
+    weir_call_end(call, NULL);
+    weir_app_free(app);
+    weir_stats stats = {.size = sizeof stats};
+    if (weir_flush(w, 20000) == 0) {
+        weir_get_stats(w, &stats);
+    }
+    if (weir_close(w, 20000) != 0 || stats.mirrored != 2 || stats.tracker_lost != 0) {
+        fprintf(stderr, "%s: %llu spans mirrored\n", id, (unsigned long long)stats.mirrored);
+        exit(1);
+    }
+}
+
 static void ignore(weir_log_level level, const char *message, void *data) {
     (void)level;
     (void)message;
@@ -223,6 +276,9 @@ int main(int argc, char **argv) {
     }
     weir *w = open_weir(argv[1], NULL);
     write_all(w);
+    write_otherwise(argv[1], "mirrored", WEIR_CAPTURE_FULL);
+    write_otherwise(argv[1], "cut", WEIR_CAPTURE_TRUNCATE);
+    write_otherwise(argv[1], "unkept", WEIR_CAPTURE_NONE);
     weir_stats stats = {.size = sizeof stats};
     weir_get_stats(w, &stats);
     return weir_close(w, 1000) == 0 && stats.tracker_lost == 0 ? 0 : 1;

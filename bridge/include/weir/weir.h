@@ -267,6 +267,11 @@ typedef struct weir_options {
     /* Records are written by a thread: weir_tracker_options.async and .queue_max_bytes. */
     bool tracker_async;
     size_t tracker_queue_bytes;
+    /*
+     * Spans of the host's own (weir_tracer) whose context came from a step, a span or a stream, and
+     * those below them, are recorded in Burr's files too, while their step is open.
+     */
+    bool mirror;
 } weir_options;
 #define WEIR_OPTIONS(...) ((struct weir_options){.size = sizeof(struct weir_options), __VA_ARGS__})
 
@@ -302,6 +307,8 @@ typedef struct weir_stats {
     uint64_t adapter_faults;                /* hooks of adapters that returned a negative number */
     uint64_t tracker_dropped; /* of tracker_lost: with tracker_async, because the queue was full */
     uint64_t tracker_bytes_queued;
+    uint64_t mirrored;    /* spans of the host's own that are in Burr's files, from begin to end */
+    uint64_t mirror_lost; /* those that began or ended too late for their step, or found no room */
 } weir_stats;
 #define WEIR_STATS() ((struct weir_stats){.size = sizeof(struct weir_stats)})
 /* Fills *out as far as its .size goes (WEIR_STATS). NULL w: zeros, but for stale_handles. */

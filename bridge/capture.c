@@ -8,6 +8,7 @@
 #include "bridge/json_input.h"
 #include "otlp/common/alloc.h"
 #include "otlp/common/bounds.h"
+#include "otlp/common/fork.h"
 #include "otlp/common/json_text.h"
 #include "otlp/common/json_write.h"
 #include "otlp/common/macro.h"
@@ -68,7 +69,9 @@ static weir_verdict ask(struct walk *walk, const weir_value *value, weir_value *
     }
     *replacement = (weir_value){0};
     walk->what.value = value;
+    fork_go_abroad();
     weir_verdict verdict = rules->redact(rules->redact_data, &walk->what, replacement);
+    fork_come_back();
     if (verdict != WEIR_KEEP && verdict != WEIR_REPLACE && verdict != WEIR_DROP) {
         return fault(walk);
     }

@@ -7,6 +7,7 @@
  * had called: then those calls are still on the stack, and return in the child too.
  */
 #include "bridge/core.h"
+#include "bridge/mirror.h"
 #include "otlp/common/fork.h"
 #include "otlp/common/macro.h"
 
@@ -92,7 +93,7 @@ static void leave_spawning_step(struct app *app) {
 static void reset_counters(struct counters *c) {
     _Atomic uint64_t *all[] = {&c->out_of_order, &c->refused_json, &c->refused_values,
                                &c->left_open,    &c->no_memory,    &c->adapter_faults,
-                               &c->records_lost};
+                               &c->records_lost, &c->mirrored,     &c->mirror_lost};
     for (size_t i = 0; i < ARRAY_LENGTH(all); i++) {
         atomic_store_explicit(all[i], 0, memory_order_relaxed);
     }
@@ -119,6 +120,9 @@ static void count_owner(struct app *app) {
 /* Apps that a thread was just making or freeing are listed nowhere and stay as they are, unused. */
 static void after_fork_in_child(void) {
     let_go(true);
+    for (struct weir *w = first; w != NULL; w = w->next_open) {
+        mirror_forget(w);
+    }
     for (struct app *app = objects_newest_app(); app != NULL; app = app->next_in_use) {
         app->is_shutting = false;
         if (app->is_listed) {

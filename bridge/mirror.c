@@ -420,6 +420,8 @@ void mirror_forget(struct weir *w) {
         while (w->mirror->buckets[i] != NULL) {
             struct entry *entry = w->mirror->buckets[i];
             w->mirror->buckets[i] = entry->next;
+            step_release(entry->step);
+            app_unpin(entry->app);
             mem_free(entry);
         }
     }

@@ -24,5 +24,5 @@ void mirror_free(struct weir *w);
 /* To be given to weir_otlp_open with the host's own. */
 weir_processor mirror_processor(struct weir *w);
 
-/* In a forked child, whose open spans are its parent's: w is held by the fork. */
+/* In a forked child, whose open spans are its parent's; no other thread is there. */
 void mirror_forget(struct weir *w);

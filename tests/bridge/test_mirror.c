@@ -1,5 +1,7 @@
 /* The mirror: spans of the OTLP API below a step are in Burr's files too. */
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/bridge/rig.h"
 #include "tests/golden/json_tree.h"
@@ -287,4 +289,30 @@ Test(mirror, short_memory_costs_records_only) {
             break;
         }
     }
+}
+
+Test(mirror, a_forked_child_knows_none_of_its_parents_spans) {
+    struct rig *rig CLEANUP(rig_close) = RIG(.mirror = true);
+    struct rig_run run = rig_begin(rig, NULL);
+    weir_otlp_context context = weir_context(run.step);
+    weir_otlp_span *span = span_below(rig, &context, "parents");
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(20);
+        weir_otlp_span_end(span);
+        weir_stats stats = rig_stats(rig);
+        bool is_clean = stats.mirrored == 0 && stats.mirror_lost == 0;
+        weir_call *call = weir_call_begin(run.app, WEIR_METHOD_RUN);
+        weir_step *step = weir_step_begin(call, "childs", NULL);
+        weir_otlp_context own = weir_context(step);
+        weir_otlp_span_end(span_below(rig, &own, "own"));
+        weir_step_end(step, NULL);
+        _exit(is_clean && rig_stats(rig).mirrored == 1 ? 0 : 1);
+    }
+    int status = -1;
+    cr_assert(eq(int, waitpid(child, &status, 0), child));
+    cr_assert(eq(int, status, 0));
+    weir_otlp_span_end(span);
+    rig_end(rig, &run);
+    cr_assert(eq(u64, rig_stats(rig).mirrored, 1));
 }

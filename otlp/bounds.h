@@ -54,6 +54,8 @@ enum {
     EXPORTER_HURRY_SPACING_MS = 10, /* between collections for want of memory */
     EXPORTER_GRACE_MS = 20,         /* for a cancelled post to come back after the deadline */
     EXPORTER_EXIT_MS = 1000,        /* for all exporters at the exit of the process */
+    EXPORTER_SPOOL_FIRST_MS = 5000, /* until what was left to the spool is tried again, … */
+    EXPORTER_SPOOL_MAX_MS = 300000, /* … and at most, while the endpoint does not answer */
     EXPORTER_PARTIAL_QUIET_S = 60,  /* between messages of partial success */
 };
 

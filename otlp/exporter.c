@@ -9,6 +9,7 @@
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
 #include "otlp/exporter_state.h"
+#include "otlp/spool.h"
 
 static const uint64_t NS_PER_S = UINT64_C(1000000000);
 static const uint64_t NS_PER_MS = 1000000;
@@ -45,6 +46,10 @@ static void lose_for(struct pipeline *pipeline, const struct segment *segment) {
 }
 
 static void enqueue(struct pipeline *pipeline, struct segment *segment) {
+    if (pipeline_keep_if_crowded(pipeline, segment)) {
+        pipeline_wake(pipeline); /* to plan when it is taken up again */
+        return;
+    }
     if (!has_share_for(pipeline, segment)) {
         lose_for(pipeline, segment);
         return;
@@ -76,9 +81,9 @@ static void let_go(struct exporter *exporter, struct segment *segment) {
         return;
     }
     if (exporter->is_stopped) {
-        segment_free(segment); /* its pool may be gone */
+        segment_free(segment); /* its pool may be gone; a file stays */
     } else {
-        segment_release(exporter->pool, segment);
+        exporter_release(exporter, segment);
     }
 }
 
@@ -203,6 +208,10 @@ static void init_pipeline(struct pipeline *pipeline, struct exporter *exporter, 
     pipeline->index = index;
     pipeline->transport = options->destinations[index].transport;
     pipeline->timeout_ns = options->destinations[index].timeout_ns;
+    pipeline->spool_at_ns = UINT64_MAX;
+    if (options->pool->spool != NULL && spool_has_waiting(options->pool->spool, index)) {
+        pipeline->spool_at_ns = 0; /* what earlier processes left */
+    }
     logger_init(&pipeline->logger, options->logger->fn, options->logger->data,
                 options->logger->level);
 }
@@ -276,6 +285,14 @@ bool exporter_wait_concluded(struct exporter *exporter, uint64_t deadline_ns) {
     return is_done;
 }
 
+static uint64_t n_kept(struct exporter *exporter) {
+    uint64_t n = 0;
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        n += pipeline->counts.kept;
+    }
+    return n;
+}
+
 static uint64_t n_given_up(struct exporter *exporter) {
     uint64_t n = 0;
     FOR_EACH_PIPELINE(pipeline, exporter) {
@@ -295,6 +312,8 @@ int exporter_flush(struct exporter *exporter, uint64_t deadline_ns) {
     exporter->n_references++; /* exporter_stop may come in between */
     exporter_collect(exporter);
     bool is_done = exporter_wait_concluded(exporter, deadline_ns);
+    is_done &= n_kept(exporter) == exporter->n_kept_before;
+    exporter->n_kept_before = n_kept(exporter);
     bool is_whole = n_given_up(exporter) == exporter->n_reported;
     exporter->n_reported = n_given_up(exporter);
     pthread_mutex_unlock(&exporter->mutex);
@@ -304,6 +323,6 @@ int exporter_flush(struct exporter *exporter, uint64_t deadline_ns) {
 
 void exporter_get_counts(struct exporter *exporter, size_t index, struct exporter_counts *out) {
     pthread_mutex_lock(&exporter->mutex);
-    *out = exporter->pipelines[index].counts;
+    pipeline_read_counts(&exporter->pipelines[index], out);
     pthread_mutex_unlock(&exporter->mutex);
 }

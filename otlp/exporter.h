@@ -43,7 +43,10 @@ struct exporter_options {
     void *collect_data;
 };
 
-/* Spans of one pipeline by fate. taken = in_flight + acknowledged + rejected + the dropped ones. */
+/*
+ * Spans of one pipeline by fate. taken + adopted = in_flight + acknowledged + rejected + the
+ * dropped ones + spooled.
+ */
 struct exporter_counts {
     uint64_t taken; /* left the queue: their export began, or they were dropped from the queue */
     uint64_t in_flight;
@@ -52,6 +55,9 @@ struct exporter_counts {
     uint64_t dropped[WEIR_N_DROP_CAUSES];
     uint64_t requests;
     uint64_t retries;
+    uint64_t kept;    /* left to the spool, each time */
+    uint64_t spooled; /* wait there now */
+    uint64_t adopted; /* of processes that have died */
 };
 
 /* *out is set last. WEIR_E_NO_MEMORY, WEIR_E_IO (a thread could not be started). */
@@ -76,8 +82,9 @@ void exporter_hurry(struct exporter *exporter);
 
 /*
  * Collects and sends everything that was pushed until now, waiting until the deadline (UINT64_MAX:
- * none), or until it is plain that it cannot be met. 0, WEIR_E_TIMEOUT, or WEIR_E_IO when spans
- * were given up or rejected since the last flush. Any thread, many at once.
+ * none), or until it is plain that it cannot be met. 0, WEIR_E_TIMEOUT (also when spans were left
+ * to the spool since the last flush), or WEIR_E_IO when spans were given up or rejected since. Any
+ * thread, many at once.
  */
 int exporter_flush(struct exporter *exporter, uint64_t deadline_ns);
 

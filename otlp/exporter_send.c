@@ -78,6 +78,9 @@ static void read_answer(const weir_transport_response *response, struct outcome 
 
 static void count(struct exporter_counts *counts, const struct outcome *outcome) {
     counts->in_flight -= outcome->n_spans;
+    if (outcome->is_kept) {
+        return; /* by the spool */
+    }
     if (outcome->is_delivered) {
         counts->acknowledged += outcome->n_spans - outcome->n_rejected;
         counts->rejected += outcome->n_rejected;
@@ -93,13 +96,21 @@ static void conclude(struct pipeline *pipeline, const struct outcome *outcome) {
     pipeline->state = PIPELINE_IDLE;
     pipeline->current = NULL;
     pipeline_let_go(pipeline, segment);
+    pipeline_plan_spool(pipeline, outcome, pipeline->is_spooled);
     pipeline_tell(pipeline, outcome); /* foreign code: from here on we may be left behind */
-    pipeline->n_concluded++;
+    pipeline->n_concluded += !pipeline->is_spooled;
     pthread_cond_broadcast(&pipeline->exporter->progress);
 }
 
 static void give_up(struct pipeline *pipeline, weir_drop_cause cause) {
     struct outcome outcome = {.n_spans = pipeline->current->n_spans, .cause = cause};
+    conclude(pipeline, &outcome);
+}
+
+/* Another attempt might have brought it there, but there is no time for one. */
+static void give_up_for_now(struct pipeline *pipeline, weir_drop_cause cause) {
+    struct outcome outcome = {.n_spans = pipeline->current->n_spans, .cause = cause};
+    outcome.is_kept = pipeline_keep(pipeline, pipeline->current);
     conclude(pipeline, &outcome);
 }
 
@@ -147,9 +158,9 @@ static int prepare(struct pipeline *pipeline) {
     return attempt.error;
 }
 
-static void begin(struct pipeline *pipeline) {
-    struct segment *segment = pipeline_pop(pipeline);
+static void begin(struct pipeline *pipeline, struct segment *segment, bool is_spooled) {
     pipeline->current = segment;
+    pipeline->is_spooled = is_spooled;
     pipeline->state = PIPELINE_TRYING;
     pipeline->counts.in_flight += segment->n_spans;
     pipeline->n_failed = 0;
@@ -209,14 +220,30 @@ static void try_once(struct pipeline *pipeline) {
 
 /* ---- steps ---- */
 
+/* What waits on disk goes when the queue is empty, and else in turns. */
+static void begin_next(struct pipeline *pipeline, bool is_spool_due) {
+    struct segment *segment = NULL;
+    bool is_its_turn = is_spool_due && (pipeline->first == NULL || !pipeline->is_spooled);
+    if (is_its_turn) {
+        segment = pipeline_take_spooled(pipeline);
+    } else {
+        segment = pipeline_pop(pipeline);
+    }
+    if (segment != NULL) {
+        begin(pipeline, segment, is_its_turn);
+    }
+}
+
 static uint64_t step_idle(struct pipeline *pipeline, uint64_t now_ns) {
-    if (pipeline->first == NULL) {
-        return UINT64_MAX;
+    bool is_stopping = pipeline->exporter->stop_by_ns != UINT64_MAX;
+    uint64_t spool_at_ns = is_stopping ? UINT64_MAX : pipeline->spool_at_ns;
+    if (pipeline->first == NULL && now_ns < spool_at_ns) {
+        return spool_at_ns;
     }
     if (now_ns < pipeline->hold_until_ns) {
         return pipeline->hold_until_ns;
     }
-    begin(pipeline);
+    begin_next(pipeline, now_ns >= spool_at_ns);
     return now_ns;
 }
 
@@ -224,7 +251,8 @@ static uint64_t step_idle(struct pipeline *pipeline, uint64_t now_ns) {
 static uint64_t step_waiting(struct pipeline *pipeline, uint64_t now_ns) {
     if (pipeline->again_ns >= attempts_end_ns(pipeline)) {
         bool is_stopping = pipeline->exporter->stop_by_ns <= pipeline->deadline_ns;
-        give_up(pipeline, is_stopping ? WEIR_DROP_SHUTDOWN_DEADLINE : WEIR_DROP_EXPORT_FAILED);
+        give_up_for_now(pipeline,
+                        is_stopping ? WEIR_DROP_SHUTDOWN_DEADLINE : WEIR_DROP_EXPORT_FAILED);
         return now_ns;
     }
     if (now_ns < pipeline->again_ns) {

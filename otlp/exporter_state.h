@@ -1,7 +1,8 @@
 /*
  * The exporter's insides, shared by exporter.c (queues, collection, flush, life), exporter_send.c
- * (one segment's way out), exporter_tell.c (what is said), exporter_thread.c (who drives),
- * exporter_stop.c (the end of an exporter) and exporter_exit.c (the end of the process).
+ * (one segment's way out), exporter_spool.c (what waits on disk), exporter_tell.c (what is said),
+ * exporter_thread.c (who drives), exporter_stop.c (the end of an exporter) and exporter_exit.c (the
+ * end of the process).
  *
  * Unless it says otherwise, a function here is called with the mutex held; one that calls foreign
  * code or waits gives it back meanwhile.
@@ -53,6 +54,11 @@ struct pipeline {
     uint64_t hold_until_ns; /* the peer asked not to be sent anything before */
     unsigned n_failed;      /* attempts */
 
+    uint64_t spool_at_ns;    /* take something from the spool; UINT64_MAX: nothing waits there */
+    uint64_t spool_pause_ns; /* while the endpoint does not answer */
+    bool is_spooled;         /* current is from there; or was the last one */
+    bool is_waiting_told;    /* that spans go to the spool */
+
     bool is_outside;   /* in foreign code, which may hang */
     bool is_ended;     /* the thread has ended */
     bool is_abandoned; /* nobody waits for the thread any more: it frees what is left */
@@ -88,6 +94,7 @@ struct exporter {
     bool is_stopped;         /* exporter_stop is over: pool and collect are not to be touched */
     unsigned n_references;   /* the owner's, one a thread, and passing ones */
     uint64_t n_reported;     /* spans lost or rejected, as of the last flush */
+    uint64_t n_kept_before;  /* spans left to the spool, as of then */
 
     struct exporter *next_listed; /* guarded by the list's own mutex, in exporter_exit.c */
     struct exporter **listed_by;  /* what points to this one; NULL: not in the list */
@@ -138,17 +145,37 @@ void exporter_unref(struct exporter *exporter);
  */
 uint64_t pipeline_step(struct pipeline *pipeline, uint64_t now_ns);
 
-/* ---- exporter_tell.c ---- */
-
 /* What became of a segment. */
 struct outcome {
     uint32_t n_spans;
     bool is_delivered;
+    bool is_kept;          /* when not delivered: it waits in the spool */
     weir_drop_cause cause; /* when not delivered */
     uint32_t n_rejected;   /* when delivered: of its spans */
     bool is_strange;       /* when delivered: the answer was no OTLP */
     char message[192];     /* when delivered: the peer's, or "" */
 };
+
+/* ---- exporter_spool.c ---- */
+
+/*
+ * Leaves spans to the spool, and counts them there; then the segment is to be let go of. False:
+ * there is none, or it has no file for them.
+ */
+bool pipeline_keep(struct pipeline *pipeline, struct segment *segment);
+/* The same for a segment that was never queued, when the queue holds its share of memory. */
+bool pipeline_keep_if_crowded(struct pipeline *pipeline, struct segment *segment);
+/* Nobody holds it any more. Gives the mutex back meanwhile if there is a spool. */
+void exporter_release(struct exporter *exporter, struct segment *segment);
+/* What waits in the spool, as a segment; NULL: spool_at_ns says when to look again. Gives the mutex
+ * back meanwhile. */
+struct segment *pipeline_take_spooled(struct pipeline *pipeline);
+/* Plans when to look again, by what became of a segment. */
+void pipeline_plan_spool(struct pipeline *pipeline, const struct outcome *outcome,
+                         bool was_spooled);
+void pipeline_read_counts(const struct pipeline *pipeline, struct exporter_counts *out);
+
+/* ---- exporter_tell.c ---- */
 
 /* Says what is worth saying of it: each loss once when it begins and once when it ends. */
 void pipeline_tell(struct pipeline *pipeline, const struct outcome *outcome);
@@ -157,6 +184,9 @@ void pipeline_tell_of_overflow(struct pipeline *pipeline);
 /* Without the mutex: spans were lost because time was over. */
 void pipeline_say_undelivered(struct pipeline *pipeline, uint64_t n_spans, const char *when,
                               const char *trouble);
+
+/* The same of spans that are in the spool. */
+void pipeline_say_kept(struct pipeline *pipeline, uint64_t n_spans, const char *trouble);
 
 /* ---- exporter_thread.c ---- */
 

@@ -53,8 +53,11 @@ static void end_threads(struct exporter *exporter, uint64_t deadline_ns) {
 
 /* ---- what is left ---- */
 
-static void count_undelivered(struct pipeline *pipeline, const struct segment *segment) {
-    pipeline->counts.dropped[WEIR_DROP_SHUTDOWN_DEADLINE] += segment->n_spans;
+/* Lost, unless the spool has them. */
+static void count_undelivered(struct pipeline *pipeline, struct segment *segment) {
+    if (!pipeline_keep(pipeline, segment)) {
+        pipeline->counts.dropped[WEIR_DROP_SHUTDOWN_DEADLINE] += segment->n_spans;
+    }
 }
 
 /* With the mutex held; the thread sends no more. */
@@ -109,22 +112,30 @@ void pipeline_destroy_transport(struct pipeline *pipeline) {
 struct farewell {
     bool is_abandoned;
     uint64_t n_lost;
+    uint64_t n_kept;
     char trouble[EXPORTER_TROUBLE_BYTES];
 };
 
-static void read_farewell(struct pipeline *pipeline, uint64_t n_dropped_before,
+/* Counters as of before the stop. */
+struct before {
+    uint64_t n_dropped;
+    uint64_t n_kept;
+};
+
+static void read_farewell(struct pipeline *pipeline, const struct before *before,
                           struct farewell *out) {
     pthread_mutex_lock(&pipeline->exporter->mutex);
     out->is_abandoned = pipeline->is_abandoned;
-    out->n_lost = pipeline->counts.dropped[WEIR_DROP_SHUTDOWN_DEADLINE] - n_dropped_before;
+    out->n_lost = pipeline->counts.dropped[WEIR_DROP_SHUTDOWN_DEADLINE] - before->n_dropped;
+    out->n_kept = pipeline->counts.kept - before->n_kept;
     memcpy(out->trouble, pipeline->trouble, sizeof out->trouble);
     pthread_mutex_unlock(&pipeline->exporter->mutex);
 }
 
 /* How many spans the close lost there. */
-static uint64_t part_from(struct pipeline *pipeline, uint64_t n_dropped_before) {
+static uint64_t part_from(struct pipeline *pipeline, const struct before *before) {
     struct farewell farewell;
-    read_farewell(pipeline, n_dropped_before, &farewell);
+    read_farewell(pipeline, before, &farewell);
     if (farewell.is_abandoned) {
         (void)pthread_detach(pipeline->thread);
     } else {
@@ -134,26 +145,31 @@ static uint64_t part_from(struct pipeline *pipeline, uint64_t n_dropped_before) 
     if (farewell.n_lost > 0) {
         pipeline_say_undelivered(pipeline, farewell.n_lost, "before the close", farewell.trouble);
     }
+    if (farewell.n_kept > 0) {
+        pipeline_say_kept(pipeline, farewell.n_kept, farewell.trouble);
+    }
     return farewell.n_lost;
 }
 
 static uint64_t stop_whole(struct exporter *exporter, uint64_t deadline_ns,
                            struct exporter_counts *counts) {
-    uint64_t n_before[SEGMENT_MAX_HOLDERS], n_lost = 0;
+    struct before before[SEGMENT_MAX_HOLDERS];
+    uint64_t n_lost = 0;
     exporter_list_remove(exporter);
     pthread_mutex_lock(&exporter->mutex);
     FOR_EACH_PIPELINE(pipeline, exporter) {
-        n_before[pipeline->index] = pipeline->counts.dropped[WEIR_DROP_SHUTDOWN_DEADLINE];
+        before[pipeline->index] = (struct before){
+            pipeline->counts.dropped[WEIR_DROP_SHUTDOWN_DEADLINE], pipeline->counts.kept};
     }
     wind_up(exporter, deadline_ns);
     FOR_EACH_PIPELINE(pipeline, exporter) {
         if (counts != NULL) {
-            counts[pipeline->index] = pipeline->counts;
+            pipeline_read_counts(pipeline, &counts[pipeline->index]);
         }
     }
     pthread_mutex_unlock(&exporter->mutex);
     FOR_EACH_PIPELINE(pipeline, exporter) {
-        n_lost += part_from(pipeline, n_before[pipeline->index]);
+        n_lost += part_from(pipeline, &before[pipeline->index]);
     }
     exporter_unref(exporter);
     return n_lost;
@@ -171,11 +187,17 @@ int exporter_stop(struct exporter *exporter, uint64_t deadline_ns, struct export
 
 /* ---- at exit ---- */
 
+/* Spans that end with the process: those that are in a file of the spool do not. */
+static uint64_t n_ending(const struct segment *segment) {
+    bool has_file = segment->mapped != NULL || segment->origin != NULL;
+    return has_file ? 0 : segment->n_spans;
+}
+
 static uint64_t n_waiting(const struct pipeline *pipeline) {
-    uint64_t n = pipeline->current != NULL ? pipeline->current->n_spans : 0;
+    uint64_t n = pipeline->current != NULL ? n_ending(pipeline->current) : 0;
     for (const struct segment *segment = pipeline->first; segment != NULL;
          segment = segment->next_of[pipeline->index]) {
-        n += segment->n_spans;
+        n += n_ending(segment);
     }
     return n;
 }

@@ -7,6 +7,7 @@
 
 #include "otlp/bounds.h"
 #include "otlp/exporter_state.h"
+#include "otlp/spool.h"
 
 static const uint64_t NS_PER_S = UINT64_C(1000000000);
 
@@ -81,7 +82,33 @@ static void tell_of_strange_answer(struct pipeline *pipeline, const struct outco
     }
 }
 
+/* Once when spans begin to go to the spool, and once when they arrive again. */
+static void tell_of_waiting(struct pipeline *pipeline, const struct outcome *outcome) {
+    if (outcome->is_kept && !pipeline->is_waiting_told &&
+        outcome->cause != WEIR_DROP_SHUTDOWN_DEADLINE) {
+        pipeline->is_waiting_told = true;
+        say(pipeline, LOG_CAUSE_EXPORT, "spans wait in the spool: %s", pipeline->trouble);
+    } else if (outcome->is_delivered && pipeline->is_waiting_told) {
+        pipeline->is_waiting_told = false;
+        say(pipeline, LOG_CAUSE_EXPORT, "spans arrive again; those in the spool follow");
+    }
+}
+
+/* What the disk, damage and the spool's bounds have cost. */
+static void tell_of_spool(struct pipeline *pipeline) {
+    struct spool *spool = pipeline->exporter->pool->spool;
+    char text[SPOOL_NEWS_BYTES];
+    if (spool != NULL && spool_news(spool, text, sizeof text)) {
+        say(pipeline, LOG_CAUSE_SPOOL, "%s", text);
+    }
+}
+
 void pipeline_tell(struct pipeline *pipeline, const struct outcome *outcome) {
+    tell_of_spool(pipeline); /* first: afterwards we may be left behind, and it may be gone */
+    tell_of_waiting(pipeline, outcome);
+    if (outcome->is_kept) {
+        return;
+    }
     tell_of_loss(pipeline, outcome);
     tell_of_partial(pipeline, outcome);
     tell_of_strange_answer(pipeline, outcome);
@@ -113,5 +140,14 @@ void pipeline_say_undelivered(struct pipeline *pipeline, uint64_t n_spans, const
     logger_say(&pipeline->logger, WEIR_LOG_WARN, LOG_CAUSE_EXPORT,
                "%s%" PRIu64 " %s not sent %s: %s", name, n_spans,
                n_spans == 1 ? "span was" : "spans were", when,
+               *trouble != '\0' ? trouble : "no answer came in time");
+}
+
+void pipeline_say_kept(struct pipeline *pipeline, uint64_t n_spans, const char *trouble) {
+    char name[32];
+    name_pipeline(pipeline, name);
+    logger_say(&pipeline->logger, WEIR_LOG_INFO, LOG_CAUSE_SPOOL,
+               "%s%" PRIu64 " %s not sent before the close and %s in the spool: %s", name, n_spans,
+               n_spans == 1 ? "span was" : "spans were", n_spans == 1 ? "waits" : "wait",
                *trouble != '\0' ? trouble : "no answer came in time");
 }

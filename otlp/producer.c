@@ -9,6 +9,7 @@
 #include "otlp/exporter.h"
 #include "otlp/provider.h"
 #include "otlp/span_pool.h"
+#include "otlp/spool.h"
 
 static const uint64_t ANCHOR_MAX_AGE_NS = UINT64_C(1000000000);
 
@@ -325,6 +326,9 @@ void producer_commit(struct producer *producer, size_t n_bytes) {
     if (UNLIKELY(is_first)) {
         exporter_nudge(otlp->exporter);
         provider_note_room(otlp);
+        if (UNLIKELY(otlp->pool.spool != NULL)) {
+            spool_say_news(otlp->pool.spool);
+        }
     }
 }
 

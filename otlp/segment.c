@@ -3,6 +3,7 @@
 #include "otlp/bounds.h"
 #include "otlp/common/alloc.h"
 #include "otlp/common/macro.h"
+#include "otlp/spool.h"
 #include "otlp/tags.h"
 #include "otlp/wire.h"
 
@@ -39,9 +40,17 @@ void segment_pool_init(struct segment_pool *pool, size_t max_bytes, uint64_t max
     };
 }
 
+static void free_memory(struct segment *segment) {
+    if (segment->mapped != NULL) {
+        spool_map_forget(segment->mapped);
+    } else {
+        mem_free(segment->data);
+    }
+}
+
 void segment_free(struct segment *segment) {
     if (segment != NULL) {
-        mem_free(segment->data);
+        free_memory(segment);
         mem_free(segment);
     }
 }
@@ -60,9 +69,19 @@ static void discharge(struct segment_pool *pool, size_t n_bytes) {
     atomic_fetch_sub_explicit(&pool->used_bytes, n_bytes, memory_order_relaxed);
 }
 
+/* Its spans are done with; and so is its file. */
+static void destroy(struct segment_pool *pool, struct segment *segment) {
+    if (segment->mapped != NULL) {
+        spool_map_delete(pool->spool, segment->mapped);
+        mem_free(segment);
+    } else {
+        segment_free(segment);
+    }
+}
+
 static void discard(struct segment_pool *pool, struct segment *segment) {
     discharge(pool, segment->capacity);
-    segment_free(segment);
+    destroy(pool, segment);
 }
 
 void segment_pool_deinit(struct segment_pool *pool) {
@@ -96,35 +115,65 @@ static struct segment *take_free(struct segment_pool *pool, size_t least, size_t
     return segment;
 }
 
-static struct segment *make(struct segment_pool *pool, size_t capacity, bool *is_no_memory) {
+/* The same, begun for spans of this scope. */
+static struct segment *reuse(struct segment_pool *pool, const struct scope *scope, size_t least,
+                             size_t most) {
+    struct segment *segment;
+    while ((segment = take_free(pool, least, most)) != NULL) {
+        if (segment->mapped == NULL || spool_map_reuse(pool->spool, segment->mapped, scope)) {
+            return segment;
+        }
+        discard(pool, segment);
+    }
+    return NULL;
+}
+
+static bool get_memory(struct segment_pool *pool, struct segment *segment,
+                       const struct scope *scope, size_t capacity) {
+    if (pool->spool != NULL) {
+        segment->mapped = spool_map_new(pool->spool, scope, capacity);
+    }
+    segment->data = segment->mapped != NULL ? spool_map_data(segment->mapped) : mem_alloc(capacity);
+    segment->capacity = capacity;
+    return segment->data != NULL;
+}
+
+static struct segment *make(struct segment_pool *pool, const struct scope *scope, size_t capacity,
+                            bool *is_no_memory) {
     if (!charge(pool, capacity)) {
         return NULL;
     }
     struct segment *segment = mem_zalloc(sizeof *segment);
-    uint8_t *data = mem_alloc(capacity);
-    if (segment == NULL || data == NULL) {
+    if (segment == NULL || !get_memory(pool, segment, scope, capacity)) {
         mem_free(segment);
-        mem_free(data);
         discharge(pool, capacity);
         *is_no_memory = true;
         return NULL;
     }
-    segment->data = data;
-    segment->capacity = capacity;
     return segment;
 }
 
 /* The bound is reached: memory that lies in free segments of other sizes is of use now. */
-static struct segment *take_or_make_smallest(struct segment_pool *pool, size_t needed,
-                                             bool *is_no_memory) {
-    struct segment *segment = take_free(pool, needed, SIZE_MAX);
+static struct segment *take_or_make_smallest(struct segment_pool *pool, const struct scope *scope,
+                                             size_t needed, bool *is_no_memory) {
+    struct segment *segment = reuse(pool, scope, needed, SIZE_MAX);
     if (segment != NULL) {
         return segment;
     }
     while ((segment = take_free(pool, 0, SIZE_MAX)) != NULL) {
         discard(pool, segment);
     }
-    return make(pool, needed, is_no_memory);
+    return make(pool, scope, needed, is_no_memory);
+}
+
+static void begin(struct segment *segment, const struct scope *scope, size_t start) {
+    segment->next = NULL;
+    segment->scope = scope;
+    segment->start = start;
+    segment->n_bytes = 0;
+    segment->n_spans = 0;
+    segment->body = NULL;
+    segment->kept_for = 0;
 }
 
 static void set_limit(struct segment *segment) {
@@ -138,28 +187,52 @@ struct segment *segment_take(struct segment_pool *pool, const struct scope *scop
     size_t needed = around + n_bytes;
     size_t expected = MIN(around + expected_bytes, pool->segment_max_bytes);
     size_t wanted = capacity_class(MAX(needed, expected));
-    struct segment *segment = take_free(pool, MAX(needed, wanted / 2), wanted);
+    struct segment *segment = reuse(pool, scope, MAX(needed, wanted / 2), wanted);
     if (segment == NULL) {
-        segment = make(pool, wanted, is_no_memory);
+        segment = make(pool, scope, wanted, is_no_memory);
     }
     if (segment == NULL && !*is_no_memory) {
-        segment = take_or_make_smallest(pool, needed, is_no_memory);
+        segment = take_or_make_smallest(pool, scope, needed, is_no_memory);
     }
     if (segment != NULL) {
-        segment->next = NULL;
-        segment->scope = scope;
-        segment->start = head_room(scope);
-        segment->n_bytes = 0;
-        segment->n_spans = 0;
-        segment->body = NULL;
+        begin(segment, scope, head_room(scope));
         set_limit(segment);
     }
     return segment;
 }
 
+void segment_enter(struct segment *segment, size_t n_bytes) {
+    struct spool_entry *entry = segment->mapped;
+    spool_file_enter(entry->map, &entry->layout, entry->salt, segment->n_spans,
+                     segment->start + segment->n_bytes, n_bytes);
+    if (segment->n_spans + 1 == entry->layout.n_places) {
+        segment->limit = segment->n_bytes + n_bytes; /* full, whatever room there is */
+    }
+}
+
+static bool grow_memory(struct segment_pool *pool, struct segment *segment, size_t capacity) {
+    uint8_t *data;
+    if (segment->mapped != NULL) {
+        bool has_grown = spool_map_grow(pool->spool, segment->mapped, capacity);
+        data = has_grown ? spool_map_data(segment->mapped) : NULL;
+    } else {
+        data = mem_realloc(segment->data, capacity);
+    }
+    if (data != NULL) {
+        segment->data = data;
+        segment->capacity = capacity;
+    }
+    return data != NULL;
+}
+
+/* All its places in the file are taken. */
+static bool is_out_of_places(const struct segment *segment) {
+    return segment->mapped != NULL && segment->n_spans >= segment->mapped->layout.n_places;
+}
+
 bool segment_grow(struct segment_pool *pool, struct segment *segment, size_t n_bytes) {
     size_t needed = segment->start + segment->n_bytes + n_bytes + tail_room(segment->scope);
-    if (segment->n_bytes > 0 && needed > pool->segment_max_bytes) {
+    if (is_out_of_places(segment) || (segment->n_bytes > 0 && needed > pool->segment_max_bytes)) {
         return false;
     }
     size_t capacity = capacity_class(needed);
@@ -167,16 +240,15 @@ bool segment_grow(struct segment_pool *pool, struct segment *segment, size_t n_b
     if (!charge(pool, more)) {
         return false;
     }
-    uint8_t *data = mem_realloc(segment->data, capacity);
-    if (data == NULL) {
+    if (!grow_memory(pool, segment, capacity)) {
         discharge(pool, more);
         return false;
     }
-    segment->data = data;
-    segment->capacity = capacity;
     set_limit(segment);
     return true;
 }
+
+/* ---- giving back ---- */
 
 /*
  * As much memory stays free as is in use: a busy pipeline need not allocate, and one that comes to
@@ -195,9 +267,30 @@ static struct segment *take_surplus(struct segment_pool *pool) {
     return segment;
 }
 
+/* With a spool: what is not to be used again, and true then. */
+static bool leave_to_spool(struct segment_pool *pool, struct segment *segment) {
+    struct spool_entry *entry = segment->mapped;
+    if (entry == NULL || !spool_map_is_ours(entry)) {
+        discard(pool, segment); /* memory of the heap would keep its next spans off the disk */
+        return true;
+    }
+    if (segment->kept_for != 0) {
+        spool_keep(pool->spool, entry, segment->kept_for, segment->n_spans,
+                   segment->start + segment->n_bytes);
+        discharge(pool, segment->capacity);
+        mem_free(segment);
+        return true;
+    }
+    spool_file_clear(entry->map, &entry->layout, segment->n_spans);
+    return false;
+}
+
 void segment_release(struct segment_pool *pool, struct segment *segment) {
     if (pool->max_spans > 0) {
         atomic_fetch_sub_explicit(&pool->n_spans, segment->n_spans, memory_order_relaxed);
+    }
+    if (pool->spool != NULL && leave_to_spool(pool, segment)) {
+        return;
     }
     struct segment *surplus = NULL, *next;
     lock_take(&pool->lock);
@@ -211,7 +304,7 @@ void segment_release(struct segment_pool *pool, struct segment *segment) {
     lock_give(&pool->lock);
     for (; surplus != NULL; surplus = next) {
         next = surplus->next;
-        segment_free(surplus);
+        destroy(pool, surplus);
     }
 }
 
@@ -240,4 +333,50 @@ void segment_seal(struct segment *segment) {
     (void)put_piece(at, &scope->resource_url);
     segment->body = body;
     segment->n_body_bytes = n_body;
+}
+
+/* ---- read back ---- */
+
+static void own_piece(uint8_t **at, struct scope_piece *to, const struct scope_piece *from) {
+    *to = (struct scope_piece){from->n_bytes > 0 ? *at : NULL, from->n_bytes};
+    *at = put_piece(*at, from);
+}
+
+/* In front of everything else, as a scope's own memory would be. Returns the bytes it takes. */
+static size_t own_scope(struct segment *segment, const struct scope *scope) {
+    uint8_t *at = segment->data;
+    own_piece(&at, &segment->own_scope.resource, &scope->resource);
+    own_piece(&at, &segment->own_scope.scope, &scope->scope);
+    own_piece(&at, &segment->own_scope.scope_url, &scope->scope_url);
+    own_piece(&at, &segment->own_scope.resource_url, &scope->resource_url);
+    return (size_t)(at - segment->data);
+}
+
+struct segment *segment_read_back(struct segment_pool *pool,
+                                  const struct spool_contents *contents) {
+    size_t around = head_room(&contents->scope) + tail_room(&contents->scope);
+    size_t capacity = 2 * around + contents->n_bytes; /* the pieces, and they in the request */
+    if (!charge(pool, capacity)) {
+        return NULL;
+    }
+    struct segment *segment = mem_zalloc(sizeof *segment);
+    uint8_t *data = mem_alloc(capacity);
+    if (segment == NULL || data == NULL) {
+        mem_free(segment);
+        mem_free(data);
+        discharge(pool, capacity);
+        return NULL;
+    }
+    segment->data = data;
+    segment->capacity = capacity;
+    begin(segment, &segment->own_scope,
+          own_scope(segment, &contents->scope) + head_room(&contents->scope));
+    spool_file_copy(contents, data + segment->start);
+    segment->n_bytes = contents->n_bytes;
+    segment->n_spans = contents->n_spans;
+    if (pool->max_spans > 0) {
+        atomic_fetch_add_explicit(&pool->n_spans, segment->n_spans, memory_order_relaxed);
+    }
+    segment_seal(segment);
+    return segment;
 }

@@ -5,6 +5,9 @@
  * the head, the ResourceSpans and ScopeSpans that hold them, and behind for their schema URLs. So a
  * request is sent from the memory the spans were written to. Segments come from a pool with a
  * bound in bytes; each grows from a few kB to SEGMENT_MAX_BYTES, and keeps its memory when reused.
+ *
+ * With a spool that memory is a file mapped from its directory, and every span is entered there as
+ * it is committed; when the disk refuses, it is the heap's as without one.
  */
 #pragma once
 
@@ -13,7 +16,12 @@
 #include <stdint.h>
 
 #include "otlp/common/lock.h"
+#include "otlp/common/macro.h"
 #include "otlp/scope.h"
+
+struct spool;
+struct spool_contents;
+struct spool_entry;
 
 enum { SEGMENT_MAX_HOLDERS = 8 };
 
@@ -31,6 +39,12 @@ struct segment {
     uint32_t n_spans;
     const uint8_t *body; /* once it is sealed: the whole request, in `data` */
     size_t n_body_bytes;
+
+    struct spool_entry *mapped; /* what `data` is part of; NULL: it is the heap's */
+    struct spool_entry *origin; /* what it was read back from; NULL: it is no such segment */
+    struct scope own_scope;     /* of one that was read back */
+    uint8_t origin_index;       /* of the holder that it was read back for */
+    uint8_t kept_for; /* holders that have given it up for now, as bits; guarded by them */
 };
 
 /* The bound in bytes, and the segments that wait to be used again. Any thread. */
@@ -38,6 +52,7 @@ struct segment_pool {
     size_t max_bytes;
     size_t segment_max_bytes;  /* of a segment, unless a single span is larger */
     uint64_t max_spans;        /* in all segments; 0: bytes alone count */
+    struct spool *spool;       /* NULL: none; set right after init */
     _Atomic size_t used_bytes; /* capacity of all segments, free ones included */
     _Atomic uint64_t n_spans;  /* only when max_spans is set */
     struct lock lock;          /* guards free and free_bytes */
@@ -74,7 +89,13 @@ static inline uint8_t *segment_room(const struct segment *segment, size_t n_byte
     }
     return segment->data + segment->start + segment->n_bytes;
 }
+/* Makes the span safe from the death of the process: part of segment_commit. */
+void segment_enter(struct segment *segment, size_t n_bytes);
+
 static inline void segment_commit(struct segment *segment, size_t n_bytes) {
+    if (UNLIKELY(segment->mapped != NULL)) {
+        segment_enter(segment, n_bytes);
+    }
     segment->n_bytes += n_bytes;
     segment->n_spans++;
 }
@@ -85,7 +106,16 @@ static inline void segment_commit(struct segment *segment, size_t n_bytes) {
  */
 void segment_seal(struct segment *segment);
 
-/* Gives the segment back to its pool. */
+/*
+ * What a spool file holds, as a sealed segment of its own. NULL when the pool's bound is reached,
+ * or memory is short.
+ */
+struct segment *segment_read_back(struct segment_pool *pool, const struct spool_contents *contents);
+
+/*
+ * Gives the segment back to its pool. With a spool this is work for the disk: no lock that somebody
+ * in a hurry wants may be held. What holders have given up for now stays there.
+ */
 void segment_release(struct segment_pool *pool, struct segment *segment);
 
 /*

@@ -52,7 +52,9 @@ static void drop(struct spool *spool, struct spool_entry *entry, size_t pipeline
     entry->n_spans[pipeline] -= n_spans;
     counts->waiting -= n_spans;
     counts->dropped[cause] += n_spans;
-    spool->n_lost += n_spans;
+    if (n_spans > 0) {
+        spool_note_loss(spool, n_spans);
+    }
 }
 
 static void drop_entry(struct spool *spool, struct spool_entry *entry, weir_drop_cause cause) {
@@ -117,24 +119,74 @@ static void drop_aged(struct spool *spool) {
     }
 }
 
-void spool_say_losses(struct spool *spool) {
-    lock_take(&spool->lock);
-    uint64_t n_lost = spool->n_lost;
-    bool begins = n_lost > 0 && !spool->is_loss_told;
-    bool ends = n_lost > 0 && spool->is_loss_told && spool->first == NULL;
-    spool->is_loss_told = (spool->is_loss_told || begins) && !ends;
-    spool->n_lost = ends ? 0 : n_lost;
-    lock_give(&spool->lock);
-    if (begins) {
-        logger_say(&spool->logger, WEIR_LOG_WARN, LOG_CAUSE_SPOOL,
-                   "the spool %s loses spans, the oldest first: too many, too old or damaged; is "
-                   "the endpoint reachable?",
-                   spool->dir.path);
-    } else if (ends) {
-        logger_say(&spool->logger, WEIR_LOG_WARN, LOG_CAUSE_SPOOL,
-                   "the spool %s is empty again; lost meanwhile: %" PRIu64, spool->dir.path,
-                   n_lost);
+/* ---- news ---- */
+
+/* The disk refuses, or does no longer. */
+static bool tell_of_refusal(struct spool *spool, char *text, size_t n_text) {
+    char reason[128];
+    if (spool->is_refused == spool->is_refusal_told) {
+        return false;
     }
+    spool->is_refusal_told = spool->is_refused;
+    if (!spool->is_refused) {
+        snprintf(text, n_text, "the spool %s takes spans again", spool->dir.path);
+        return true;
+    }
+    snprintf(text, n_text,
+             "the spool %s takes no more spans: %s; until it does they are in memory "
+             "alone",
+             spool->dir.path,
+             spool->refused_error != 0
+                 ? strerror_r(spool->refused_error, reason, sizeof reason)
+                 : "spool_max_bytes is reached by spans that are being recorded or sent");
+    return true;
+}
+
+static bool tell_of_loss(struct spool *spool, char *text, size_t n_text) {
+    if (spool->n_lost == 0) {
+        return false;
+    }
+    if (!spool->is_loss_told) {
+        spool->is_loss_told = true;
+        snprintf(
+            text, n_text,
+            "the spool %s loses spans: too many, too old or damaged; does the endpoint answer?",
+            spool->dir.path);
+        return true;
+    }
+    if (spool->first == NULL) {
+        spool->is_loss_told = false;
+        snprintf(text, n_text, "the spool %s is empty again; lost meanwhile: %" PRIu64,
+                 spool->dir.path, spool->n_lost);
+        spool->n_lost = 0;
+        return true;
+    }
+    return false;
+}
+
+bool spool_news(struct spool *spool, char *text, size_t n_text) {
+    if (!atomic_load_explicit(&spool->has_news, memory_order_relaxed)) {
+        return false;
+    }
+    lock_take(&spool->lock);
+    bool has_text = tell_of_refusal(spool, text, n_text) || tell_of_loss(spool, text, n_text);
+    /* A loss that was told of is news again when it is over, which this must not miss. */
+    bool may_follow = has_text || spool->n_lost > 0;
+    atomic_store_explicit(&spool->has_news, may_follow, memory_order_relaxed);
+    lock_give(&spool->lock);
+    return has_text;
+}
+
+void spool_say_news(struct spool *spool) {
+    char text[SPOOL_NEWS_BYTES];
+    if (spool_news(spool, text, sizeof text)) {
+        logger_say(&spool->logger, WEIR_LOG_WARN, LOG_CAUSE_SPOOL, "%s", text);
+    }
+}
+
+void spool_note_loss(struct spool *spool, uint64_t n_spans) {
+    spool->n_lost += n_spans;
+    atomic_store_explicit(&spool->has_news, true, memory_order_relaxed);
 }
 
 /* ---- names ---- */
@@ -212,6 +264,7 @@ int spool_open(const struct spool_options *options, struct spool **out, weir_err
         return error;
     }
     spool_adopt(spool);
+    spool_say_news(spool);
     *out = spool;
     return 0;
 }
@@ -259,7 +312,6 @@ void spool_keep(struct spool *spool, struct spool_entry *entry, uint8_t pipeline
     spool_entry_link(spool, entry);
     drop_aged(spool);
     lock_give(&spool->lock);
-    spool_say_losses(spool);
 }
 
 /* ---- taking up again ---- */
@@ -279,6 +331,15 @@ bool spool_has_waiting(struct spool *spool, size_t pipeline) {
     return has;
 }
 
+bool spool_is_due(struct spool *spool, size_t pipeline) {
+    weir_clock clock = clock_system();
+    uint64_t now = clock_monotonic(&clock);
+    lock_take(&spool->lock);
+    bool is_due = find_waiting(spool, pipeline) != NULL || now >= spool->adopt_again_ns;
+    lock_give(&spool->lock);
+    return is_due;
+}
+
 struct spool_entry *spool_next(struct spool *spool, size_t pipeline) {
     spool_adopt(spool);
     lock_take(&spool->lock);
@@ -288,7 +349,6 @@ struct spool_entry *spool_next(struct spool *spool, size_t pipeline) {
         entry->is_with |= (uint8_t)(1u << pipeline);
     }
     lock_give(&spool->lock);
-    spool_say_losses(spool);
     return entry;
 }
 
@@ -300,7 +360,12 @@ void spool_take(struct spool *spool, struct spool_entry *entry, size_t pipeline,
     entry->n_spans[pipeline] = 0;
     spool->counts[pipeline].waiting -= n_whole;
     lock_give(&spool->lock);
-    spool_say_losses(spool);
+}
+
+void spool_leave(struct spool *spool, struct spool_entry *entry, size_t pipeline) {
+    lock_take(&spool->lock);
+    entry->is_with &= (uint8_t) ~(1u << pipeline);
+    lock_give(&spool->lock);
 }
 
 void spool_finish(struct spool *spool, struct spool_entry *entry, size_t pipeline) {
@@ -311,7 +376,6 @@ void spool_finish(struct spool *spool, struct spool_entry *entry, size_t pipelin
         delete_entry(spool, entry);
     }
     lock_give(&spool->lock);
-    spool_say_losses(spool);
 }
 
 void spool_put_back(struct spool *spool, struct spool_entry *entry, size_t pipeline,

@@ -16,6 +16,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -76,6 +77,8 @@ struct spool {
     struct logger logger;
     weir_clock clock; /* the system's: ages outlive the process */
 
+    _Atomic bool has_news; /* perhaps: look with spool_news */
+
     struct lock lock; /* guards everything below */
     struct spool_dir dir;
     struct spool_entry *first, *last; /* those that wait */
@@ -88,7 +91,9 @@ struct spool {
     uint64_t try_again_ns;   /* monotonic: the disk refused, and is left in peace until then */
     uint64_t adopt_again_ns; /* monotonic */
     bool is_adopting;
-    bool is_refused; /* the disk refuses, and it was said */
+    bool is_refused;   /* the disk refuses … */
+    int refused_error; /* … with this errno; 0: the bound is reached */
+    bool is_refusal_told;
     uint64_t n_lost; /* spans that the bounds cost; 0: none since that was said */
     bool is_loss_told;
 };
@@ -114,7 +119,7 @@ void spool_close(struct spool *spool);
 
 /*
  * A new file with room for n_bytes of data, mapped and begun for `scope`. NULL when the disk, or
- * memory, refuses: counted, and said at the first.
+ * memory, refuses: counted, and news at the first.
  */
 struct spool_entry *spool_map_new(struct spool *spool, const struct scope *scope, size_t n_bytes);
 /* Makes room for n_bytes of data in all; may move the map. False: nothing has changed. */
@@ -151,8 +156,9 @@ void spool_keep(struct spool *spool, struct spool_entry *entry, uint8_t pipeline
 /* The oldest entry that waits for this pipeline, which is at it from now on; NULL: none. Adopts
  * first, when it is time to look for orphans again. */
 struct spool_entry *spool_next(struct spool *spool, size_t pipeline);
-/* True when spool_next would give one. */
+/* True when spool_next would give one; or might, as it is time to look for orphans. */
 bool spool_has_waiting(struct spool *spool, size_t pipeline);
+bool spool_is_due(struct spool *spool, size_t pipeline);
 
 /*
  * Reads a whole file; free *out with mem_free. WEIR_E_NO_MEMORY: later perhaps; WEIR_E_IO: it is
@@ -161,11 +167,22 @@ bool spool_has_waiting(struct spool *spool, size_t pipeline);
 int spool_read(const struct spool_entry *entry, uint8_t **out, size_t *n_out);
 /* So many of the entry's spans were whole: these count no longer as waiting, the others as lost. */
 void spool_take(struct spool *spool, struct spool_entry *entry, size_t pipeline, uint32_t n_whole);
+/* Nothing was taken from it: it waits as before. */
+void spool_leave(struct spool *spool, struct spool_entry *entry, size_t pipeline);
 /* The pipeline is done with the entry: the last one deletes it. */
 void spool_finish(struct spool *spool, struct spool_entry *entry, size_t pipeline);
 /* It could not send it: the n_spans that it took wait again. */
 void spool_put_back(struct spool *spool, struct spool_entry *entry, size_t pipeline,
                     uint32_t n_spans);
+
+/*
+ * What these have brought that is worth a line in the log: that spans are lost, once, and that it
+ * is over. They log nothing themselves, as their callers may hold a lock. False: nothing.
+ */
+enum { SPOOL_NEWS_BYTES = 320 };
+bool spool_news(struct spool *spool, char *text, size_t n_text);
+/* Logs them; cheap when there are none. No lock may be held. */
+void spool_say_news(struct spool *spool);
 
 void spool_get_counts(struct spool *spool, size_t pipeline, struct spool_counts *out);
 /* Bytes of all its files, and segments that had to do without. */
@@ -190,5 +207,5 @@ struct spool_entry *spool_entry_new(const struct spool *spool);
 void spool_entry_name(struct spool *spool, struct spool_entry *entry);
 /* With the lock held: it waits from now on, as its fields say. */
 void spool_entry_link(struct spool *spool, struct spool_entry *entry);
-/* Without: says what is to be said since the last time. */
-void spool_say_losses(struct spool *spool);
+/* With the lock held: spans were lost, to be told of. */
+void spool_note_loss(struct spool *spool, uint64_t n_spans);

@@ -144,7 +144,7 @@ static void count_damaged(struct spool *spool) {
         spool->counts[i].adopted++;
         spool->counts[i].dropped[WEIR_DROP_SPOOL_DAMAGED]++;
     }
-    spool->n_lost++;
+    spool_note_loss(spool, 1);
 }
 
 static bool adopt_file(void *data, const char *path) {
@@ -196,5 +196,4 @@ void spool_adopt(struct spool *spool) {
     lock_take(&spool->lock);
     spool->is_adopting = false;
     lock_give(&spool->lock);
-    spool_say_losses(spool);
 }

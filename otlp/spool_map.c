@@ -40,30 +40,22 @@ static uint64_t now_ns(void) {
 
 /* os_error 0: the bound, which what is in use fills by itself. */
 static void note_refusal(struct spool *spool, int os_error) {
-    char text[128];
-    const char *why = "spool_max_bytes is reached by spans that are being recorded or sent";
     lock_take(&spool->lock);
-    bool begins = !spool->is_refused;
     spool->is_refused = true;
+    spool->refused_error = os_error;
     spool->n_refused++;
     spool->try_again_ns = now_ns() + SPOOL_RETRY_MS * NS_PER_MS;
+    atomic_store_explicit(&spool->has_news, true, memory_order_relaxed);
     lock_give(&spool->lock);
-    if (begins) {
-        logger_say(&spool->logger, WEIR_LOG_WARN, LOG_CAUSE_SPOOL,
-                   "the spool %s takes no more spans: %s; until it does they are in memory alone",
-                   spool->dir.path, os_error != 0 ? strerror_r(os_error, text, sizeof text) : why);
-    }
 }
 
 static void note_success(struct spool *spool) {
     lock_take(&spool->lock);
-    bool ends = spool->is_refused;
-    spool->is_refused = false;
-    lock_give(&spool->lock);
-    if (ends) {
-        logger_say(&spool->logger, WEIR_LOG_WARN, LOG_CAUSE_SPOOL, "the spool %s takes spans again",
-                   spool->dir.path);
+    if (spool->is_refused) {
+        spool->is_refused = false;
+        atomic_store_explicit(&spool->has_news, true, memory_order_relaxed);
     }
+    lock_give(&spool->lock);
 }
 
 /* ---- files ---- */
@@ -175,7 +167,6 @@ struct spool_entry *spool_map_new(struct spool *spool, const struct scope *scope
     } else {
         begin(spool, entry, scope);
     }
-    spool_say_losses(spool);
     return entry;
 }
 

@@ -50,7 +50,7 @@ Test(spool, what_is_put_back_waits_again) {
 Test(spool, gives_back_the_room_that_a_segment_did_not_need) {
     char *dir CLEANUP(temp_dir_remove) = temp_dir_new();
     struct spool *spool = open_at(dir, SPOOL_DEFAULT_BYTES);
-    struct spool_entry *entry = spool_map_new(spool, &SPOOL_BYTES_SCOPE, 100000);
+    struct spool_entry *entry = map_new(spool, 100000);
     cr_expect(ge(sz, spool_bytes(spool), 100000));
     size_t n_bytes = write_spans(entry, 0, 3);
     spool_count_waiting(spool, 0, 3);
@@ -65,7 +65,7 @@ Test(spool, gives_back_the_room_that_a_segment_did_not_need) {
 Test(spool, a_mapped_file_grows_and_is_used_again) {
     char *dir CLEANUP(temp_dir_remove) = temp_dir_new();
     struct spool *spool = open_at(dir, SPOOL_DEFAULT_BYTES);
-    struct spool_entry *entry = spool_map_new(spool, &SPOOL_BYTES_SCOPE, ROOM);
+    struct spool_entry *entry = map_new(spool, ROOM);
     write_spans(entry, 0, 5);
     for (size_t n_bytes = ROOM; n_bytes < 1 << 20; n_bytes *= 2) {
         cr_assert(spool_map_grow(spool, entry, n_bytes));
@@ -95,7 +95,7 @@ Test(spool, files_are_for_their_user_alone) {
     char *dir CLEANUP(temp_path_free) = temp_path(parent, "spool");
     umask(0);
     struct spool *spool = open_at(dir, SPOOL_DEFAULT_BYTES);
-    struct spool_entry *entry = spool_map_new(spool, &SPOOL_BYTES_SCOPE, ROOM);
+    struct spool_entry *entry = map_new(spool, ROOM);
     struct stat status;
     cr_assert(eq(int, stat(dir, &status), 0));
     cr_expect(eq(uint, status.st_mode & 07777, 0700));
@@ -161,7 +161,7 @@ Test(spool, the_oldest_go_when_the_bound_is_reached) {
         cr_expect(eq(u64, counts.waiting + n_lost, i == 0 ? 600 : 300));
     }
     cr_expect(eq(uint, said.n, 1), "%s", said.text); /* once */
-    cr_expect(kept_log_has(&said, "loses spans, the oldest first"));
+    cr_expect(kept_log_has(&said, "loses spans: too many"));
     uint64_t n_waiting = counts_of(spool, 0).waiting;
     uint32_t next = (uint32_t)(600 - n_waiting) / 3;
     for (; next < 200; next++) { /* the newest ones, in order */
@@ -172,6 +172,7 @@ Test(spool, the_oldest_go_when_the_bound_is_reached) {
         spool_take(spool, entry, 1, 3);
         spool_finish(spool, entry, 1);
     }
+    spool_say_news(spool);
     cr_expect(kept_log_has(&said, "is empty again; lost meanwhile: "));
     spool_close(spool);
 }
@@ -183,7 +184,7 @@ Test(spool, what_is_in_use_is_not_dropped) {
     size_t n = 0;
     keep(spool, 7, 3, 1);
     struct spool_entry *taken = spool_next(spool, 0);
-    while ((mapped[n] = spool_map_new(spool, &SPOOL_BYTES_SCOPE, ROOM)) != NULL) {
+    while ((mapped[n] = map_new(spool, ROOM)) != NULL) {
         cr_assert(lt(sz, ++n, 20));
     }
     cr_expect(gt(sz, n, 2));

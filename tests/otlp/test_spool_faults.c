@@ -18,15 +18,15 @@ TestSuite(spool_faults, .timeout = 60);
 
 static void expect_refusal_and_recovery(struct spool *spool, const char *why,
                                         void (*mend)(void *data), void *data) {
-    cr_expect(spool_map_new(spool, &SPOOL_BYTES_SCOPE, ROOM) == NULL);
-    cr_expect(spool_map_new(spool, &SPOOL_BYTES_SCOPE, ROOM) == NULL);
+    cr_expect(map_new(spool, ROOM) == NULL);
+    cr_expect(map_new(spool, ROOM) == NULL);
     cr_expect(eq(uint, said.n, 1), "%s", said.text); /* once */
     cr_expect(kept_log_has(&said, why), "%s", said.text);
     cr_expect(eq(u64, spool_n_refused(spool), 2));
     mend(data);
-    cr_expect(spool_map_new(spool, &SPOOL_BYTES_SCOPE, ROOM) == NULL); /* left in peace a while */
+    cr_expect(map_new(spool, ROOM) == NULL); /* left in peace a while */
     spool->try_again_ns = 0;
-    struct spool_entry *entry = spool_map_new(spool, &SPOOL_BYTES_SCOPE, ROOM);
+    struct spool_entry *entry = map_new(spool, ROOM);
     cr_assert(entry != NULL, "%s", said.text);
     cr_expect(kept_log_has(&said, "takes spans again"));
     cr_expect(eq(sz, spool_bytes(spool), entry->n_bytes));
@@ -50,7 +50,7 @@ Test(spool_faults, a_limit_of_file_size_is_no_signal) {
     struct spool *spool = open_at(dir, SPOOL_DEFAULT_BYTES);
     set_limit(RLIMIT_FSIZE, 5000); /* SIGXFSZ, if it came, would end the test */
     expect_refusal_and_recovery(spool, "File too large", lift_file_size, NULL);
-    struct spool_entry *entry = spool_map_new(spool, &SPOOL_BYTES_SCOPE, ROOM);
+    struct spool_entry *entry = map_new(spool, ROOM);
     size_t n_bytes = spool_bytes(spool);
     set_limit(RLIMIT_FSIZE, n_bytes);
     cr_expect(not(spool_map_grow(spool, entry, 10 * ROOM)));
@@ -105,7 +105,7 @@ static void fill_disk(const char *options, const char *why) {
     cr_assert(eq(int, chmod(dir, 0700), 0));
     struct spool *spool = open_at(dir, SPOOL_DEFAULT_BYTES);
     struct spool_entry *entry, *first = NULL;
-    while ((entry = spool_map_new(spool, &SPOOL_BYTES_SCOPE, ROOM)) != NULL) {
+    while ((entry = map_new(spool, ROOM)) != NULL) {
         memset(spool_map_data(entry), 'x', ROOM); /* no SIGBUS: the room is ours */
         if (first == NULL) {
             first = entry;
@@ -118,7 +118,7 @@ static void fill_disk(const char *options, const char *why) {
     cr_expect(not(spool_map_grow(spool, first, 1 << 20)));
     remount_larger(dir);
     spool->try_again_ns = 0;
-    cr_expect(spool_map_new(spool, &SPOOL_BYTES_SCOPE, ROOM) != NULL);
+    cr_expect(map_new(spool, ROOM) != NULL);
     cr_expect(kept_log_has(&said, "takes spans again"));
     spool_close(spool);
     cr_expect(eq(int, umount2(dir, MNT_DETACH), 0));
@@ -152,7 +152,7 @@ Test(spool_faults, a_disk_that_is_read_only_is_said_when_it_is_opened) {
     cr_assert(eq(int, chmod(dir, 0700), 0));
     struct spool *spool = open_at(dir, SPOOL_DEFAULT_BYTES);
     cr_assert(eq(int, mount("none", dir, "tmpfs", MS_REMOUNT | MS_RDONLY, ""), 0));
-    cr_expect(spool_map_new(spool, &SPOOL_BYTES_SCOPE, ROOM) == NULL);
+    cr_expect(map_new(spool, ROOM) == NULL);
     cr_expect(kept_log_has(&said, "Read-only file system"), "%s", said.text);
     spool_close(spool);
     cr_expect(eq(int, umount2(dir, MNT_DETACH), 0));
@@ -165,7 +165,7 @@ Test(spool_faults, does_without_memory) {
         weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
         int error = try_open(dir, SPOOL_DEFAULT_BYTES, &spool, &detail);
         if (error == 0) {
-            struct spool_entry *entry = spool_map_new(spool, &SPOOL_BYTES_SCOPE, ROOM);
+            struct spool_entry *entry = map_new(spool, ROOM);
             if (entry != NULL) {
                 size_t n_bytes = write_spans(entry, 0, 3);
                 spool_count_waiting(spool, 0, 3);
@@ -244,7 +244,7 @@ Test(spool_faults, goes_on_under_a_new_name_when_it_was_taken_for_dead) {
     char *dir CLEANUP(temp_dir_remove) = temp_dir_new();
     struct spool *spool = open_at(dir, SPOOL_DEFAULT_BYTES);
     keep(spool, 0, 3, 1);
-    struct spool_entry *mapped = spool_map_new(spool, &SPOOL_BYTES_SCOPE, ROOM);
+    struct spool_entry *mapped = map_new(spool, ROOM);
     close_all();
     struct spool *other = open_at(dir, SPOOL_DEFAULT_BYTES);
     cr_expect(eq(u64, counts_of(other, 0).adopted, 3));
@@ -273,7 +273,7 @@ Test(spool_faults, leaves_the_hosts_own_files_alone) {
     close_all();
     int fd = open(path, O_RDWR | O_CREAT, 0600);
     cr_assert(eq(int, dup2(fd, lock_fd), lock_fd));
-    spool_map_delete(spool, spool_map_new(spool, &SPOOL_BYTES_SCOPE, ROOM));
+    spool_map_delete(spool, map_new(spool, ROOM));
     cr_expect(ne(int, spool->dir.lock_fd, lock_fd));
     spool_close(spool);
     struct stat status;
@@ -288,7 +288,7 @@ Test(spool_faults, a_forked_child_is_an_owner_of_its_own) {
     char *dir CLEANUP(temp_dir_remove) = temp_dir_new();
     struct spool *spool = open_at(dir, SPOOL_DEFAULT_BYTES);
     keep(spool, 0, 3, 1);
-    struct spool_entry *mapped = spool_map_new(spool, &SPOOL_BYTES_SCOPE, ROOM);
+    struct spool_entry *mapped = map_new(spool, ROOM);
     write_spans(mapped, 3, 1);
     fflush(NULL);
     lock_take(&spool->lock);

@@ -53,8 +53,15 @@ static inline size_t write_spans(struct spool_entry *entry, uint32_t first, uint
     return at;
 }
 
+/* Says what there is to say, as the callers of a spool do. */
+static inline struct spool_entry *map_new(struct spool *spool, size_t n_bytes) {
+    struct spool_entry *entry = spool_map_new(spool, &SPOOL_BYTES_SCOPE, n_bytes);
+    spool_say_news(spool);
+    return entry;
+}
+
 static inline void keep(struct spool *spool, uint32_t first, uint32_t n, uint8_t pipelines) {
-    struct spool_entry *entry = spool_map_new(spool, &SPOOL_BYTES_SCOPE, ROOM);
+    struct spool_entry *entry = map_new(spool, ROOM);
     cr_assert(entry != NULL, "%s", said.text);
     size_t n_bytes = write_spans(entry, first, n);
     for (size_t i = 0; i < 2; i++) {
@@ -84,6 +91,7 @@ static inline int take_next(struct spool *spool, size_t pipeline, uint32_t first
     mem_free(file);
     spool_take(spool, entry, pipeline, contents.n_spans);
     spool_finish(spool, entry, pipeline);
+    spool_say_news(spool);
     return n_spans;
 }
 
@@ -123,6 +131,6 @@ static inline void in_a_process_that_dies(void (*run)(const char *dir), const ch
 static inline void leave_three_files(const char *dir) {
     struct spool *spool = open_at(dir, SPOOL_DEFAULT_BYTES);
     keep(spool, 0, 3, 1);
-    write_spans(spool_map_new(spool, &SPOOL_BYTES_SCOPE, ROOM), 3, 2);
-    (void)spool_map_new(spool, &SPOOL_BYTES_SCOPE, ROOM); /* empty */
+    write_spans(map_new(spool, ROOM), 3, 2);
+    (void)map_new(spool, ROOM); /* empty */
 }

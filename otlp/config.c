@@ -109,6 +109,7 @@ int config_resolve(const weir_otlp_options *options, const struct config_reader 
                    struct otlp_config *out, weir_error_detail *detail) {
     struct otlp_config config = {0};
     int error = resolve_bytes(options, reader, &config, detail);
+    error = error ? error : spool_config_resolve(options, reader, &config.spool, detail);
     if (error != 0) {
         return error;
     }

@@ -15,6 +15,7 @@
 
 #include "otlp/attributes.h"
 #include "otlp/config_read.h"
+#include "otlp/spool_config.h"
 
 struct span_limits {
     struct attribute_limits attributes;
@@ -33,6 +34,7 @@ struct otlp_config {
     size_t max_span_bytes;
     uint64_t max_queue_spans; /* 0: no limit of count */
     struct span_limits limits;
+    struct spool_config spool;
 };
 
 /* 0, or WEIR_E_INVALID with the option named in detail; *out is untouched then. */

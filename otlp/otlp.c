@@ -18,6 +18,7 @@
 #include "otlp/sampler.h"
 #include "otlp/sampling.h"
 #include "otlp/span_pool.h"
+#include "otlp/spool.h"
 #include "otlp/tags.h"
 #include "otlp/transport.h"
 
@@ -39,6 +40,7 @@ static void provider_free(weir_otlp *otlp) {
     span_pool_free_all(otlp);
     tracer_free_all(otlp);
     segment_pool_deinit(&otlp->pool);
+    spool_close(otlp->pool.spool);
     weir_sampler_free(&otlp->sampler);
     processors_deinit(&otlp->processors);
     buf_deinit(&otlp->resource);
@@ -66,6 +68,36 @@ static int encode_resource(weir_otlp *otlp, const weir_otlp_options *options,
     return resource_encode(&otlp->resource, options, reader, detail);
 }
 
+/*
+ * A directory that code names and that must not be trusted is an error; what else is in the way of
+ * a spool costs the spool, and a warning.
+ */
+static int open_spool(weir_otlp *otlp, size_t n_pipelines, weir_error_detail *detail) {
+    const struct spool_config *config = &otlp->config.spool;
+    weir_error_detail own = WEIR_ERROR_DETAIL_INIT;
+    if (config->dir == NULL) {
+        return 0;
+    }
+    int error = spool_open(
+        &(const struct spool_options){
+            .dir = config->dir,
+            .max_bytes = config->max_bytes,
+            .max_age_ns = config->max_age_ns,
+            .n_places = otlp->config.max_export_spans,
+            .n_pipelines = n_pipelines,
+            .logger = &otlp->logger,
+        },
+        &otlp->pool.spool, &own);
+    if (error == WEIR_E_INVALID && config->is_by_code) {
+        return error_set(detail, error, "%s", own.message);
+    }
+    if (error != 0) {
+        logger_say(&otlp->logger, WEIR_LOG_WARN, LOG_CAUSE_SPOOL,
+                   "%s: ended spans are in memory alone", own.message);
+    }
+    return 0;
+}
+
 static int start_exporter(weir_otlp *otlp, const weir_otlp_options *options,
                           const struct config_reader *reader, weir_error_detail *detail) {
     struct exporter_destination destination = {.timeout_ns = otlp->config.timeout_ns};
@@ -87,7 +119,8 @@ static int start_exporter(weir_otlp *otlp, const weir_otlp_options *options,
     if (destination.transport.post == NULL) {
         return 0; /* nowhere to send to: nothing is recorded */
     }
-    error = exporter_start(&exporter, &otlp->exporter, detail);
+    error = open_spool(otlp, exporter.n_destinations, detail);
+    error = error ? error : exporter_start(&exporter, &otlp->exporter, detail);
     if (error != 0 && destination.transport.destroy != NULL) {
         destination.transport.destroy(destination.transport.data);
     }

@@ -8,6 +8,7 @@
 #include "otlp/common/handle.h"
 #include "otlp/common/macro.h"
 #include "otlp/provider.h"
+#include "otlp/spool.h"
 
 _Static_assert(WEIR_N_DROP_CAUSES <= sizeof((weir_otlp_stats *)0)->dropped / sizeof(uint64_t),
                "every cause has its counter");
@@ -43,6 +44,12 @@ static void fill(weir_otlp *otlp, weir_otlp_stats *out) {
     out->refused_values = atomic_load_explicit(&otlp->n_refused, memory_order_relaxed);
     out->queue_bytes = segment_pool_held_bytes(&otlp->pool);
     out->queue_capacity_bytes = otlp->pool.max_bytes;
+    out->spooled = exporter.spooled;
+    out->adopted = exporter.adopted;
+    if (otlp->pool.spool != NULL) {
+        out->spool_bytes = spool_bytes(otlp->pool.spool);
+        out->spool_refusals = spool_n_refused(otlp->pool.spool);
+    }
 }
 
 void weir_otlp_get_stats(weir_otlp *otlp, weir_otlp_stats *out) {

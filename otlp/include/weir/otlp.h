@@ -177,6 +177,14 @@ typedef struct weir_otlp_options {
     const char *user_agent;    /* [pipeline] product to put before weir's own: "shop/1.2" (B40) */
     size_t max_request_bytes;  /* [pipeline] before compression; 0: 64 MiB; at most 1 GiB (B7) */
     size_t max_response_bytes; /* [pipeline] after decompression; 0: 4 MiB; at most 1 GiB (B8) */
+    /*
+     * A directory in which ended spans survive the death of the process and an endpoint that does
+     * not answer (otlp/README.md: Spool). NULL: WEIR_SPOOL_DIR, else none. Made if missing, but not
+     * the one above it. WEIR_E_INVALID when it belongs to another user or others may write to it.
+     */
+    const char *spool_dir;
+    size_t spool_max_bytes;   /* of one process's files there; 0: 64 MiB; at least 1 MiB */
+    uint64_t spool_max_age_s; /* older spans are dropped; 0: 259,200, three days */
 } weir_otlp_options;
 #define WEIR_OTLP_OPTIONS(...)                                                                     \
     ((struct weir_otlp_options){.size = sizeof(struct weir_otlp_options), __VA_ARGS__})
@@ -191,7 +199,8 @@ WEIR_API WEIR_WARN_UNUSED int weir_otlp_open(const weir_otlp_options *options, w
                                              weir_error_detail *detail);
 
 /*
- * Sends what has ended until now and waits for the answers, at most timeout_ms. 0; WEIR_E_TIMEOUT;
+ * Sends what has ended until now and waits for the answers, at most timeout_ms. 0; WEIR_E_TIMEOUT
+ * (also when spans were left to the spool since the last flush);
  * WEIR_E_IO when spans were given up for good, or rejected, since the last flush. NULL: 0.
  */
 WEIR_API int weir_otlp_flush(weir_otlp *otlp, uint32_t timeout_ms);
@@ -199,8 +208,9 @@ WEIR_API int weir_otlp_flush(weir_otlp *otlp, uint32_t timeout_ms);
 /*
  * Flushes, stops the exporter thread and frees everything, within timeout_ms whatever the peer
  * does. Spans that are still open are dropped, and the log says how many. 0, or WEIR_E_TIMEOUT when
- * spans that had ended were lost. NULL: 0. `otlp` and its tracers are gone afterwards; span handles
- * become stale. No other call on them may be in progress meanwhile.
+ * spans that had ended were lost; those that a spool keeps are not. NULL: 0. `otlp` and its tracers
+ * are gone afterwards; span handles become stale. No other call on them may be in progress
+ * meanwhile.
  */
 WEIR_API int weir_otlp_close(weir_otlp *otlp, uint32_t timeout_ms);
 
@@ -291,8 +301,8 @@ typedef enum weir_drop_cause {
 
 /*
  * Counters since open. Beside each the otel.sdk.* metric it stands for.
- * started = live + not_sampled + queued + in_flight + acknowledged + rejected + sum of dropped,
- * exact while no call is in progress, else off by at most the calls in progress.
+ * started + adopted = live + not_sampled + queued + in_flight + acknowledged + rejected + sum of
+ * dropped + spooled, exact while no call is in progress, else off by at most the calls in progress.
  */
 typedef struct weir_otlp_stats {
     size_t size;
@@ -310,6 +320,10 @@ typedef struct weir_otlp_stats {
     uint64_t export_retries;
     uint64_t queue_bytes; /* memory of ended spans, waiting or in flight */
     uint64_t queue_capacity_bytes;
+    uint64_t spooled;        /* wait on disk for the endpoint to answer */
+    uint64_t adopted;        /* were left there by processes that have died */
+    uint64_t spool_bytes;    /* files of this pipeline there, those being filled included */
+    uint64_t spool_refusals; /* segments that are in memory alone, as the disk refused them */
 } weir_otlp_stats;
 /* Fills *out as far as its .size goes. NULL otlp: zeros. */
 WEIR_API void weir_otlp_get_stats(weir_otlp *otlp, weir_otlp_stats *out);

@@ -5,6 +5,7 @@
 
 #include "otlp/common/alloc.h"
 #include "otlp/common/fork.h"
+#include "otlp/common/hash.h"
 #include "otlp/common/macro.h"
 
 void core_pin(struct weir *w) {
@@ -106,17 +107,13 @@ void core_say_messages(struct weir *w) {
 
 /* ---- open apps ---- */
 
-static size_t bucket_of(const char *app_id) {
-    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
-    for (const char *c = app_id; *c != '\0'; c++) {
-        hash = (hash ^ (uint8_t)*c) * UINT64_C(1099511628211);
-    }
-    return hash % WEIR_APP_BUCKETS;
+static struct app **bucket_of(struct weir *w, const char *app_id) {
+    return &w->buckets[hash_for_table(app_id, strlen(app_id), w->bucket_seed) % WEIR_APP_BUCKETS];
 }
 
 struct app *core_find_app(struct weir *w, const char *app_id) {
     lock_take(&w->lock);
-    struct app *app = w->buckets[bucket_of(app_id)];
+    struct app *app = *bucket_of(w, app_id);
     while (app != NULL && strcmp(app->id, app_id) != 0) {
         app = app->next;
     }
@@ -131,7 +128,7 @@ bool core_add_app(struct weir *w, struct app *app) {
     lock_take(&w->lock);
     bool is_welcome = !w->is_closing && w->n_apps < WEIR_MAX_OPEN_APPS;
     if (is_welcome) {
-        struct app **bucket = &w->buckets[bucket_of(app->id)];
+        struct app **bucket = bucket_of(w, app->id);
         app->next = *bucket;
         *bucket = app;
         app->is_listed = true;
@@ -144,7 +141,7 @@ bool core_add_app(struct weir *w, struct app *app) {
 bool core_remove_app(struct weir *w, struct app *app) {
     bool is_found = false;
     lock_take(&w->lock);
-    for (struct app **at = &w->buckets[bucket_of(app->id)]; *at != NULL; at = &(*at)->next) {
+    for (struct app **at = bucket_of(w, app->id); *at != NULL; at = &(*at)->next) {
         if (*at == app) {
             *at = app->next;
             app->is_listed = false;

@@ -9,6 +9,7 @@
 #include "bridge/options.h"
 #include "otlp/common/alloc.h"
 #include "otlp/common/error.h"
+#include "otlp/common/id.h"
 #include "otlp/common/sized.h"
 
 static const char DEFAULT_SCOPE[] = "weir.bridge";
@@ -121,6 +122,7 @@ static int open_whole(const weir_options *options, weir **out, weir_error_detail
         return error_set(detail, WEIR_E_NO_MEMORY, "no memory for a weir");
     }
     atomic_init(&w->n_owners, 1);
+    w->bucket_seed = id_random();
     int error = options_apply(options, w, detail);
     if (error == 0) {
         error = open_tracker(options, w, detail);

@@ -3,34 +3,11 @@
 #include <string.h>
 
 #include "otlp/common/alloc.h"
+#include "otlp/common/hash.h"
 #include "otlp/common/id.h"
 #include "otlp/common/macro.h"
 #include "otlp/tags.h"
 #include "otlp/wire.h"
-
-__extension__ typedef unsigned __int128 uint128;
-
-/* Both halves of the product: with an unknown seed nobody can prepare keys that collide. */
-static uint64_t fold(uint64_t a, uint64_t b) {
-    uint128 product = (uint128)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-static uint64_t hash_of(struct encoded_key key, uint64_t seed) {
-    const uint64_t k = UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t hash = seed ^ key.n_bytes, word = 0;
-    const uint8_t *at = key.bytes;
-    size_t left = key.n_bytes;
-    for (; left >= 8; at += 8, left -= 8) {
-        memcpy(&word, at, 8);
-        hash = fold(hash ^ word, k);
-    }
-    word = 0;
-    for (size_t i = 0; i < left; i++) {
-        word = word << 8 | at[i];
-    }
-    return fold(hash ^ word, k ^ seed);
-}
 
 /* ---- the keys of one map ---- */
 
@@ -50,7 +27,7 @@ struct key_table {
 
 /* Puts the record at `offset` in; one with an equal key that was there is dead from now on. */
 static bool enter_key(struct key_table *table, struct encoded_key key, uint32_t offset) {
-    size_t i = (size_t)hash_of(key, table->seed) & table->mask;
+    size_t i = (size_t)hash_for_table(key.bytes, key.n_bytes, table->seed) & table->mask;
     for (; table->slots[i] != NOWHERE; i = (i + 1) & table->mask) {
         uint8_t *other = table->records + table->slots[i] - 1;
         if (encoded_key_equals(encoded_key_at(other, NULL), key)) {

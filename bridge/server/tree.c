@@ -8,6 +8,7 @@
 #include "bridge/server/tree_layout.h"
 #include "bridge/server/tree_span.h"
 #include "otlp/common/alloc.h"
+#include "otlp/common/hash.h"
 #include "otlp/common/id.h"
 #include "otlp/common/macro.h"
 
@@ -54,19 +55,11 @@ struct tree *tree_new(const struct tree_options *options) {
     return tree;
 }
 
-static uint64_t hash(const struct tree *tree, const uint8_t trace_id[16]) {
-    uint64_t halves[2];
-    memcpy(halves, trace_id, sizeof(halves));
-    uint64_t mixed = (halves[0] ^ tree->seed) * UINT64_C(0x9e3779b97f4a7c15) + halves[1];
-    mixed ^= mixed >> 29;
-    mixed *= UINT64_C(0xbf58476d1ce4e5b9) + (tree->seed & ~UINT64_C(1));
-    return mixed ^ mixed >> 32;
-}
-
 /* ---- traces already printed ---- */
 
 static uint8_t (*printed_set(struct tree *tree, const uint8_t trace_id[16]))[16] {
-    size_t set = hash(tree, trace_id) % (TREE_MAX_PRINTED_TRACES / N_PRINTED_WAYS);
+    size_t set =
+        hash_for_table(trace_id, 16, tree->seed) % (TREE_MAX_PRINTED_TRACES / N_PRINTED_WAYS);
     return tree->printed + set * N_PRINTED_WAYS;
 }
 
@@ -94,7 +87,7 @@ static void note_printed(struct tree *tree, const uint8_t trace_id[16]) {
 /* ---- traces that wait ---- */
 
 static struct waiting **bucket_of(struct tree *tree, const uint8_t trace_id[16]) {
-    return &tree->buckets[hash(tree, trace_id) % N_BUCKETS];
+    return &tree->buckets[hash_for_table(trace_id, 16, tree->seed) % N_BUCKETS];
 }
 
 static struct waiting *find(struct tree *tree, const uint8_t trace_id[16]) {

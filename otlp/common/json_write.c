@@ -8,7 +8,10 @@
 
 #include <weir/error.h>
 
+#include "otlp/common/alloc.h"
 #include "otlp/common/bounds.h"
+#include "otlp/common/hash.h"
+#include "otlp/common/id.h"
 #include "otlp/common/json_text.h"
 #include "otlp/common/macro.h"
 #include "otlp/common/utf8.h"
@@ -298,7 +301,55 @@ static void write_array(struct buf *out, const weir_value *value, enum json_form
     buf_append_byte(out, ']');
 }
 
-static bool is_repeated_later(const weir_value *map, size_t at) {
+/* Where the last item of each key of a large map is: comparing all with all would be quadratic. */
+struct last_items {
+    const weir_key_value *items;
+    uint32_t *slots; /* place of an item + 1; 0: free. NULL: the map is small */
+    size_t mask;
+    uint64_t seed;
+};
+
+enum { LARGE_MAP = 32 };
+
+/* The slot of the key, or the free one where it belongs. */
+static uint32_t *slot_of(const struct last_items *last, const char *key) {
+    size_t i = (size_t)hash_for_table(key, strlen(key), last->seed) & last->mask;
+    while (last->slots[i] != 0 && strcmp(last->items[last->slots[i] - 1].key, key) != 0) {
+        i = (i + 1) & last->mask;
+    }
+    return &last->slots[i];
+}
+
+/* 0, WEIR_E_TOO_LARGE or WEIR_E_NO_MEMORY. slots is the caller's to free. */
+static int find_last_items(const weir_value *map, struct last_items *last) {
+    size_t n = map->as.map.n_items, n_slots = LARGE_MAP;
+    if (n < LARGE_MAP) {
+        return 0;
+    }
+    if (n > UINT32_MAX / 4) {
+        return WEIR_E_TOO_LARGE;
+    }
+    while (n_slots < 2 * n) {
+        n_slots *= 2;
+    }
+    last->slots = mem_zalloc(n_slots * sizeof *last->slots);
+    if (last->slots == NULL) {
+        return WEIR_E_NO_MEMORY;
+    }
+    last->mask = n_slots - 1;
+    last->seed = id_random();
+    for (size_t i = 0; i < n; i++) {
+        if (last->items[i].key != NULL) {
+            *slot_of(last, last->items[i].key) = (uint32_t)i + 1;
+        }
+    }
+    return 0;
+}
+
+static bool is_repeated_later(const weir_value *map, size_t at, const struct last_items *last) {
+    if (last->slots != NULL) {
+        return *slot_of(last, map->as.map.items[at].key) != at + 1;
+    }
     for (size_t i = at + 1; i < map->as.map.n_items; i++) {
         const char *key = map->as.map.items[i].key;
         if (key != NULL && strcmp(key, map->as.map.items[at].key) == 0) {
@@ -310,10 +361,16 @@ static bool is_repeated_later(const weir_value *map, size_t at) {
 
 static void write_map(struct buf *out, const weir_value *value, enum json_form form, int depth) {
     bool first = true;
+    struct last_items last = {.items = value->as.map.items};
+    int error = find_last_items(value, &last);
+    if (error != 0) {
+        set_error(out, error);
+        return;
+    }
     buf_append_byte(out, '{');
     for (size_t i = 0; i < value->as.map.n_items; i++) {
         const weir_key_value *item = &value->as.map.items[i];
-        if (item->key == NULL || is_repeated_later(value, i)) {
+        if (item->key == NULL || is_repeated_later(value, i, &last)) {
             continue;
         }
         write_separator(out, first, form);
@@ -323,6 +380,7 @@ static void write_map(struct buf *out, const weir_value *value, enum json_form f
         write_nested(out, &item->value, form, depth + 1);
     }
     buf_append_byte(out, '}');
+    mem_free(last.slots);
 }
 
 static void write_nested(struct buf *out, const weir_value *value, enum json_form form, int depth) {

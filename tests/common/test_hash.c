@@ -1,6 +1,8 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include <stdio.h>
+
 #include "otlp/common/hash.h"
 #include "otlp/common/macro.h"
 
@@ -82,4 +84,32 @@ Test(hash, keeps_texts_side_by_side_apart) {
     cr_assert(ne(int, memcmp(a, b, HASH_BYTES), 0));
     cr_assert(ne(int, memcmp(a, c, HASH_BYTES), 0));
     cr_assert(ne(int, memcmp(a, d, HASH_BYTES), 0));
+}
+
+Test(hash, for_tables_depends_on_every_byte_the_length_and_the_seed) {
+    uint8_t bytes[20] = {0};
+    for (size_t n = 0; n < sizeof bytes; n++) {
+        uint64_t hash = hash_for_table(bytes, n, 7);
+        cr_assert(eq(u64, hash, hash_for_table(bytes, n, 7)));
+        cr_assert(ne(u64, hash, hash_for_table(bytes, n, 8)), "%zu", n);
+        cr_assert(ne(u64, hash, hash_for_table(bytes, n + 1, 7)), "%zu", n);
+        for (size_t i = 0; i < n; i++) {
+            bytes[i] = 1;
+            cr_assert(ne(u64, hash, hash_for_table(bytes, n, 7)), "%zu of %zu", i, n);
+            bytes[i] = 0;
+        }
+    }
+}
+
+Test(hash, for_tables_spreads_keys_over_few_places) {
+    enum { KEYS = 4096, PLACES = 64 };
+    unsigned n[PLACES] = {0};
+    for (unsigned i = 0; i < KEYS; i++) {
+        char key[16];
+        int length = snprintf(key, sizeof key, "key%u", i);
+        n[hash_for_table(key, (size_t)length, 12345) % PLACES]++;
+    }
+    for (size_t i = 0; i < PLACES; i++) { /* 64 each on average */
+        cr_expect(n[i] > 20 && n[i] < 150, "%zu: %u", i, n[i]);
+    }
 }

@@ -262,6 +262,58 @@ Test(json_write, of_equal_keys_the_last_is_written_and_a_NULL_key_is_not) {
     expect_value(0, &map, "{\"b\":2,\"a\":4}", "{\"b\": 2, \"a\": 4}");
 }
 
+/* n members "k0" to "k<n_keys - 1>", again and again, each with its place as the value. */
+static weir_key_value *members_of(char (*keys)[16], size_t n, size_t n_keys) {
+    weir_key_value *members = mem_array(n, sizeof *members);
+    cr_assert(members != NULL);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(keys[i % n_keys], sizeof keys[0], "k%zu", i % n_keys);
+        members[i] = (weir_key_value){keys[i % n_keys], weir_value_int((int64_t)i)};
+    }
+    return members;
+}
+
+Test(json_write, of_equal_keys_in_a_large_map_too) {
+    enum { KEYS = 300 };
+    static const size_t sizes[] = {31, 32, 33, 300, 301, 1000, 100000}; /* quadratic: minutes */
+    static char keys[KEYS][16];
+    for (size_t i = 0; i < ARRAY_LENGTH(sizes); i++) {
+        size_t n = sizes[i], n_keys = MIN(n / 2, (size_t)KEYS);
+        weir_key_value *members = members_of(keys, n, n_keys);
+        members[0].key = NULL;
+        weir_value map = weir_value_map(members, n);
+        struct buf out CLEANUP(buf_deinit), expected CLEANUP(buf_deinit);
+        buf_init(&out, 1 << 20);
+        buf_init(&expected, 1 << 20);
+        for (size_t at = n - n_keys; at < n; at++) {
+            char member[48];
+            snprintf(member, sizeof member, "%s\"k%zu\":%zu", at > n - n_keys ? "," : "{",
+                     at % n_keys, at);
+            buf_append_text(&expected, member);
+        }
+        buf_append_byte(&expected, '}');
+        json_write_value(&out, &map, JSON_COMPACT);
+        cr_assert(eq(int, buf_error(&out), 0));
+        cr_assert(eq(sz, out.n_bytes, expected.n_bytes), "%zu members", n);
+        cr_assert(zero(int, memcmp(out.data, expected.data, out.n_bytes)), "%zu members", n);
+        mem_free(members);
+    }
+}
+
+Test(json_write, a_large_map_without_memory_is_an_error) {
+    static char keys[40][16];
+    weir_key_value *members = members_of(keys, 40, 40);
+    weir_value map = weir_value_map(members, 40);
+    FAULT_FOR_EACH_ALLOCATION(n) {
+        struct buf out;
+        buf_init(&out, 1 << 12);
+        json_write_value(&out, &map, JSON_PYTHON);
+        cr_assert(eq(int, buf_error(&out), fault_has_struck() ? WEIR_E_NO_MEMORY : 0));
+        buf_deinit(&out);
+    }
+    mem_free(members);
+}
+
 static int error_of(const weir_value *value, enum json_form form) {
     struct buf out CLEANUP(buf_deinit);
     buf_init(&out, 1 << 12);

@@ -79,7 +79,7 @@ struct weir {
     struct app *buckets[WEIR_APP_BUCKETS];
     size_t n_apps;
     uint64_t bucket_seed; /* of the hash of ids; set at open */
-    size_t n_shutting; /* apps taken off the buckets that are not shut yet */
+    size_t n_shutting;    /* apps taken off the buckets that are not shut yet */
     bool is_closing;
 
     struct counters counters;

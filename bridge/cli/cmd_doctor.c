@@ -24,10 +24,46 @@ static const uint64_t NS_PER_MS = 1000000;
 
 struct settings {
     const char *endpoint, *traces_endpoint, *output, *tracker_dir;
+    const char *ca_file, *client_certificate_file, *client_key_file, *proxy, *unix_socket;
     struct option_list headers;
+    weir_otlp_protocol protocol;
+    weir_otlp_compression compression;
+    bool insecure;
     uint64_t timeout_ms;
     bool json;
 };
+
+/* The place of the text among names that begin at 1. */
+static bool parse_name(const char *text, const char *const *names, unsigned n_names,
+                       unsigned *out) {
+    for (unsigned i = 1; i < n_names; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *out = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_protocol(const char *text, void *out) {
+    static const char *const names[] = {[WEIR_OTLP_PROTOCOL_HTTP_PROTOBUF] = "http/protobuf",
+                                        [WEIR_OTLP_PROTOCOL_HTTP_JSON] = "http/json",
+                                        [WEIR_OTLP_PROTOCOL_GRPC] = "grpc"};
+    unsigned place = 0;
+    bool is_known = parse_name(text, names, ARRAY_LENGTH(names), &place);
+    *(weir_otlp_protocol *)out = (weir_otlp_protocol)place;
+    return is_known;
+}
+
+static bool parse_compression(const char *text, void *out) {
+    static const char *const names[] = {[WEIR_OTLP_COMPRESSION_NONE] = "none",
+                                        [WEIR_OTLP_COMPRESSION_GZIP] = "gzip",
+                                        [WEIR_OTLP_COMPRESSION_ZSTD] = "zstd"};
+    unsigned place = 0;
+    bool is_known = parse_name(text, names, ARRAY_LENGTH(names), &place);
+    *(weir_otlp_compression *)out = (weir_otlp_compression)place;
+    return is_known;
+}
 
 static const struct option_row options[] = {
     {"endpoint", "URL",
@@ -37,6 +73,28 @@ static const struct option_row options[] = {
      OPTION_TEXT, offsetof(struct settings, traces_endpoint)},
     {"header", "'NAME: VALUE'", "sent with the request; may be given again", OPTION_LIST,
      offsetof(struct settings, headers)},
+    {"protocol", "NAME",
+     "http/protobuf, http/json or grpc (default: OTEL_EXPORTER_OTLP_PROTOCOL, else http/protobuf)",
+     OPTION_WORD, offsetof(struct settings, protocol), .parse = parse_protocol,
+     .expected = "http/protobuf, http/json or grpc"},
+    {"compression", "NAME",
+     "none, gzip or zstd (default: OTEL_EXPORTER_OTLP_COMPRESSION, else none)", OPTION_WORD,
+     offsetof(struct settings, compression), .parse = parse_compression,
+     .expected = "none, gzip or zstd"},
+    {"ca-file", "FILE",
+     "PEM: who vouches for the endpoint (default: OTEL_EXPORTER_OTLP_CERTIFICATE, else the "
+     "system's)",
+     OPTION_TEXT, offsetof(struct settings, ca_file)},
+    {"client-certificate", "FILE", "PEM (default: OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE)",
+     OPTION_TEXT, offsetof(struct settings, client_certificate_file)},
+    {"client-key", "FILE", "PEM (default: OTEL_EXPORTER_OTLP_CLIENT_KEY)", OPTION_TEXT,
+     offsetof(struct settings, client_key_file)},
+    {"insecure", NULL, "grpc to an endpoint without scheme: no TLS", OPTION_FLAG,
+     offsetof(struct settings, insecure)},
+    {"proxy", "URL", "(default: http_proxy, https_proxy and no_proxy)", OPTION_TEXT,
+     offsetof(struct settings, proxy)},
+    {"unix-socket", "PATH", "connects to it instead of the host", OPTION_TEXT,
+     offsetof(struct settings, unix_socket)},
     {"output", "FILE", "tests this file instead of an endpoint; - is standard output", OPTION_TEXT,
      offsetof(struct settings, output)},
     {"tracker-dir", "DIR", "of Burr's files (default: WEIR_TRACKER_DIR)", OPTION_TEXT,
@@ -114,6 +172,12 @@ static void examine(const struct settings *settings, struct examination *e) {
         WEIR_OTLP_OPTIONS(.endpoint = settings->endpoint,
                           .traces_endpoint = settings->traces_endpoint,
                           .headers = settings->headers.n > 0 ? settings->headers.items : NULL,
+                          .protocol = settings->protocol, .compression = settings->compression,
+                          .ca_file = settings->ca_file,
+                          .client_certificate_file = settings->client_certificate_file,
+                          .client_key_file = settings->client_key_file,
+                          .has_insecure = settings->insecure, .insecure = settings->insecure,
+                          .proxy = settings->proxy, .unix_socket = settings->unix_socket,
                           .output_path = settings->output);
     const weir_options all = WEIR_OPTIONS(.otlp = &otlp, .tracker_dir = settings->tracker_dir);
     struct logger logger;

@@ -63,8 +63,18 @@ static bool other_scheme(const struct examination *e, char *out, size_t n_out) {
 
 static int probe(const struct examination *e, const char *url, enum http_probe_kind kind,
                  bool trusts_anyone, unsigned quarters, struct http_probe *out) {
+    const struct delivery *delivery = &e->endpoint->delivery;
     const struct http_probe_options options = {
-        .url = url, .kind = kind, .trusts_anyone = trusts_anyone};
+        .url = url,
+        .kind = kind,
+        .trusts_anyone = trusts_anyone,
+        .ca_file = delivery->ca.path,
+        .client_certificate_file = delivery->client_certificate.path,
+        .client_key_file = delivery->client_key.path,
+        .needs_tls_1_3 = delivery->min_tls_version == WEIR_OTLP_TLS_1_3,
+        .proxy = delivery->proxy,
+        .unix_socket =
+            e->endpoint->unix_socket != NULL ? e->endpoint->unix_socket : delivery->unix_socket};
     return http_probe(&options, deadline(e, quarters), out);
 }
 
@@ -166,7 +176,11 @@ static bool connect_to(const struct examination *e) {
         say_connection(e, &p);
     }
     switch (p.failed_at) {
-    case HTTP_PROBE_SETUP: return FAIL(e, "connect", "libcurl: %s", p.text);
+    case HTTP_PROBE_SETUP:
+        return FAIL(e, "tls",
+                    "a file of ca_file, client_certificate_file or client_key_file "
+                    "cannot be used (%s)",
+                    p.text);
     case HTTP_PROBE_PROXY_NAME:
     case HTTP_PROBE_NAME: return fail_at_name(e, &p);
     case HTTP_PROBE_CONNECTION: return fail_at_connection(e, &p);
@@ -193,12 +207,15 @@ static const char *misunderstanding(const struct examination *e, int status) {
         probe(e, url, HTTP_PROBE_CONNECT, true, 4, &p) == 0 && p.failed_at == HTTP_PROBE_DONE) {
         return "the port speaks TLS: write https:// in the endpoint";
     }
-    if (status == 0 && probe(e, e->url, HTTP_PROBE_HTTP_2, false, 4, &p) == 0 && p.status != 0) {
-        return "the port speaks HTTP/2 alone, as OTLP/gRPC does: use the protocol grpc, or the "
-               "port "
-               "of OTLP/HTTP (4318)";
+    bool is_grpc = e->endpoint->delivery.protocol == WEIR_OTLP_PROTOCOL_GRPC;
+    enum http_probe_kind other = is_grpc ? HTTP_PROBE_HTTP_1 : HTTP_PROBE_HTTP_2;
+    if (status != 0 || probe(e, e->url, other, false, 4, &p) != 0 || p.status == 0) {
+        return NULL;
     }
-    return NULL;
+    return is_grpc ? "the port speaks HTTP/1.1, so no gRPC: use the protocol http/protobuf, or the "
+                     "port of OTLP/gRPC (4317)"
+                   : "the port speaks HTTP/2 alone, as OTLP/gRPC does: use the protocol grpc, or "
+                     "the port of OTLP/HTTP (4318)";
 }
 
 static void say_delivered(const struct examination *e, const weir_transport_response *response,

@@ -264,7 +264,7 @@ class Doctor(TestCase):
 
     def test_statuses(self):
         for status, pattern in [(400, 'is it an OTLP/HTTP endpoint'), (401, 'credentials'), (403, 'credentials'),
-                                (404, 'path'), (405, 'path'), (413, 'smaller'), (415, 'protobuf'), (429, 'more than'),
+                                (404, 'path'), (405, 'path'), (413, 'smaller'), (415, 'protocol'), (429, 'more than'),
                                 (500, '500'), (502, 'proxy'), (503, 'overloaded'), (302, 'moved to|answered 302')]:
             with self.subTest(status=status), Peer(answer(status)) as peer:
                 self.expect_failure('export', r'answered %d.*%s|%s' % (status, pattern, pattern),
@@ -299,6 +299,88 @@ class Doctor(TestCase):
             answer(200)(connection)
         with Peer(serve) as peer:
             self.expect_failure('tls', 'speaks HTTP without TLS: write http://', '--endpoint', peer.url('https'))
+
+    def test_certificates(self):
+        made = Certificates(self.directory)
+        rows = [('good', {}, None),
+                ('old', {'begin': '20200101000000Z', 'end': '20200201000000Z'}, r'CN = old expired on .*2020'),
+                ('early', {'begin': '20980101000000Z'}, r'CN = early is not valid before .*2098'),
+                ('elsewhere', {'host': 'DNS:other.example'}, r'is for DNS:other\.example, not for 127\.0\.0\.1')]
+        for name, options, pattern in rows:
+            certificate, key = made.make(name, **options)
+            with self.subTest(name), Peer(over_tls(certificate, key, answer(200))) as peer:
+                arguments = ['--endpoint', peer.url('https'), '--ca-file', certificate]
+                if pattern:
+                    self.expect_failure('tls', pattern, *arguments)
+                    continue
+                tests = self.examine(*arguments, code=0)
+                self.assertEqual([test[:2] for test in tests], [(step, 'ok') for step in
+                                                                ('resolve', 'connect', 'tls', 'export')])
+                self.assertRegex(tests[2][2], r'^TLSv1\.\d / \w+, trusted: CN = good, issued by CN = good, valid until .*2099')
+                self.examine('--endpoint', peer.url('https'), code=0, OTEL_EXPORTER_OTLP_CERTIFICATE=str(certificate))
+                self.assertEqual(self.settings['ca_file'],
+                                 (str(certificate), 'environment', 'OTEL_EXPORTER_OTLP_CERTIFICATE'))
+
+    def test_a_server_that_wants_a_certificate(self):
+        made = Certificates(self.directory)
+        certificate, key = made.make('server')
+        own, own_key = made.make('client')
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        context.load_verify_locations(own)
+        context.verify_mode = ssl.CERT_REQUIRED
+
+        def serve(connection):
+            with context.wrap_socket(connection, server_side=True) as secure:
+                answer(200)(secure)
+        with Peer(serve) as peer:
+            arguments = ['--endpoint', peer.url('https'), '--ca-file', certificate]
+            tests = self.examine(*arguments)
+            self.assertEqual(tests[-1][1], 'failed')
+            self.assertRegex(tests[-1][2], 'certificate')
+            self.examine(*arguments, '--client-certificate', own, '--client-key', own_key, code=0)
+            self.expect_failure('settings', 'client_certificate_file needs client_key_file', *arguments,
+                                '--client-certificate', own)
+
+    def test_a_file_of_certificates_that_is_none(self):
+        with Peer(silent) as peer:
+            tests = self.examine('--endpoint', peer.url('https'), '--ca-file', self.directory / 'none.pem')
+        self.assertEqual(tests[-1][:2], ('tls', 'failed'))
+        self.assertIn('ca_file', tests[-1][2])
+
+    # ---- protocols ----
+
+    def test_each_protocol_and_compression(self):
+        with Collector('--listen-grpc', '127.0.0.1:0') as collector:
+            grpc_url = collector.process.stdout.readline().decode().split()[2]
+            for protocol, url in [('http/protobuf', collector.url), ('http/json', collector.url),
+                                  ('grpc', grpc_url)]:
+                for compression in ['none', 'gzip', 'zstd']:
+                    with self.subTest(protocol=protocol, compression=compression):
+                        tests = self.examine('--endpoint', url, '--protocol', protocol, '--compression', compression,
+                                             code=0)
+                        self.assertEqual(tests[-1][:2], ('export', 'ok'))
+
+    def test_grpc_where_http_1_is_spoken(self):
+        with Collector() as collector:
+            self.expect_failure('export', r'speaks HTTP/1\.1, so no gRPC: .*http/protobuf', '--endpoint', collector.url,
+                                '--protocol', 'grpc')
+
+    def test_a_proxy(self):
+        seen = []
+
+        def proxy(connection):
+            seen.append(read_request(connection))
+            connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+        with Peer(proxy) as peer:
+            url = 'http://u:%s@127.0.0.1:%d' % (SECRET, peer.port)
+            tests = self.examine('--endpoint', 'http://collector.invalid:4318', code=0, http_proxy=url)
+            self.assertRegex(tests[0][2], '^by a proxy, which is 127.0.0.1')
+            self.assertEqual(self.settings['proxy'],
+                             ('http://[hidden]@127.0.0.1:%d' % peer.port, 'environment', 'http_proxy'))
+        self.assertIn(b'POST http://collector.invalid:4318/v1/traces HTTP/1.1', seen[-1])
+        self.expect_failure('connect', '^the proxy cannot be reached', '--endpoint', 'http://collector.invalid:4318',
+                            '--proxy', 'http://127.0.0.1:%d' % peer.port)
 
     # ---- files ----
 

@@ -6,6 +6,7 @@ reason instead (WEIR_TEST_MISSING_<PEER>), and the tests that need it are `not r
 
 import json
 import os
+import subprocess
 import threading
 import unittest
 from http.client import HTTPConnection
@@ -22,22 +23,56 @@ def peer(name):
     return Path(path)
 
 
-class Collector:
-    """The OpenTelemetry Collector with OTLP in and a file of JSON Lines out."""
+class Certificates:
+    """An authority, and what it signed for a server on 127.0.0.1 and for a client, as PEM files in a folder."""
 
     def __init__(self, folder):
+        self.folder = Path(folder)
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        self.openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-days", "2", "-subj", "/CN=test CA")
+        for name, usage in (("server", "serverAuth"), ("client", "clientAuth")):
+            (self.folder / f"{name}.ext").write_text(
+                f"subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage={usage}\n")
+            self.openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+            self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
+                         "-days", "2", "-extfile", f"{name}.ext", "-out", f"{name}.crt")
+
+    def openssl(self, *arguments):
+        subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True)
+
+    def path(self, name):
+        return str(self.folder / name)
+
+
+class Collector:
+    """The OpenTelemetry Collector with OTLP in and a file of JSON Lines out; with certificates, also over TLS
+    (tls_port, tls_grpc_port) and with clients that must have one (mtls_port, mtls_grpc_port)."""
+
+    def __init__(self, folder, certificates=None):
         self.file = Path(folder) / "traces.jsonl"
         self.port, self.grpc_port = free_port(), free_port()
+        self.tls_port, self.tls_grpc_port, self.mtls_port, self.mtls_grpc_port = (free_port() for _ in range(4))
+        receivers = {"otlp": self.receiver(self.port, self.grpc_port, None)}
+        if certificates:
+            tls = {"cert_file": certificates.path("server.crt"), "key_file": certificates.path("server.key")}
+            mutual = {**tls, "client_ca_file": certificates.path("ca.crt")}
+            receivers["otlp/tls"] = self.receiver(self.tls_port, self.tls_grpc_port, tls)
+            receivers["otlp/mtls"] = self.receiver(self.mtls_port, self.mtls_grpc_port, mutual)
         config = Path(folder) / "collector.yaml"
         config.write_text(json.dumps({  # JSON is YAML
-            "receivers": {"otlp": {"protocols": {"http": {"endpoint": f"127.0.0.1:{self.port}"},
-                                                 "grpc": {"endpoint": f"127.0.0.1:{self.grpc_port}"}}}},
+            "receivers": receivers,
             "exporters": {"file": {"path": str(self.file), "flush_interval": "100ms"}},
             "service": {"telemetry": {"metrics": {"level": "none"}},
-                        "pipelines": {"traces": {"receivers": ["otlp"], "exporters": ["file"]}}},
+                        "pipelines": {"traces": {"receivers": list(receivers), "exporters": ["file"]}}},
         }))
         self.process = Process([peer("COLLECTOR"), "--config", config])
         self.process.wait_until(lambda: get(self.endpoint)[0] != 0, "an open port")
+
+    @staticmethod
+    def receiver(port, grpc_port, tls):
+        more = {"tls": tls} if tls else {}
+        return {"protocols": {"http": {"endpoint": f"127.0.0.1:{port}", **more},
+                              "grpc": {"endpoint": f"127.0.0.1:{grpc_port}", **more}}}
 
     @property
     def endpoint(self):
@@ -120,6 +155,30 @@ class BurrServer:
         if status != 200:
             raise AssertionError(f"GET {path}: {status} {body[:300]}\n{self.process.output()[-3000:]}")
         return json.loads(body)
+
+
+class GrpcioReceiver:
+    """A gRPC server by grpcio, which keeps what it was sent; with a status it refuses everything so."""
+
+    def __init__(self, folder, *status):
+        self.folder = Path(folder) / "grpcio"
+        self.folder.mkdir()
+        script = Path(__file__).parent / "grpcio_receiver.py"
+        self.process = Process([peer("BURR_PYTHON"), "-B", script, self.folder, *status])
+        self.process.wait_until(lambda: "port " in self.process.output(), "an open port")
+        self.endpoint = "http://127.0.0.1:" + self.process.output().split("port ")[1].split()[0]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stop()
+
+    def bodies(self):
+        return [path.read_bytes() for path in sorted(self.folder.glob("*.pb"))]
+
+    def metadata(self):
+        return [json.loads(path.read_text()) for path in sorted(self.folder.glob("*.json"))]
 
 
 class Recorder:

@@ -19,10 +19,11 @@ JAEGER_VERSION=2.13.0
 JAEGER_MODULE=v1.76.0 # the same commit: tags of version 2 cannot be fetched as a module
 BURR_VERSION=0.43.0
 OTLP_PROTO_VERSION=1.45.2
+GRPCIO_VERSION=1.85.1
 
 PACKAGES='gcc g++ meson ninja-build pkg-config libc6-dev libprotobuf-c-dev libprotobuf-dev protobuf-c-compiler
     libcurl4-openssl-dev libdeflate-dev zlib1g-dev libmicrohttpd-dev libnghttp2-dev libzstd-dev libjansson-dev libcriterion-dev
-    procps python3 python3-venv ca-certificates'
+    openssl procps python3 python3-venv ca-certificates'
 
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/weir-peers
 mkdir -p "$cache" || exit 1
@@ -85,12 +86,13 @@ build_jaeger() {
 
 # A virtual environment knows its own path, so it is made in place, not moved there like the others.
 build_python() {
-    folder=$cache/python-$BURR_VERSION-$OTLP_PROTO_VERSION
+    folder=$cache/python-$BURR_VERSION-$OTLP_PROTO_VERSION-$GRPCIO_VERSION
     [ -e "$folder/.complete" ] && return 0
     rm -rf "$folder"
     "$python" -m venv "$folder" &&
         "$folder/bin/python" -m pip install -q --disable-pip-version-check \
-            "apache-burr[tracking-client,tracking-server]==$BURR_VERSION" "opentelemetry-proto==$OTLP_PROTO_VERSION" &&
+            "apache-burr[tracking-client,tracking-server]==$BURR_VERSION" "opentelemetry-proto==$OTLP_PROTO_VERSION" \
+            "grpcio==$GRPCIO_VERSION" &&
         touch "$folder/.complete"
 }
 
@@ -118,8 +120,8 @@ if [ -z "$go_reason" ]; then
 fi
 export WEIR_TEST_MISSING_COLLECTOR="$go_reason" WEIR_TEST_MISSING_JAEGER="$go_reason"
 if [ -z "$python_reason" ]; then
-    step "Burr $BURR_VERSION, opentelemetry-proto $OTLP_PROTO_VERSION" build_python
-    export WEIR_TEST_BURR_PYTHON="$cache/python-$BURR_VERSION-$OTLP_PROTO_VERSION/bin/python"
+    step "Burr $BURR_VERSION, opentelemetry-proto $OTLP_PROTO_VERSION, grpcio $GRPCIO_VERSION" build_python
+    export WEIR_TEST_BURR_PYTHON="$cache/python-$BURR_VERSION-$OTLP_PROTO_VERSION-$GRPCIO_VERSION/bin/python"
 fi
 
 forget_environment

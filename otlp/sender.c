@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include <weir/error.h>
@@ -113,6 +114,8 @@ int sender_open(struct sender *out, const struct endpoint *endpoint, const char 
         return error;
     }
     out->is_tls_guess = endpoint->is_tls_guess;
+    out->has_no_certificate =
+        strncasecmp(endpoint->url, "https:", 6) == 0 && delivery->client_certificate.path == NULL;
     out->shown = mem_strdup(endpoint->shown);
     if (out->shown == NULL ||
         encoding_init(&out->encoding, delivery->protocol, delivery->compression,
@@ -161,6 +164,10 @@ static const char *words_for(const struct sender *sender, enum http_trouble trou
     if (trouble == HTTP_PLAIN_PEER && sender->is_tls_guess) {
         return "speaks no TLS: write http:// in front of the endpoint, or set "
                "OTEL_EXPORTER_OTLP_INSECURE=true";
+    }
+    if (trouble == HTTP_NO_ANSWER && sender->has_no_certificate) { /* TLS 1.3 may not say more */
+        return "closed the connection before its answer was whole: does it want a client "
+               "certificate (client_certificate_file, client_key_file)?";
     }
     if (sender->encoding.is_framed && trouble == HTTP_NO_HTTP) {
         return "does not speak HTTP/2, as gRPC must: is it the port of OTLP/HTTP (4318), not of "

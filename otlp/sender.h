@@ -13,8 +13,9 @@
 struct sender {
     struct http_client *client;
     struct encoding encoding;
-    char *shown;       /* the URL, for messages */
-    bool is_tls_guess; /* nobody wrote https: it was taken for an endpoint without scheme */
+    char *shown;             /* the URL, for messages */
+    bool has_no_certificate; /* https, and none of ours to show */
+    bool is_tls_guess;       /* nobody wrote https: it was taken for an endpoint without scheme */
 };
 
 /*

@@ -107,8 +107,9 @@ class RefusalTest(unittest.TestCase):
     def test_no_client_certificate(self):
         """A Collector that wants a client certificate: the message names client_certificate_file"""
         for protocol in ("http/protobuf", "grpc"):
-            self.check(lambda collector: f"https://127.0.0.1:{collector.mtls_port if protocol != 'grpc' else collector.mtls_grpc_port}",
-                       {"certificate": "ca.crt", "protocol": protocol}, "refuses our certificate: set client_certificate_file")
+            port = "mtls_grpc_port" if protocol == "grpc" else "mtls_port"
+            self.check(lambda collector: f"https://127.0.0.1:{getattr(collector, port)}",
+                       {"certificate": "ca.crt", "protocol": protocol}, "client_certificate_file")
 
     def test_no_tls_there(self):
         """TLS to a port without it: the message says so, and what to write"""

@@ -18,6 +18,7 @@ struct examination {
     const char *url;            /* without secrets */
     char host[256], place[272]; /* with the port, when the URL has one */
     bool is_tls, has_port;
+    bool wants_certificate; /* the handshake asked for one */
     uint64_t begin_ns, timeout_ns;
     size_t pipeline;
     struct findings *findings;
@@ -167,7 +168,7 @@ static void say_tls(const struct examination *e, const struct http_probe *p) {
 }
 
 /* True when a request can be tried. */
-static bool connect_to(const struct examination *e) {
+static bool connect_to(struct examination *e) {
     struct http_probe p;
     if (probe(e, e->url, HTTP_PROBE_CONNECT, false, 2, &p) != 0) {
         return FAIL(e, "connect", "libcurl: %s", p.text);
@@ -190,6 +191,7 @@ static bool connect_to(const struct examination *e) {
     case HTTP_PROBE_DONE:
     default: break;
     }
+    e->wants_certificate = p.wants_certificate;
     if (e->is_tls) {
         say_tls(e, &p);
     }
@@ -197,6 +199,17 @@ static bool connect_to(const struct examination *e) {
 }
 
 /* ---- the export ---- */
+
+/* A peer may refuse after the handshake, and by hanging up; NULL: it did not ask. */
+static const char *certificate_trouble(const struct examination *e) {
+    bool has_one = e->endpoint->delivery.client_certificate.path != NULL;
+    return !e->wants_certificate ? NULL
+           : has_one
+               ? "the client certificate is refused: is it signed by whom the endpoint trusts?"
+               : "the endpoint wants a client certificate: give it and its key by "
+                 "--client-certificate and --client-key (client_certificate_file, "
+                 "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE)";
+}
 
 /* What the port speaks instead, and what to write; NULL: no better word than the transport's. */
 static const char *misunderstanding(const struct examination *e, int status) {
@@ -231,7 +244,10 @@ static void say_delivered(const struct examination *e, const weir_transport_resp
 static void say_undelivered(const struct examination *e, int error,
                             const weir_transport_response *response, const char *text) {
     int status = error == 0 ? response->http_status : 0;
-    const char *better = error == WEIR_E_TIMEOUT ? NULL : misunderstanding(e, status);
+    const char *better = status == 0 ? certificate_trouble(e) : NULL;
+    if (better == NULL && error != WEIR_E_TIMEOUT) {
+        better = misunderstanding(e, status);
+    }
     if (better != NULL) {
         SAY(e, "export", FINDING_FAILED, "%s", better);
     } else if (*text != '\0') {

@@ -42,6 +42,10 @@ static bool take_behind(const char *line, size_t n_bytes, const char *prefix, ch
     return true;
 }
 
+static bool has_part(const char *line, size_t n_bytes, const char *part) {
+    return memmem(line, n_bytes, part, strlen(part)) != NULL;
+}
+
 /* The one place where libcurl says the version of TLS, whether a variable names a proxy, and that
  * the connection stands while TLS is not done yet. */
 static int hear(CURL *easy, curl_infotype type, char *line, size_t n_bytes, void *data) {
@@ -53,6 +57,7 @@ static int hear(CURL *easy, curl_infotype type, char *line, size_t n_bytes, void
     }
     (void)take_behind(line, n_bytes, "SSL connection using ", probing->out->tls,
                       sizeof probing->out->tls);
+    probing->out->wants_certificate |= has_part(line, n_bytes, "Request CERT");
     probing->is_connected |= take_behind(line, n_bytes, "Connected to ", rest, sizeof rest);
     if (take_behind(line, n_bytes, "Uses proxy env variable ", rest, sizeof rest)) {
         probing->out->is_proxied |= strncasecmp(rest, "no_proxy", 8) != 0;

@@ -64,6 +64,7 @@ struct http_probe {
     char address[64]; /* that the connection went to: "127.0.0.1" */
     int port;
     uint64_t name_us, connect_us, tls_us; /* from the beginning to the end of the step */
+    bool wants_certificate;               /* it asked for one of ours; known with OpenSSL */
     char tls[96];                         /* "TLSv1.3 / TLS_AES_256_GCM_SHA384" */
     struct http_certificate certificate;
     enum http_distrust distrust;

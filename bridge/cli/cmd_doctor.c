@@ -23,7 +23,7 @@
 static const uint64_t NS_PER_MS = 1000000;
 
 struct settings {
-    const char *endpoint, *traces_endpoint, *output, *tracker_dir;
+    const char *endpoint, *traces_endpoint, *output, *tracker_dir, *spool_dir;
     const char *ca_file, *client_certificate_file, *client_key_file, *proxy, *unix_socket;
     struct option_list headers;
     weir_otlp_protocol protocol;
@@ -99,6 +99,8 @@ static const struct option_row options[] = {
      offsetof(struct settings, output)},
     {"tracker-dir", "DIR", "of Burr's files (default: WEIR_TRACKER_DIR)", OPTION_TEXT,
      offsetof(struct settings, tracker_dir)},
+    {"spool-dir", "DIR", "where spans wait for an endpoint (default: WEIR_SPOOL_DIR)", OPTION_TEXT,
+     offsetof(struct settings, spool_dir)},
     {"timeout", "MS", "for the test of an endpoint, all steps together (default: 10000)",
      OPTION_NUMBER, offsetof(struct settings, timeout_ms), .least = 1, .most = 3600000},
     {"json", NULL, "prints JSON", OPTION_FLAG, offsetof(struct settings, json)},
@@ -152,7 +154,7 @@ static void examine_tracker(const weir_options *all, const struct config_reader 
         findings_add(findings, 0, "tracker", FINDING_FAILED, "%s", detail.message);
         return;
     }
-    examine_directory(root, "tracker", 0, findings);
+    examine_directory(root, true, "tracker", findings);
 }
 
 static void examine_choice(const struct explanation *explanation, uint64_t timeout_ns,
@@ -178,7 +180,7 @@ static void examine(const struct settings *settings, struct examination *e) {
                           .client_key_file = settings->client_key_file,
                           .has_insecure = settings->insecure, .insecure = settings->insecure,
                           .proxy = settings->proxy, .unix_socket = settings->unix_socket,
-                          .output_path = settings->output);
+                          .output_path = settings->output, .spool_dir = settings->spool_dir);
     const weir_options all = WEIR_OPTIONS(.otlp = &otlp, .tracker_dir = settings->tracker_dir);
     struct logger logger;
     logger_init(&logger, keep_warning, &e->findings, WEIR_LOG_DEFAULT);
@@ -188,6 +190,9 @@ static void examine(const struct settings *settings, struct examination *e) {
     int error = explain_options(&otlp, &reader, &explanation, &detail);
     options_explain(&all, &reader);
     examine_tracker(&all, &reader, &e->findings);
+    if (error == 0 && explanation.config.spool.dir != NULL) {
+        examine_directory(explanation.config.spool.dir, false, "spool", &e->findings);
+    }
     if (error != 0) {
         findings_add(&e->findings, 1, "settings", FINDING_FAILED, "%s", detail.message);
     } else {

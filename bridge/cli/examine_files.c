@@ -46,25 +46,36 @@ static void climb(char *path) {
     }
 }
 
-void examine_directory(const char *path, const char *step, size_t pipeline,
+/* True when the path is one step below the directory; "." is above whatever has no slash. */
+static bool is_right_below(const char *directory, const char *path) {
+    const char *slash = strrchr(path, '/');
+    size_t n_parent = slash == path ? 1 : slash != NULL ? (size_t)(slash - path) : 0;
+    return slash == NULL ? strcmp(directory, ".") == 0
+                         : strlen(directory) == n_parent && strncmp(directory, path, n_parent) == 0;
+}
+
+void examine_directory(const char *path, bool makes_parents, const char *step,
                        struct findings *findings) {
     char *nearest CLEANUP(mem_cleanup) = mem_alloc(MAX(strlen(path), 1) + 1);
     if (nearest == NULL) {
-        findings_add(findings, pipeline, step, FINDING_FAILED, "out of memory");
+        findings_add(findings, 0, step, FINDING_FAILED, "out of memory");
         return;
     }
     memcpy(nearest, path, strlen(path) + 1);
     climb(nearest);
     bool exists = strcmp(nearest, path) == 0;
     int error = try_file_in(nearest);
-    if (error != 0) {
-        findings_add(findings, pipeline, step, FINDING_FAILED,
+    if (!exists && !makes_parents && !is_right_below(nearest, path)) {
+        findings_add(findings, 0, step, FINDING_FAILED,
+                     "the directory above %s does not exist: make it, or name another one", path);
+    } else if (error != 0) {
+        findings_add(findings, 0, step, FINDING_FAILED,
                      "no file can be written in %s (%s): mend that, or name another directory",
                      nearest, strerror(error));
     } else if (exists) {
-        findings_add(findings, pipeline, step, FINDING_OK, "%s can be written", path);
+        findings_add(findings, 0, step, FINDING_OK, "%s can be written", path);
     } else {
-        findings_add(findings, pipeline, step, FINDING_OK, "%s will be made in %s", path, nearest);
+        findings_add(findings, 0, step, FINDING_OK, "%s will be made in %s", path, nearest);
     }
 }
 

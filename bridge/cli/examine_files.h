@@ -4,12 +4,16 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "bridge/cli/findings.h"
 
-/* A directory that files are made in; one that does not exist yet must be makeable. */
-void examine_directory(const char *path, const char *step, size_t pipeline,
+/*
+ * A directory that files are made in; one that does not exist yet must be makeable, with
+ * `makes_parents` also those above it.
+ */
+void examine_directory(const char *path, bool makes_parents, const char *step,
                        struct findings *findings);
 
 /* A file that is appended to; "-" is standard output. */

@@ -402,6 +402,18 @@ class Doctor(TestCase):
         tests = self.examine('--output', '-', '--tracker-dir', '/proc/nowhere')
         self.assertEqual(tests[0][:2], ('tracker', 'failed'))
 
+    def test_a_spool(self):
+        spool = self.directory / 'spool'
+        tests = self.examine('--output', '-', '--spool-dir', spool, code=0)
+        self.assertEqual(tests[0], ('spool', 'ok', '%s will be made in %s' % (spool, self.directory)))
+        tests = self.examine('--output', '-', code=0, WEIR_SPOOL_DIR=str(self.directory))
+        self.assertEqual(tests[0], ('spool', 'ok', '%s can be written' % self.directory))
+        self.assertEqual(self.settings['spool_dir'], (str(self.directory), 'environment', 'WEIR_SPOOL_DIR'))
+        tests = self.examine('--output', '-', '--spool-dir', spool / 'below')
+        self.assertEqual(tests[0][:2], ('spool', 'failed'))
+        self.assertRegex(tests[0][2], '^the directory above .*below does not exist: make it')
+        self.assertFalse(spool.exists())
+
     def test_the_tracker_directory_of_the_environment(self):
         tests = self.examine('--output', '-', code=0, WEIR_TRACKER_DIR='~/x', HOME=str(self.directory))
         self.assertEqual(tests[0], ('tracker', 'ok', '%s/x will be made in %s' % (self.directory, self.directory)))

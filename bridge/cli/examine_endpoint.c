@@ -171,7 +171,7 @@ static void say_tls(const struct examination *e, const struct http_probe *p) {
 static bool connect_to(struct examination *e) {
     struct http_probe p;
     if (probe(e, e->url, HTTP_PROBE_CONNECT, false, 2, &p) != 0) {
-        return FAIL(e, "connect", "libcurl: %s", p.text);
+        return FAIL(e, "connect", "nothing can be tested: %s", p.text);
     }
     if (p.failed_at > HTTP_PROBE_CONNECTION) {
         say_connection(e, &p);

@@ -11,6 +11,7 @@ int http_probe(const struct http_probe_options *options, uint64_t deadline_ns,
                struct http_probe *out) {
     (void)options, (void)deadline_ns;
     *out = (struct http_probe){0};
-    snprintf(out->text, sizeof out->text, "built without libcurl");
+    snprintf(out->text, sizeof out->text,
+             "this weir was built without HTTP: build it with -Dhttp=enabled");
     return WEIR_E_UNSUPPORTED;
 }

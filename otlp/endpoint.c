@@ -76,17 +76,35 @@ static struct parts split(const char *url) {
     return parts;
 }
 
-/* Without what may be secret: "http://host:4318/v1/traces". NULL when memory is short. */
-static char *without_secrets(const char *url) {
-    struct parts parts = split(url);
-    size_t n_rest = parts.query - parts.host;
-    char *shown = mem_alloc(parts.authority + n_rest + 1);
+/* The scheme, and what is from the host to the query. NULL when memory is short. */
+static char *visible(const char *url, const struct parts *parts) {
+    size_t n_rest = parts->query - parts->host;
+    char *shown = mem_alloc(parts->authority + n_rest + 1);
     if (shown != NULL) {
-        memcpy(shown, url, parts.authority);
-        memcpy(shown + parts.authority, url + parts.host, n_rest);
-        shown[parts.authority + n_rest] = '\0';
+        memcpy(shown, url, parts->authority);
+        memcpy(shown + parts->authority, url + parts->host, n_rest);
+        shown[parts->authority + n_rest] = '\0';
     }
     return shown;
+}
+
+/* Without what may be secret: "http://host:4318/v1/traces". */
+static char *without_secrets(const char *url) {
+    struct parts parts = split(url);
+    return visible(url, &parts);
+}
+
+/* The same of a bad URL, whose '@' may be anywhere: what is before the last one may be a password,
+ * and what is behind a '?' a query. */
+static char *without_secrets_bad(const char *url) {
+    struct parts parts = split(url);
+    const char *at = strrchr(url + parts.authority, '@');
+    if (at != NULL) {
+        parts.host = (size_t)(at - url) + 1;
+        size_t query = find(url, parts.authority, strlen(url), "?#");
+        parts.query = MAX(query, parts.host);
+    }
+    return visible(url, &parts);
 }
 
 /* ---- its rules (B34) ---- */
@@ -148,7 +166,7 @@ static const char *fault_of(const char *url) {
 }
 
 static int refuse(const struct choice *choice, const char *fault, weir_error_detail *detail) {
-    char *shown CLEANUP(mem_cleanup) = without_secrets(choice->url);
+    char *shown CLEANUP(mem_cleanup) = without_secrets_bad(choice->url);
     return error_set(detail, WEIR_E_INVALID, "%s \"%.80s\" %s", choice->source,
                      shown != NULL ? shown : "", fault);
 }

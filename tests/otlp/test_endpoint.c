@@ -142,6 +142,9 @@ Test(endpoint, messages_show_no_secret) {
     endpoint_deinit(&endpoint);
     expect_refused(OPTIONS(.endpoint = "http://u:pw@h:x/?key=pw"), "\"http://h:x/\"");
     expect_refused(OPTIONS(.endpoint = "u:pw@h:1"), "\"h:1\"");
+    expect_refused(OPTIONS(.endpoint = "http://u:p/w@h/p?q"), "\"http://h/p\"");
+    expect_refused(OPTIONS(.endpoint = "http://u:p?w@h/p"), "\"http://\"");
+    expect_refused(OPTIONS(.endpoint = "http://u:p#w@h/p"), "\"http://\"");
 }
 
 Test(endpoint, headers_of_options_beat_those_of_the_environment_by_name) {

@@ -206,12 +206,12 @@ static void tell(struct step *step, struct span *span, struct moment when,
     event.n_attributes = n_attributes;
     struct captured captured;
     const struct captured *seen =
-        capture_event(scene.app->weir, &scene, &event, CAPTURE_BOTH, &captured);
+        core_capture(scene.app->weir, &scene, &event, CAPTURE_BOTH, &captured);
     const struct object *target = span != NULL ? &span->head : &step->head;
     if (seen == NULL || object_is_live(target)) {
         core_tell_captured(scene.app->weir, &scene, &event, seen);
     }
-    capture_release(&captured);
+    core_forget_captured(&captured);
 }
 
 void attributes_log(struct step *step, struct span *span, struct moment when,
@@ -325,11 +325,11 @@ static void add_event(const struct target *target, const char *name,
     event.attributes = attributes;
     event.n_attributes = attributes != NULL ? n_attributes : 0;
     struct captured captured;
-    const struct captured *seen = capture_event(w, &scene, &event, CAPTURE_OTLP, &captured);
+    const struct captured *seen = core_capture(w, &scene, &event, CAPTURE_OTLP, &captured);
     const weir_lifecycle_event *kept = seen != NULL ? &seen->events[WEIR_TO_OTLP] : &event;
     adapter_otlp_event(w, scene.step, scene.span, when.unix_ns, name, kept->attributes,
                        kept->n_attributes);
-    capture_release(&captured);
+    core_forget_captured(&captured);
 }
 
 void weir_event_(weir_handle *handle, const char *name, const weir_key_value *attributes,

@@ -427,10 +427,6 @@ static void capture_all(struct weir *w, const weir_lifecycle_event *event, unsig
 const struct captured *capture_event(struct weir *w, const struct scene *scene,
                                      const weir_lifecycle_event *event, unsigned destinations,
                                      struct captured *out) {
-    out->pieces = NULL;
-    if (LIKELY(w->capture.is_plain)) {
-        return NULL;
-    }
     if (w->capture.redact == NULL) {
         capture_all(w, event, destinations, out);
         return out;

@@ -36,8 +36,8 @@ struct captured {
 
 enum { CAPTURE_TRACKER = 1, CAPTURE_OTLP = 2, CAPTURE_BOTH = 3 };
 /*
- * Fills *out from the event for these destinations. NULL is returned when there is nothing to
- * change, so that the event itself may be told; else `out`. capture_release in either case.
+ * Fills *out, whose pieces are NULL, from the event for these destinations, and returns it;
+ * capture_release. Only core_capture calls it, which leaves it out when nothing is to be changed.
  *
  * Called with the app's lock taken, and returns with it taken; with a redaction function it is
  * given back in between, so afterwards only the scene's objects are sure to be there.

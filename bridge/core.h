@@ -15,6 +15,7 @@
 #include "bridge/object.h"
 #include "otlp/common/lock.h"
 #include "otlp/common/log.h"
+#include "otlp/common/macro.h"
 
 enum { N_HOOKS = WEIR_HOOK_POST_END_STREAM + 1 };
 
@@ -167,6 +168,22 @@ void core_tell(struct weir *w, const struct scene *scene, const weir_lifecycle_e
  * is). */
 void core_tell_captured(struct weir *w, const struct scene *scene,
                         const weir_lifecycle_event *event, const struct captured *captured);
+
+/*
+ * What of the event's content the library's adapters may see, for core_tell_captured; NULL: all,
+ * which is nearly always so and costs a look at a flag. core_forget_captured in either case.
+ */
+static inline const struct captured *core_capture(struct weir *w, const struct scene *scene,
+                                                  const weir_lifecycle_event *event,
+                                                  unsigned destinations, struct captured *out) {
+    out->pieces = NULL;
+    return LIKELY(w->capture.is_plain) ? NULL : capture_event(w, scene, event, destinations, out);
+}
+static inline void core_forget_captured(struct captured *captured) {
+    if (UNLIKELY(captured->pieces != NULL)) {
+        capture_release(captured);
+    }
+}
 
 /* Gives the app's lock back for foreign code, and takes it again; the scene's objects stay. */
 void core_step_outside(const struct scene *scene);

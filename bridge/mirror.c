@@ -363,7 +363,7 @@ static bool record_end(struct weir *w, struct entry *entry, const struct attribu
     event.attributes = attributes->items;
     event.n_attributes = attributes->n;
     struct captured captured;
-    const struct captured *seen = capture_event(w, &scene, &event, CAPTURE_TRACKER, &captured);
+    const struct captured *seen = core_capture(w, &scene, &event, CAPTURE_TRACKER, &captured);
     bool is_live = object_is_live(&step->head); /* the host may have been asked in between */
     if (is_live) {
         weir_lifecycle_event end = event_of(WEIR_HOOK_POST_END_SPAN, &scene, entry->uid);
@@ -371,7 +371,7 @@ static bool record_end(struct weir *w, struct entry *entry, const struct attribu
         record(&scene, seen != NULL ? &seen->events[WEIR_TO_TRACKER] : &event);
         core_count(&w->counters.mirrored);
     }
-    capture_release(&captured);
+    core_forget_captured(&captured);
     return is_live;
 }
 

@@ -47,6 +47,34 @@ static unsigned read_conventions(const weir_options *options, const struct confi
     return bits;
 }
 
+/* How much of a kind of content is kept. */
+static weir_capture read_level(weir_capture given, weir_capture otherwise, const char *option,
+                               const char *variable, const struct config_reader *reader) {
+    static const char *const names[] = {[WEIR_CAPTURE_NONE] = "none",
+                                        [WEIR_CAPTURE_TRUNCATE] = "truncate",
+                                        [WEIR_CAPTURE_FULL] = "full"};
+    return (weir_capture)CONFIG_ENUM(reader, .option = option,
+                                     .is_given = given != WEIR_CAPTURE_DEFAULT, .given = given,
+                                     .variables = {variable}, .names = names,
+                                     .n_names = ARRAY_LENGTH(names), .otherwise = otherwise);
+}
+
+static struct capture_rules read_capture(const weir_options *options,
+                                         const struct config_reader *reader) {
+    struct capture_rules rules = {.redact = options->redact, .redact_data = options->redact_data};
+    rules.tracker = read_level(options->capture_tracker, WEIR_CAPTURE_FULL, "capture_tracker",
+                               "WEIR_CAPTURE_TRACKER", reader);
+    rules.otlp = read_level(options->capture_otlp, WEIR_CAPTURE_NONE, "capture_otlp",
+                            "WEIR_CAPTURE_OTLP", reader);
+    rules.items = read_level(options->capture_items, WEIR_CAPTURE_NONE, "capture_items",
+                             "WEIR_CAPTURE_ITEMS", reader);
+    rules.max_chars = (uint32_t)CONFIG_U64(
+        reader, .option = "capture_max_chars", .is_given = options->capture_max_chars != 0,
+        .given = options->capture_max_chars, .variables = {"WEIR_CAPTURE_MAX_CHARS"},
+        .otherwise = WEIR_DEFAULT_CAPTURE_CHARS, .least = 1, .most = UINT32_MAX);
+    return rules;
+}
+
 const char *options_tracker_dir(const weir_options *options, const struct config_reader *reader) {
     const char *directory =
         CONFIG_TEXT(reader, NULL, .option = "tracker_dir", .given = options->tracker_dir,
@@ -59,6 +87,7 @@ void options_explain(const weir_options *options, const struct config_reader *re
                       .otherwise = DEFAULT_PROJECT);
     (void)read_mode(options, reader);
     (void)read_conventions(options, reader);
+    (void)read_capture(options, reader);
     (void)options_tracker_dir(options, reader);
 }
 
@@ -98,10 +127,6 @@ static int check_level(weir_capture level, const char *name, weir_error_detail *
                            (int)level);
 }
 
-static weir_capture level_or(weir_capture level, weir_capture otherwise) {
-    return level != WEIR_CAPTURE_DEFAULT ? level : otherwise;
-}
-
 static int apply_capture(const weir_options *options, struct weir *w, weir_error_detail *detail) {
     int error = check_level(options->capture_otlp, "capture_otlp", detail);
     error = error != 0 ? error : check_level(options->capture_tracker, "capture_tracker", detail);
@@ -109,17 +134,12 @@ static int apply_capture(const weir_options *options, struct weir *w, weir_error
     if (error != 0) {
         return error;
     }
+    const struct config_reader reader = {.logger = &w->logger};
     struct capture_rules *rules = &w->capture;
-    rules->tracker = level_or(options->capture_tracker, WEIR_CAPTURE_FULL);
-    rules->otlp = level_or(options->capture_otlp, WEIR_CAPTURE_NONE);
-    rules->items = level_or(options->capture_items, WEIR_CAPTURE_NONE);
+    *rules = read_capture(options, &reader);
     if (w->burr_exact) { /* whose spans have no content */
         rules->otlp = rules->items = WEIR_CAPTURE_NONE;
     }
-    rules->max_chars = options->capture_max_chars != 0 ? options->capture_max_chars
-                                                       : (uint32_t)WEIR_DEFAULT_CAPTURE_CHARS;
-    rules->redact = options->redact;
-    rules->redact_data = options->redact_data;
     rules->is_plain = rules->tracker == WEIR_CAPTURE_FULL && rules->otlp == WEIR_CAPTURE_NONE &&
                       rules->items == WEIR_CAPTURE_NONE && rules->redact == NULL;
     return 0;

@@ -59,11 +59,11 @@ static void prepare(struct beginning *b, struct step *step, struct moment when,
     b->event.streams = step->said_streams;
     b->event.inputs = &b->inputs_value;
     b->event.state = &b->state_value;
-    b->seen = capture_event(app->weir, &b->scene, &b->event, CAPTURE_BOTH, &b->captured);
+    b->seen = core_capture(app->weir, &b->scene, &b->event, CAPTURE_BOTH, &b->captured);
 }
 
 static void forget(struct beginning *b) {
-    capture_release(&b->captured);
+    core_forget_captured(&b->captured);
     blob_release(b->inputs);
     blob_release(b->state);
 }
@@ -195,9 +195,8 @@ static void tell_end(struct step *step, struct moment when, const weir_step_resu
     event.state = &state_value;
     event.error = error;
     struct captured captured;
-    core_tell_captured(w, &scene, &event,
-                       capture_event(w, &scene, &event, CAPTURE_BOTH, &captured));
-    capture_release(&captured);
+    core_tell_captured(w, &scene, &event, core_capture(w, &scene, &event, CAPTURE_BOTH, &captured));
+    core_forget_captured(&captured);
     blob_release(outcome);
     blob_release(state);
 }

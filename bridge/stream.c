@@ -26,9 +26,9 @@ static void tell_item(struct stream *stream, weir_lifecycle_event *event) {
     struct captured captured;
     stream->head.n_refs++;
     const struct captured *seen =
-        capture_event(scene.app->weir, &scene, event, CAPTURE_BOTH, &captured);
+        core_capture(scene.app->weir, &scene, event, CAPTURE_BOTH, &captured);
     core_tell_captured(scene.app->weir, &scene, event, seen);
-    capture_release(&captured);
+    core_forget_captured(&captured);
     stream_release(stream);
 }
 

@@ -125,6 +125,20 @@ Test(capture, levels_that_are_none_are_refused) {
     }
 }
 
+Test(capture, the_environment_chooses_where_the_host_does_not) {
+    setenv("WEIR_CAPTURE_OTLP", "Full", 1);
+    setenv("WEIR_CAPTURE_TRACKER", "truncate", 1);
+    setenv("WEIR_CAPTURE_ITEMS", "some", 1); /* (D8) */
+    setenv("WEIR_CAPTURE_MAX_CHARS", "2", 1);
+    struct rig *rig CLEANUP(rig_close) = RIG(.capture_otlp = WEIR_CAPTURE_TRUNCATE);
+    play(rig);
+    cr_assert(kept_log_has(&rig->log, "WEIR_CAPTURE_ITEMS=some"));
+    expect_text(member(rig, 0, "inputs"),
+                "{\"prompt\":\"he\xe2\x80\xa6\",\"key\":\"s3\xe2\x80\xa6\"}");
+    cr_assert(strstr(rig_tree(rig, RIG_IDENTITY),
+                     "burr.result=\"{\\\"answer\\\":[\\\"ab\\u2026\\\"") != NULL);
+}
+
 /* ---- items ---- */
 
 static void stream(struct rig *rig) {

@@ -88,18 +88,43 @@ static bool sum_is_exact(const weir_otlp_stats *s) {
     return sum == s->started;
 }
 
+struct variant {
+    struct play_options play;
+    bool has_content; /* of every kind, under every profile, mirrored, and asked about */
+};
+
+static weir_verdict replace_texts(void *data, const weir_redaction *what, weir_value *replacement) {
+    (void)data;
+    *replacement = weir_value_string("***");
+    return what->value->kind == WEIR_VALUE_STRING ? WEIR_REPLACE : WEIR_KEEP;
+}
+
+static void ask_for_content(weir_options *options) {
+    options->mirror = true;
+    options->conventions = WEIR_CONVENTIONS_GENAI | WEIR_CONVENTIONS_OPENINFERENCE |
+                           WEIR_CONVENTIONS_LANGFUSE | WEIR_CONVENTIONS_LEGACY_USAGE;
+    options->capture_otlp = options->capture_items = WEIR_CAPTURE_FULL;
+    options->capture_tracker = WEIR_CAPTURE_TRUNCATE;
+    options->redact = replace_texts;
+}
+
 static const char *play_short(struct arena *arena, const struct scenario *scenario,
-                              const struct play_options *options, const char *directory,
+                              const struct variant *variant, const char *directory,
                               struct totals *totals) {
+    const struct play_options *options = &variant->play;
     struct fake_clock clock = {scenario->hooks[0].unix_ns, scenario->hooks[0].unix_ns};
     weir_clock public_clock = fake_clock_public(&clock);
     weir_transport transport = WEIR_TRANSPORT_INIT;
     transport.post = post_accept;
     weir *w = NULL;
-    if (weir_open(&WEIR_OPTIONS(.project = SCENARIO_PROJECT, .streaming_mode = options->mode,
-                                .otlp = &WEIR_OTLP_OPTIONS(.transport = &transport),
-                                .tracker_dir = directory, .clock = &public_clock, .log = ignore),
-                  &w, NULL) != 0) {
+    const weir_otlp_options otlp = WEIR_OTLP_OPTIONS(.transport = &transport);
+    weir_options all =
+        WEIR_OPTIONS(.project = SCENARIO_PROJECT, .streaming_mode = options->mode, .otlp = &otlp,
+                     .tracker_dir = directory, .clock = &public_clock, .log = ignore);
+    if (variant->has_content) {
+        ask_for_content(&all);
+    }
+    if (weir_open(&all, &w, NULL) != 0) {
         totals->n_open_failed++;
         return w == NULL ? NULL : "weir_open failed and set *out";
     }
@@ -116,13 +141,13 @@ static const char *play_short(struct arena *arena, const struct scenario *scenar
 }
 
 /* One run with its nth allocation failing; false when it made fewer. */
-static bool run_once(const struct scenario *scenario, const struct play_options *options, size_t n,
+static bool run_once(const struct scenario *scenario, const struct variant *variant, size_t n,
                      struct totals *totals) {
     struct arena arena CLEANUP(arena_free) = {0};
     (void)arena_alloc(&arena, 1); /* a whole block: the test's own memory is not to fail */
     char *directory CLEANUP(temp_dir_remove) = temp_dir_new();
     (void)fault_arm(n, false);
-    const char *fault = play_short(&arena, scenario, options, directory, totals);
+    const char *fault = play_short(&arena, scenario, variant, directory, totals);
     bool has_struck = fault_has_struck();
     fault_disarm();
     if (fault == NULL && !logs_are_sound(directory)) {
@@ -132,16 +157,17 @@ static bool run_once(const struct scenario *scenario, const struct play_options 
     if (fault != NULL) {
         totals->n_failed++;
         printf("FAIL %s %s %s, allocation %zu: %s\n", scenario->name,
-               weir_streaming_mode_name(options->mode),
-               options->door == PLAY_HANDLES ? "handles" : "weir_emit", n, fault);
+               weir_streaming_mode_name(variant->play.mode),
+               variant->play.door == PLAY_HANDLES ? "handles" : "weir_emit", n, fault);
     }
     return has_struck;
 }
 
 /* The mode that makes the most of a stream, and the one that makes the least. */
-static const struct play_options VARIANTS[] = {
-    {WEIR_STREAMING_SINGLE_AND_CHUNK_SPANS, false, PLAY_HANDLES},
-    {WEIR_STREAMING_EVENT, false, PLAY_EMIT},
+static const struct variant VARIANTS[] = {
+    {{WEIR_STREAMING_SINGLE_AND_CHUNK_SPANS, false, PLAY_HANDLES}, false},
+    {{WEIR_STREAMING_EVENT, false, PLAY_EMIT}, false},
+    {{WEIR_STREAMING_CHUNK_SPANS, false, PLAY_EMIT}, true},
 };
 
 static void run_file(const char *path, struct totals *totals) {

@@ -254,11 +254,12 @@ typedef struct weir_options {
     weir_log_fn *log;        /* NULL: otlp->log, or warnings to stderr, one line a cause a minute */
     void *log_data;
     weir_log_level log_level;
-    unsigned conventions;         /* WEIR_CONVENTIONS_…; 0: WEIR_CONVENTIONS, else Burr's only */
-    weir_capture capture_otlp;    /* inputs, results and states on spans; default: none */
-    weir_capture capture_tracker; /* in Burr's files; default: full. Less than that: no resuming */
-    weir_capture capture_items;   /* content of streams, on spans or events; default: none */
-    uint32_t capture_max_chars;   /* of WEIR_CAPTURE_TRUNCATE; 0: 1024 */
+    unsigned conventions; /* WEIR_CONVENTIONS_…; 0: WEIR_CONVENTIONS, else Burr's only */
+    /* Each else by its variable (WEIR_CAPTURE_OTLP, …: none, truncate, full), else the default: */
+    weir_capture capture_otlp;    /* inputs, results and states on spans: none */
+    weir_capture capture_tracker; /* in Burr's files: full. Less than that: no resuming */
+    weir_capture capture_items;   /* content of streams, on spans or events: none */
+    uint32_t capture_max_chars;   /* of WEIR_CAPTURE_TRUNCATE: 1024 */
     weir_redact_fn *redact;       /* NULL: nothing is asked */
     void *redact_data;            /* must outlive the weir */
     /* event mode: the stream's sums also as attributes of the method span, for backends that drop

@@ -8,13 +8,20 @@ enum {
     VALUE_MAX_DEPTH = 64,         /* arrays and maps nested deeper become empty values (E48) */
     SPAN_DEFAULT_MAX_ITEMS = 128, /* attributes, events, links; attributes of each (E44) */
     SPAN_DEFAULT_MAX_BYTES = 1 << 20,
-    SPAN_MIN_MAX_BYTES = 4 << 10,  /* room for a little of everything */
-    SPAN_KEEP_BYTES = 16 << 10,    /* a pooled span keeps no more memory than this */
-    LIVE_MAX_BYTES = 256 << 20,    /* all live spans of a provider together */
-    TRACE_STATE_MAX_MEMBERS = 32,  /* G14 */
-    RESOURCE_MAX_BYTES = 64 << 10, /* encoded */
-    SCOPE_MAX_BYTES = 16 << 10,    /* encoded; name and attributes of one tracer */
-    OTLP_MAX_TRACERS = 1024,       /* of one provider */
+    SPAN_MIN_MAX_BYTES = 4 << 10,    /* room for a little of everything */
+    SPAN_KEEP_BYTES = 16 << 10,      /* a pooled span keeps no more memory than this */
+    LIVE_MAX_BYTES = 256 << 20,      /* all live spans of a provider together */
+    TRACE_STATE_MAX_MEMBERS = 32,    /* G14 */
+    TRACE_STATE_MAX_TEXT = 64 << 10, /* joined from the headers of one request, before it is read */
+    BAGGAGE_MAX_MEMBERS = 64,        /* G29 */
+    BAGGAGE_MAX_BYTES = 8 << 10,     /* as a header (G29) */
+    BAGGAGE_MAX_VALUE_BYTES = 4 * BAGGAGE_MAX_BYTES, /* kept, and one on its way to be refused */
+    BAGGAGE_MAX_TEXT = 64 << 10,                     /* joined from the headers of one request */
+    ENV_MAX_NAME = 256,                              /* bytes of a field's name as a variable */
+    ENV_MAX_VARIABLES = 1 << 16,                     /* of an environment for a child */
+    RESOURCE_MAX_BYTES = 64 << 10,                   /* encoded */
+    SCOPE_MAX_BYTES = 16 << 10, /* encoded; name and attributes of one tracer */
+    OTLP_MAX_TRACERS = 1024,    /* of one provider */
     OTLP_MAX_PROCESSORS = 16,
     ID_MAX_DRAWS = 4, /* of a generator that gives zeros, before our own is used */
 

@@ -2,16 +2,9 @@
 
 #include <string.h>
 
-#include "otlp/bounds.h"
+#include "otlp/trace_state.h"
 
-enum {
-    TRACEPARENT_LENGTH = 55,
-    TRACE_ID_AT = 3,
-    SPAN_ID_AT = 36,
-    FLAGS_AT = 53,
-    KEY_MAX_CHARS = 256,
-    VALUE_MAX_CHARS = 256
-};
+enum { TRACEPARENT_LENGTH = 55, TRACE_ID_AT = 3, SPAN_ID_AT = 36, FLAGS_AT = 53 };
 
 static const char HEX[] = "0123456789abcdef";
 
@@ -103,88 +96,4 @@ int weir_otlp_context_parse(const char *traceparent, const char *trace_state,
     }
     *out = context;
     return 0;
-}
-
-/* ---- tracestate ---- */
-
-/* The next member of a list, without the white space around it; *rest moves behind its comma, and
- * is NULL after the last. */
-static size_t next_member(const char **rest, const char **member) {
-    const char *at = *rest;
-    size_t length = strcspn(at, ",");
-    *rest = at[length] == ',' ? at + length + 1 : NULL;
-    while (length > 0 && is_space(*at)) {
-        at++;
-        length--;
-    }
-    while (length > 0 && is_space(at[length - 1])) {
-        length--;
-    }
-    *member = at;
-    return length;
-}
-
-static bool is_key_start(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-static bool is_key_char(char c) {
-    return is_key_start(c) || c == '_' || c == '-' || c == '*' || c == '/' || c == '@';
-}
-
-static bool is_key(const char *text, size_t length) {
-    if (length == 0 || length > KEY_MAX_CHARS || !is_key_start(*text)) {
-        return false;
-    }
-    for (size_t i = 1; i < length; i++) {
-        if (!is_key_char(text[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* A comma has ended the member before, a trailing space has been cut off. */
-static bool is_value(const char *text, size_t length) {
-    if (length == 0 || length > VALUE_MAX_CHARS) {
-        return false;
-    }
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] < 0x20 || text[i] > 0x7e || text[i] == '=') {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool is_member(const char *text, size_t length) {
-    const char *equals = memchr(text, '=', length);
-    if (equals == NULL) {
-        return false;
-    }
-    size_t n_key = (size_t)(equals - text);
-    return is_key(text, n_key) && is_value(equals + 1, length - n_key - 1);
-}
-
-bool trace_state_is_valid(const char *text) {
-    const char *rest = text, *member;
-    for (int n = 0; rest != NULL;) {
-        size_t length = next_member(&rest, &member);
-        if (length > 0 && (!is_member(member, length) || ++n > TRACE_STATE_MAX_MEMBERS)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-void trace_state_append(struct buf *out, const char *text) {
-    const char *rest = text, *member;
-    size_t start = out->n_bytes;
-    while (rest != NULL) {
-        size_t length = next_member(&rest, &member);
-        if (length > 0) {
-            buf_append(out, ",", out->n_bytes > start);
-            buf_append(out, member, length);
-        }
-    }
 }

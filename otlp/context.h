@@ -1,5 +1,6 @@
 /*
- * Span contexts as W3C Trace Context writes them (conformance G2-G20).
+ * Span contexts as W3C Trace Context writes them (conformance G2-G13); tracestate is in
+ * trace_state.h.
  */
 #pragma once
 
@@ -8,8 +9,6 @@
 #include <string.h>
 
 #include <weir/otlp.h>
-
-#include "otlp/common/buf.h"
 
 /* The W3C flags that are known; others are neither read nor written (G7). */
 enum { TRACE_FLAG_SAMPLED = 0x01, TRACE_FLAG_RANDOM = 0x02, TRACE_FLAGS_KNOWN = 0x03 };
@@ -24,9 +23,3 @@ static inline bool context_is_valid(const weir_otlp_context *context) {
     memcpy(words + 2, context->span_id, sizeof context->span_id);
     return (words[0] | words[1]) != 0 && words[2] != 0;
 }
-
-/* True when the text is a tracestate by the strict rules (G14-G17, G20). */
-bool trace_state_is_valid(const char *text);
-
-/* Appends a valid tracestate without its empty members and the white space around members. */
-void trace_state_append(struct buf *out, const char *text);

@@ -12,34 +12,7 @@
 #include "otlp/common/error.h"
 #include "otlp/common/json_write.h"
 #include "otlp/common/macro.h"
-
-/* A piece of the user's text. */
-struct piece {
-    const char *at;
-    size_t n_bytes;
-};
-
-static struct piece trimmed(const char *at, const char *end) {
-    while (at < end && (*at == ' ' || *at == '\t')) {
-        at++;
-    }
-    while (at < end && (end[-1] == ' ' || end[-1] == '\t')) {
-        end--;
-    }
-    return (struct piece){at, (size_t)(end - at)};
-}
-
-/* tchar of RFC 9110 5.6.2 */
-static bool is_token(struct piece name) {
-    for (size_t i = 0; i < name.n_bytes; i++) {
-        char c = name.at[i];
-        bool is_alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!is_alnum && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL)) {
-            return false;
-        }
-    }
-    return name.n_bytes > 0;
-}
+#include "otlp/piece.h"
 
 static bool is_value(struct piece value) {
     for (size_t i = 0; i < value.n_bytes; i++) {
@@ -96,7 +69,7 @@ static const char *fault_of_metadata(struct piece name, struct piece value) {
 
 /* Why a header cannot be sent, or NULL. */
 static const char *fault_of(const struct headers *headers, struct piece name, struct piece value) {
-    if (!is_token(name)) {
+    if (!piece_is_token(name)) {
         return "its name is empty or has a character that header names cannot have";
     }
     if (is_ours(name)) {
@@ -189,7 +162,7 @@ static int add_line(struct headers *headers, const struct config_reader *reader,
         return error_set(detail, WEIR_E_INVALID, "headers[%zu]: write it as \"name: value\"", nth);
     }
     struct piece name = {line, (size_t)(colon - line)};
-    struct piece value = trimmed(colon + 1, colon + strlen(colon));
+    struct piece value = piece_trimmed(colon + 1, colon + strlen(colon));
     const char *fault = fault_of(headers, name, value);
     if (fault != NULL) {
         return error_set(detail, WEIR_E_INVALID, "headers[%zu] (%.*s): %s", nth,
@@ -216,37 +189,12 @@ int headers_add_lines(struct headers *headers, const struct config_reader *reade
 
 /* ---- the variable ---- */
 
-static int hex_digit(char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-/* Appends the value with %XX decoded; false for a % without two digits. */
-static bool percent_decode(struct buf *out, struct piece value) {
-    for (size_t i = 0; i < value.n_bytes; i++) {
-        if (value.at[i] != '%') {
-            buf_append_byte(out, (uint8_t)value.at[i]);
-            continue;
-        }
-        int high = i + 2 < value.n_bytes ? hex_digit(value.at[i + 1]) : -1;
-        int low = i + 2 < value.n_bytes ? hex_digit(value.at[i + 2]) : -1;
-        if (high < 0 || low < 0) {
-            return false;
-        }
-        buf_append_byte(out, (uint8_t)(high << 4 | low));
-        i += 2;
-    }
-    return true;
-}
-
 /* *fault says why the header cannot be sent; it is untouched when the header was added. */
 static int put_encoded(struct headers *headers, struct piece name, struct piece encoded,
                        const char **fault) {
     struct buf decoded;
     buf_init(&decoded, encoded.n_bytes);
-    bool is_decoded = percent_decode(&decoded, encoded);
+    bool is_decoded = piece_percent_decode(&decoded, encoded);
     struct piece value = {(const char *)decoded.data, decoded.n_bytes};
     int error = buf_error(&decoded);
     if (error == 0) {
@@ -267,9 +215,10 @@ static int add_member(struct headers *headers, const struct config_reader *reade
                    "%s: a header without '=' is left out: write name=value,name=value", variable);
         return 0;
     }
-    struct piece name = trimmed(member.at, equals);
+    struct piece name = piece_trimmed(member.at, equals);
     const char *fault = NULL;
-    int error = put_encoded(headers, name, trimmed(equals + 1, member.at + member.n_bytes), &fault);
+    int error =
+        put_encoded(headers, name, piece_trimmed(equals + 1, member.at + member.n_bytes), &fault);
     if (fault != NULL) {
         logger_say(reader->logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG,
                    "%s: header %.*s is left out: %s", variable, (int)MIN(name.n_bytes, 64), name.at,
@@ -284,7 +233,7 @@ int headers_add_list(struct headers *headers, const struct config_reader *reader
                      const char *variable, const char *text) {
     for (const char *at = text; at != NULL;) {
         const char *comma = strchr(at, ',');
-        struct piece member = trimmed(at, comma != NULL ? comma : at + strlen(at));
+        struct piece member = piece_trimmed(at, comma != NULL ? comma : at + strlen(at));
         int error = member.n_bytes > 0 ? add_member(headers, reader, variable, member) : 0;
         if (error != 0) {
             return error;

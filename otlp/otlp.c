@@ -172,6 +172,7 @@ static int open_whole(const weir_otlp_options *options, weir_otlp **out,
     otlp->span_keep_bytes = MIN((size_t)SPAN_KEEP_BYTES, otlp->config.max_span_bytes / 2);
     segment_pool_init(&otlp->pool, otlp->config.max_queue_bytes, otlp->config.max_queue_spans);
     error = encode_resource(otlp, options, &reader, detail);
+    error = error ? error : propagation_resolve(options, &reader, &otlp->propagation, detail);
     error = error ? error : sampling_resolve_ids(options, &otlp->ids, detail);
     error = error ? error : processors_init(options, &otlp->processors, detail);
     error = error ? error : open_exporter(otlp, options, &reader, detail);

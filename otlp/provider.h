@@ -20,6 +20,7 @@
 #include "otlp/exporter.h"
 #include "otlp/processor.h"
 #include "otlp/producer.h"
+#include "otlp/propagation.h"
 #include "otlp/segment.h"
 #include "otlp/tracer.h"
 
@@ -37,6 +38,7 @@ struct weir_otlp {
     _Atomic bool has_warned_of_ratio;
     weir_id_generator ids; /* NULL members: otlp/common/id.h */
     struct processors processors;
+    struct propagation propagation;
     struct logger logger;
     uint64_t n_stale_before; /* stale handles of the process at open */
 

@@ -12,6 +12,7 @@
 #include "otlp/span_part.h"
 #include "otlp/span_pool.h"
 #include "otlp/tags.h"
+#include "otlp/trace_state.h"
 #include "otlp/wire.h"
 
 /* ---- begin ---- */

@@ -31,7 +31,7 @@ static void share_out(weir_otlp *otlp, struct otlp_span *span) {
     for (int i = 0; i < SPAN_N_PARTS; i++) {
         buf_set_max(&span->parts[i], span->parts[i].n_allocated + left);
     }
-    buf_set_max(&span->trace_state, SPAN_KEEP_BYTES); /* 32 members of 513 characters fit */
+    buf_set_max(&span->trace_state, WEIR_TRACE_STATE_BYTES);
     account(otlp, span, sizeof *span + n_parts + span->trace_state.n_allocated);
 }
 

@@ -13,6 +13,7 @@
 #include "otlp/provider.h"
 #include "otlp/span_part.h"
 #include "otlp/tags.h"
+#include "otlp/trace_state.h"
 #include "otlp/wire.h"
 
 void span_put_name(struct otlp_span *span, struct buf *head, const char *name) {

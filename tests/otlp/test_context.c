@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <string.h>
 
 #include <weir/error.h>
@@ -94,72 +93,12 @@ Test(context, writes_nothing_of_an_invalid_context) {
     cr_assert(context_is_valid(&(weir_otlp_context){.trace_id = {0, 1}, .span_id = {1}}));
 }
 
-/* ---- tracestate ---- */
-
-static char *repeated(const char *head, char c, size_t n, const char *tail) {
-    static char text[1024];
-    size_t at = strlen(head);
-    memcpy(text, head, at);
-    memset(text + at, c, n);
-    snprintf(text + at + n, sizeof text - at - n, "%s", tail);
-    return text;
-}
-
-Test(context, takes_valid_trace_states) {
-    static const char *const good[] = {"",
-                                       "a=1",
-                                       "a=1,b=2",
-                                       "a=1, b=2 ,\tc=3",
-                                       ",a=1,,",
-                                       "0key=value",
-                                       "k_-*/@x=!\"#$%&'()*+-./:;<>?@[\\]^_`{|}~",
-                                       "a= leading space",
-                                       "tenant@system=1",
-                                       "a=1,a=2",
-                                       "a=1;"};
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        cr_assert(trace_state_is_valid(good[i]), "%s", good[i]);
-    }
-    cr_assert(trace_state_is_valid(repeated("", 'k', 256, "=1")));
-    cr_assert(trace_state_is_valid(repeated("a=", 'v', 256, "")));
-}
-
-Test(context, refuses_invalid_trace_states_whole) {
-    static const char *const bad[] = {"a",     "=1",      "a=",      "A=1",        "_a=1",  "a b=1",
-                                      "a=b=c", "a=\x01",  "a=\x7f",  "a=\xc3\xa4", "a=1,b", "a=\t1",
-                                      "a,=1",  "k\xff=1", "a=1,B=2", "@a=1"};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        cr_assert(not(trace_state_is_valid(bad[i])), "%s", bad[i]);
-        weir_otlp_context context = parsed("00-" TRACE "-" SPAN "-01", bad[i]);
-        cr_assert(context.trace_state == NULL, "%s", bad[i]); /* the traceparent counts (G11) */
-    }
-    cr_assert(not(trace_state_is_valid(repeated("", 'k', 257, "=1"))));
-    cr_assert(not(trace_state_is_valid(repeated("a=", 'v', 257, ""))));
-}
-
-Test(context, takes_at_most_32_members) {
-    char text[256];
-    for (size_t i = 0; i < 33; i++) {
-        memcpy(text + 4 * i, ",k=1", 5);
-        cr_assert(eq(int, trace_state_is_valid(text), i < 32));
-    }
-}
-
 Test(context, borrows_the_trace_state) {
     const char *text = "a=1, b=2";
     weir_otlp_context context = parsed("00-" TRACE "-" SPAN "-01", text);
     cr_assert(context.trace_state == text);
     context = parsed("00-" TRACE "-" SPAN "-01", "");
     cr_assert(context.trace_state == NULL);
-}
-
-Test(context, writes_members_without_space_and_empties) {
-    struct buf out;
-    buf_init(&out, 1024);
-    trace_state_append(&out, " a= 1 ,, b=2\t,");
-    expect_buf(&out, "a= 1,b=2");
-    buf_clear(&out);
-    trace_state_append(&out, " , ");
-    expect_buf(&out, "");
-    buf_deinit(&out);
+    context = parsed("00-" TRACE "-" SPAN "-01", "Bad=1"); /* the traceparent counts (G11) */
+    cr_assert(context.trace_state == NULL);
 }

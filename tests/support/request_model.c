@@ -8,6 +8,7 @@
 #include "otlp/context.h"
 #include "otlp/encode.h"
 #include "otlp/tags.h"
+#include "otlp/trace_state.h"
 #include "otlp/wire.h"
 
 struct model_block {

@@ -15,6 +15,7 @@
 #include <weir/error.h>
 #include <weir/host.h>
 #include <weir/processor.h>
+#include <weir/propagation.h>
 #include <weir/sampler.h>
 #include <weir/trace.h>
 #include <weir/value.h>
@@ -162,6 +163,9 @@ typedef struct weir_otlp_options {
     const weir_id_generator *id_generator;   /* NULL: random ids of weir's own; copied */
     const weir_processor *const *processors; /* called in this order; copied; at most 16 */
     size_t n_processors;
+    /* "tracecontext", "baggage", both with a comma between, or "none"; NULL: OTEL_PROPAGATORS, else
+     * "tracecontext,baggage" */
+    const char *propagators;
     weir_otlp_protocol protocol;       /* [pipeline] */
     weir_otlp_compression compression; /* [pipeline] */
     /* [pipeline] Of TLS, as PEM files; NULL: the variables OTEL_EXPORTER_OTLP_CERTIFICATE,
@@ -274,16 +278,6 @@ WEIR_API weir_otlp_context weir_otlp_span_context(weir_otlp_span *span);
 WEIR_API void weir_otlp_span_end(weir_otlp_span *span);
 /* Ends it at a given time, which is not corrected. */
 WEIR_API void weir_otlp_span_end_at(weir_otlp_span *span, uint64_t unix_ns);
-
-/* Writes a traceparent (G2): 55 characters and NUL. false and "" when the context is invalid or
- * NULL. */
-WEIR_API bool weir_otlp_context_format(const weir_otlp_context *context, char out[56]);
-/*
- * Reads a traceparent (G3-G7) and, optionally, a tracestate, which is borrowed. A bad tracestate is
- * left out (G11). 0, or WEIR_E_SYNTAX with *out untouched (NULL traceparent included).
- */
-WEIR_API WEIR_WARN_UNUSED int
-weir_otlp_context_parse(const char *traceparent, const char *trace_state, weir_otlp_context *out);
 
 typedef enum weir_drop_cause {
     WEIR_DROP_QUEUE_FULL = 0,

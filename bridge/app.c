@@ -8,6 +8,7 @@
 #include "otlp/common/alloc.h"
 #include "otlp/common/id.h"
 #include "otlp/common/sized.h"
+#include "otlp/context.h"
 #include "tracking/names.h"
 
 /* ---- making ---- */
@@ -65,18 +66,21 @@ static bool set_streaming_actions(struct app *app, const weir_graph *graph) {
 }
 
 static void set_remote_parent(struct weir *w, struct app *app, const weir_app_options *options) {
-    weir_otlp_context context;
-    if (options->traceparent == NULL) {
+    weir_otlp_context context = {.is_remote = true};
+    bool is_struct = context_is_valid(options->remote_parent);
+    if (is_struct) {
+        context = *options->remote_parent;
+        context.owner = 0; /* what came from another process belongs to no step here */
+    } else if (options->traceparent == NULL) {
         return;
-    }
-    if (weir_otlp_context_parse(options->traceparent, options->tracestate, &context) != 0) {
+    } else if (weir_otlp_context_parse(options->traceparent, options->tracestate, &context) != 0) {
         core_count(&w->counters.refused_values); /* G12: a bad header starts a new trace */
         return;
     }
     app->remote_parent = context;
     app->remote_parent.trace_state = NULL;
     if (context.trace_state != NULL &&
-        text_set(&app->trace_state, context.trace_state, WEIR_MAX_NAME_BYTES)) {
+        text_set(&app->trace_state, context.trace_state, WEIR_TRACE_STATE_BYTES)) {
         app->remote_parent.trace_state = app->trace_state.bytes;
     }
 }

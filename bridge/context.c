@@ -69,3 +69,29 @@ bool weir_traceparent_(weir_handle *handle, char out[56]) {
     weir_otlp_context context = weir_context_(handle);
     return weir_otlp_context_format(&context, out);
 }
+
+/* The pipeline behind a live handle; NULL: none. */
+static weir_otlp *otlp_of(weir_handle *handle) {
+    enum handle_kind kind = handle_kind_of(handle);
+    bool is_ours = kind != HANDLE_FREE && kind != HANDLE_OTLP_SPAN;
+    struct object *object = is_ours ? object_enter(kind, handle) : NULL;
+    if (object == NULL) {
+        return NULL;
+    }
+    struct app *app = object_app(object);
+    weir_otlp *otlp = app->weir->otlp;
+    object_leave(app);
+    return otlp;
+}
+
+/* Baggage goes on even without a context. The host's function is called with no lock held. */
+void weir_inject_(weir_handle *handle, const weir_baggage *baggage, weir_carrier_set_fn *set,
+                  void *carrier) {
+    const weir_otlp *otlp = otlp_of(handle);
+    weir_otlp_context context = weir_context_(handle);
+    weir_otlp_inject(otlp, &context, baggage, set, carrier);
+}
+
+int weir_extract(weir *w, weir_carrier_get_fn *get, void *carrier, weir_propagated *out) {
+    return weir_otlp_extract(w != NULL ? w->otlp : NULL, get, carrier, out);
+}

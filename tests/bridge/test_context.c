@@ -1,4 +1,5 @@
 /* Contexts: what a span opened below a handle now would have as parent. */
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/bridge/rig.h"
@@ -139,4 +140,49 @@ Test(context, the_owner_is_the_handle) {
     struct rig *rig CLEANUP(rig_close) = RIG();
     struct rig_run run = rig_begin(rig, NULL);
     cr_assert(eq(u64, weir_context(run.step).owner, (uint64_t)(uintptr_t)run.step));
+}
+
+/* ---- carriers ---- */
+
+static void collect(void *carrier, const char *name, const char *value) {
+    char *text = carrier;
+    size_t n = strlen(text);
+    snprintf(text + n, 512 - n, "%s: %s\n", name, value);
+}
+
+#define REMOTE "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+Test(context, comes_in_and_goes_out_by_carriers) {
+    static const char *const lines[] = {"Traceparent: " REMOTE, "tracestate: vendor=1",
+                                        "baggage: tenant=42", NULL};
+    struct rig *rig CLEANUP(rig_close) = RIG();
+    weir_propagated in = WEIR_PROPAGATED_INIT;
+    cr_assert(eq(
+        int, weir_extract(rig->w, weir_carrier_get_line, expect_unconst((const char *)lines), &in),
+        0));
+    in.context.owner = 77; /* means nothing here */
+    weir_app *app = weir_app_new(rig->w, &WEIR_APP_OPTIONS(.remote_parent = &in.context));
+    weir_call *call = weir_call_begin(app, WEIR_METHOD_RUN);
+    char out[512] = "", expected[512], traceparent[56];
+    cr_assert(weir_traceparent(call, traceparent));
+    cr_assert(zero(int, strncmp(traceparent, REMOTE, 35)));
+    cr_assert(not(zero(int, strncmp(traceparent, REMOTE, 52))));
+    weir_inject(call, in.baggage, collect, out);
+    weir_propagated_deinit(&in);
+    snprintf(expected, sizeof expected,
+             "traceparent: %s\ntracestate: vendor=1\nbaggage: tenant=42\n", traceparent);
+    expect_text(out, expected);
+    weir_call_end(call, NULL);
+    expect_tree(rig, 0, "run OK (parent elsewhere)\n");
+}
+
+Test(context, of_nothing_lets_baggage_pass) {
+    weir_baggage *baggage = NULL;
+    char out[512] = "";
+    cr_assert(eq(int, weir_baggage_set(NULL, "k", "v", NULL, &baggage), 0));
+    weir_inject((weir_call *)NULL, baggage, collect, out);
+    expect_text(out, "baggage: k=v\n");
+    weir_baggage_free(baggage);
+    weir_propagated in = WEIR_PROPAGATED_INIT;
+    cr_assert(eq(int, weir_extract(NULL, weir_carrier_get_line, NULL, &in), WEIR_E_NOT_FOUND));
 }

@@ -322,6 +322,12 @@ WEIR_API void weir_get_stats(weir *w, weir_stats *out);
  */
 WEIR_API void weir_emit(weir *w, const weir_lifecycle_event *event);
 
+/*
+ * What came in with a request, by the propagators in force; then .remote_parent = &out.context for
+ * an app, where it is valid. As weir_otlp_extract.
+ */
+WEIR_API int weir_extract(weir *w, weir_carrier_get_fn *get, void *carrier, weir_propagated *out);
+
 /* A tracer of the same pipeline, for the host's own spans. Owned by `w`. NULL when OTLP is off. */
 WEIR_API weir_otlp_tracer *weir_tracer(weir *w, const char *name, const char *version);
 
@@ -340,7 +346,8 @@ typedef struct weir_app_options {
     const char *traceparent;  /* remote parent of the calls' spans */
     const char *tracestate;
     bool has_first_sequence_id;
-    int64_t first_sequence_id; /* else the state's __SEQUENCE_ID + 1, else 0 */
+    int64_t first_sequence_id;              /* else the state's __SEQUENCE_ID + 1, else 0 */
+    const weir_otlp_context *remote_parent; /* instead of traceparent: what weir_extract found */
 } weir_app_options;
 #define WEIR_APP_OPTIONS(...)                                                                      \
     ((struct weir_app_options){.size = sizeof(struct weir_app_options), __VA_ARGS__})
@@ -416,6 +423,8 @@ WEIR_API void weir_event_(weir_handle *target, const char *name, const weir_key_
 WEIR_API void weir_set_error_(weir_handle *target, const weir_error *error);
 WEIR_API bool weir_traceparent_(weir_handle *handle, char out[56]);
 WEIR_API weir_otlp_context weir_context_(weir_handle *handle);
+WEIR_API void weir_inject_(weir_handle *handle, const weir_baggage *baggage,
+                           weir_carrier_set_fn *set, void *carrier);
 
 /* ---- streams ---- */
 
@@ -455,6 +464,8 @@ WEIR_API void weir_stream_end(weir_stream *stream);
  *   weir_traceparent(handle, out)                 of the span that a span opened below it now would
  *                                                 have as parent; false and "" if none
  *   weir_context(handle)                          the same as a struct; all zero if none
+ *   weir_inject(handle, baggage, set, carrier)    the same, and baggage (may be NULL), into the
+ *                                                 fields of a carrier: weir_otlp_inject
  */
 /* clang-format on */
 #ifndef __cplusplus
@@ -490,6 +501,8 @@ WEIR_API void weir_stream_end(weir_stream *stream);
 #define weir_set_error(target, error) weir_set_error_(WEIR_TARGET_(target), (error))
 #define weir_traceparent(handle, out) weir_traceparent_(WEIR_ANY_(handle), (out))
 #define weir_context(handle) weir_context_(WEIR_ANY_(handle))
+#define weir_inject(handle, baggage, set, carrier)                                                 \
+    weir_inject_(WEIR_ANY_(handle), (baggage), (set), (carrier))
 #define weir_span_begin(parent, name, dependencies)                                                \
     _Generic((parent), weir_step *                                                                 \
              : weir_step_span_begin, weir_span *                                                   \

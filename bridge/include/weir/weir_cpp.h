@@ -127,6 +127,11 @@ template <class T> inline bool weir_traceparent(T *handle, char out[56]) {
 template <class T> inline weir_otlp_context weir_context(T *handle) {
     return weir_context_(weir_any_(handle));
 }
+template <class T>
+inline void weir_inject(T *handle, const weir_baggage *baggage, weir_carrier_set_fn *set,
+                        void *carrier) {
+    weir_inject_(weir_any_(handle), baggage, set, carrier);
+}
 
 inline weir_span *weir_span_begin(weir_step *parent, const char *name,
                                   const char *const *dependencies = nullptr) {

@@ -17,11 +17,13 @@ enum {
     BAGGAGE_MAX_BYTES = 8 << 10,     /* as a header (G29) */
     BAGGAGE_MAX_VALUE_BYTES = 4 * BAGGAGE_MAX_BYTES, /* kept, and one on its way to be refused */
     BAGGAGE_MAX_TEXT = 64 << 10,                     /* joined from the headers of one request */
-    ENV_MAX_NAME = 256,                              /* bytes of a field's name as a variable */
-    ENV_MAX_VARIABLES = 1 << 16,                     /* of an environment for a child */
-    RESOURCE_MAX_BYTES = 64 << 10,                   /* encoded */
-    SCOPE_MAX_BYTES = 16 << 10, /* encoded; name and attributes of one tracer */
-    OTLP_MAX_TRACERS = 1024,    /* of one provider */
+    DETECT_MAX_TEXT = 4 << 10,                       /* read of one file, by resource detectors */
+    DETECT_MAX_ARGUMENTS = 64,
+    ENV_MAX_NAME = 256,            /* bytes of a field's name as a variable */
+    ENV_MAX_VARIABLES = 1 << 16,   /* of an environment for a child */
+    RESOURCE_MAX_BYTES = 64 << 10, /* encoded */
+    SCOPE_MAX_BYTES = 16 << 10,    /* encoded; name and attributes of one tracer */
+    OTLP_MAX_TRACERS = 1024,       /* of one provider */
     OTLP_MAX_PROCESSORS = 16,
     ID_MAX_DRAWS = 4, /* of a generator that gives zeros, before our own is used */
 

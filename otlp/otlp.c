@@ -11,7 +11,6 @@
 #include "otlp/common/error.h"
 #include "otlp/common/handle.h"
 #include "otlp/common/macro.h"
-#include "otlp/encode.h"
 #include "otlp/options.h"
 #include "otlp/provider.h"
 #include "otlp/resource.h"
@@ -19,7 +18,6 @@
 #include "otlp/sampling.h"
 #include "otlp/span_pool.h"
 #include "otlp/spool.h"
-#include "otlp/tags.h"
 #include "otlp/transport.h"
 
 static _Atomic uint64_t n_opened; /* ids of providers, from 1 */
@@ -54,18 +52,10 @@ static void provider_cleanup(weir_otlp **otlp) {
 
 static int encode_resource(weir_otlp *otlp, const weir_otlp_options *options,
                            const struct config_reader *reader, weir_error_detail *detail) {
-    const char *url = options->resource_schema_url;
     buf_init(&otlp->resource, RESOURCE_MAX_BYTES);
     buf_init(&otlp->resource_url, RESOURCE_MAX_BYTES);
-    if (url != NULL) {
-        encode_text(&otlp->resource_url, TAG_RESOURCE_SPANS_SCHEMA_URL, url, strlen(url));
-    }
-    if (buf_error(&otlp->resource_url) != 0) {
-        return error_set(detail, buf_error(&otlp->resource_url),
-                         "resource_schema_url cannot be kept: %s",
-                         weir_strerror(buf_error(&otlp->resource_url)));
-    }
-    return resource_encode(&otlp->resource, options, reader, detail);
+    int error = resource_encode_url(&otlp->resource_url, options, reader, detail);
+    return error != 0 ? error : resource_encode(&otlp->resource, options, reader, detail);
 }
 
 /*

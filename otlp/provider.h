@@ -36,7 +36,8 @@ struct weir_otlp {
     weir_sampler sampler;      /* without should_sample: by the parent, always on at the root */
     bool is_bare_ratio;        /* the sampler ignores parents: a warning is due (E37) */
     _Atomic bool has_warned_of_ratio;
-    weir_id_generator ids; /* NULL members: otlp/common/id.h */
+    _Atomic bool has_said_discarded; /* attributes, events or links of a span (E50) */
+    weir_id_generator ids;           /* NULL members: otlp/common/id.h */
     struct processors processors;
     struct propagation propagation;
     struct logger logger;

@@ -13,6 +13,7 @@
 #include "otlp/common/json_write.h"
 #include "otlp/common/macro.h"
 #include "otlp/common/utf8.h"
+#include "otlp/detect.h"
 #include "otlp/encode.h"
 #include "otlp/tags.h"
 #include "otlp/wire.h"
@@ -195,6 +196,17 @@ static int set_from_environment(struct target *t) {
     return set_text(t, "service.name", service); /* beats the list's (D21) */
 }
 
+/* ---- what is found out ---- */
+
+static int put_detected(void *data, const char *key, const weir_value *value) {
+    return set(data, key, value);
+}
+
+static int set_detected(struct target *t, const weir_otlp_options *options) {
+    t->origin = config_by_option("detectors");
+    return detect_run(options->detectors, put_detected, t);
+}
+
 /* ---- all of it ---- */
 
 static int set_from_code(struct target *t, const weir_otlp_options *options) {
@@ -227,6 +239,7 @@ int resource_encode(struct buf *out, const weir_otlp_options *options,
         return error_set(detail, error, "no memory for the resource");
     }
     error = set_defaults(&target);
+    error = error ? error : set_detected(&target, options);
     error = error ? error : set_from_environment(&target);
     error = error ? error : set_from_code(&target, options);
     if (error != 0) {
@@ -234,4 +247,24 @@ int resource_encode(struct buf *out, const weir_otlp_options *options,
     }
     wire_close(out, mark);
     return buf_error(out);
+}
+
+/* ---- the schema URL ---- */
+
+int resource_encode_url(struct buf *out, const weir_otlp_options *options,
+                        const struct config_reader *reader, weir_error_detail *detail) {
+    const char *given = options->resource_schema_url != NULL ? options->resource_schema_url : "";
+    const char *url = options->detectors != 0 && *given == '\0' ? DETECT_SCHEMA_URL : given;
+    if (options->detectors != 0 && strcmp(url, DETECT_SCHEMA_URL) != 0) {
+        logger_say(reader->logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG,
+                   "the resource has no schema URL: the given one is %.200s, that of the "
+                   "detectors " DETECT_SCHEMA_URL,
+                   given);
+        url = "";
+    }
+    encode_text(out, TAG_RESOURCE_SPANS_SCHEMA_URL, url, strlen(url));
+    int error = buf_error(out);
+    return error == 0 ? 0
+                      : error_set(detail, error, "resource_schema_url cannot be kept: %s",
+                                  weir_strerror(error));
 }

@@ -2,8 +2,8 @@
  * The resource of a pipeline: what its spans are about, encoded once (F1-F5, F9).
  *
  * From the lowest precedence to the highest: what the SDK knows of itself,
- * OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME, attributes given in code, the service name given in
- * code.
+ * what detectors find, OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME, attributes given in code, the
+ * service name given in code.
  */
 #pragma once
 
@@ -19,3 +19,11 @@
  */
 int resource_encode(struct buf *out, const weir_otlp_options *options,
                     const struct config_reader *reader, weir_error_detail *detail);
+
+/*
+ * Appends the field ResourceSpans.schema_url: the option's, or the detectors' when some are asked
+ * for. When both are there and differ there is none, and a warning (F8). WEIR_E_TOO_LARGE,
+ * WEIR_E_NO_MEMORY.
+ */
+int resource_encode_url(struct buf *out, const weir_otlp_options *options,
+                        const struct config_reader *reader, weir_error_detail *detail);

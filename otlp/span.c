@@ -258,12 +258,30 @@ static bool enqueue(struct producer *producer, const struct otlp_span *span, uin
     return true;
 }
 
+/* Said aloud for the first span of a pipeline, of the others to those who debug (E50). */
+static COLD void say_discarded(const struct otlp_span *span) {
+    weir_otlp *otlp = span_provider(span);
+    bool is_first = !atomic_exchange(&otlp->has_said_discarded, true);
+    logger_say(&otlp->logger, is_first ? WEIR_LOG_WARN : WEIR_LOG_DEBUG, LOG_CAUSE_VALUE,
+               "a span is over its limits: %u attributes, %u events and %u links of it are "
+               "discarded%s",
+               span->attributes.n_dropped, span->n_dropped_events, span->n_dropped_links,
+               is_first ? " (of further spans only their counts say so)" : "");
+}
+
+static bool has_discarded(const struct otlp_span *span) {
+    return (span->attributes.n_dropped | span->n_dropped_events | span->n_dropped_links) != 0;
+}
+
 void span_end(struct otlp_span *span, uint64_t unix_ns) {
     weir_otlp *otlp = span_provider(span);
     struct producer *producer = producer_current(otlp);
     weir_drop_cause cause;
     if (LIKELY(span->is_exported) && UNLIKELY(!enqueue(producer, span, unix_ns, &cause))) {
         producer_drop(otlp, producer, cause);
+    }
+    if (UNLIKELY(has_discarded(span))) {
+        say_discarded(span);
     }
     if (UNLIKELY(otlp->processors.n > 0) && span->is_recording) {
         processors_end(span, unix_ns);

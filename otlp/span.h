@@ -43,6 +43,9 @@ struct otlp_span *span_begin(weir_otlp_tracer *tracer, const struct span_start *
 void span_set(struct otlp_span *span, const char *key, const weir_value *value);
 void span_add_event(struct otlp_span *span, uint64_t unix_ns, const char *name,
                     const weir_key_value *attributes, size_t n_attributes);
+/* An exception event, the status Error and error.type: weir_otlp_span_record_error. */
+void span_record_error(struct otlp_span *span, uint64_t unix_ns, const weir_otlp_error *error,
+                       const weir_key_value *attributes, size_t n_attributes);
 void span_add_link(struct otlp_span *span, const weir_otlp_link *link);
 void span_set_status(struct otlp_span *span, weir_otlp_status status, const char *description);
 void span_set_name(struct otlp_span *span, const char *name);

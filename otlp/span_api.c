@@ -89,6 +89,18 @@ void weir_otlp_span_add_event_at(weir_otlp_span *handle, uint64_t unix_ns, const
     }
 }
 
+void weir_otlp_span_record_error(weir_otlp_span *handle, const weir_otlp_error *error,
+                                 const weir_key_value *attributes, size_t n_attributes) {
+    struct otlp_span *span = resolve(handle);
+    weir_otlp_error extended = {0};
+    if (LIKELY(span != NULL)) {
+        bool is_good =
+            error != NULL && options_extend(&extended, sizeof extended, error, error->size);
+        span_record_error(span, span_now(span), is_good ? &extended : NULL, attributes,
+                          n_attributes);
+    }
+}
+
 void weir_otlp_span_add_link(weir_otlp_span *handle, const weir_otlp_link *link) {
     struct otlp_span *span = resolve(handle);
     if (LIKELY(span != NULL)) {

@@ -46,13 +46,22 @@ void span_set(struct otlp_span *span, const char *key, const weir_value *value) 
     span_count_refused(span, error == WEIR_E_INVALID || error == WEIR_E_SYNTAX);
 }
 
-/* The attributes of an event or link, and how many were left out. */
+struct attribute_list {
+    const weir_key_value *items;
+    size_t n;
+};
+
+/* The attributes of an event or link, and how many were left out. Those of `more` (optional) come
+ * later, and win. */
 static void put_attributes(struct otlp_span *span, struct buf *out, uint8_t tag,
                            uint8_t dropped_tag, const struct attribute_limits *limits,
-                           const weir_key_value *items, size_t n_items) {
+                           struct attribute_list first, struct attribute_list more) {
     struct attributes attributes = attributes_in(out, tag);
-    if (n_items > 0) {
-        span_count_refused(span, attributes_set_all(&attributes, limits, items, n_items));
+    if (first.n > 0) {
+        span_count_refused(span, attributes_set_all(&attributes, limits, first.items, first.n));
+    }
+    if (more.n > 0) {
+        span_count_refused(span, attributes_set_all(&attributes, limits, more.items, more.n));
     }
     uint8_t *at = buf_reserve(out, wire_count_size(attributes.n_dropped));
     if (at != NULL) {
@@ -60,16 +69,9 @@ static void put_attributes(struct otlp_span *span, struct buf *out, uint8_t tag,
     }
 }
 
-void span_add_event(struct otlp_span *span, uint64_t unix_ns, const char *name,
-                    const weir_key_value *attributes, size_t n_attributes) {
-    if (UNLIKELY(!span->is_recording)) {
-        return;
-    }
+static void add_event(struct otlp_span *span, uint64_t unix_ns, const char *name,
+                      struct attribute_list first, struct attribute_list more) {
     const struct span_limits *limits = &span_provider(span)->config.limits;
-    if (name == NULL) {
-        span_count_refused(span, 1);
-        return;
-    }
     if (span->n_events >= limits->max_events) {
         span->n_dropped_events++;
         return;
@@ -82,11 +84,24 @@ void span_add_event(struct otlp_span *span, uint64_t unix_ns, const char *name,
     }
     encode_text(w.out, TAG_EVENT_NAME, name, strlen(name));
     put_attributes(span, w.out, TAG_EVENT_ATTRIBUTES, TAG_EVENT_DROPPED_ATTRIBUTES,
-                   &limits->event_attributes, attributes, n_attributes);
+                   &limits->event_attributes, first, more);
     wire_close(w.out, mark);
     bool is_whole = span_part_end_whole(span, &w);
     span->n_events += is_whole;
     span->n_dropped_events += !is_whole;
+}
+
+void span_add_event(struct otlp_span *span, uint64_t unix_ns, const char *name,
+                    const weir_key_value *attributes, size_t n_attributes) {
+    if (UNLIKELY(!span->is_recording)) {
+        return;
+    }
+    if (name == NULL) {
+        span_count_refused(span, 1);
+        return;
+    }
+    add_event(span, unix_ns, name, (struct attribute_list){attributes, n_attributes},
+              (struct attribute_list){NULL, 0});
 }
 
 /* bit 8: whether the linked context is remote is known; bit 9: it is (A46). */
@@ -108,8 +123,9 @@ static void put_link(struct otlp_span *span, struct buf *out, const weir_otlp_li
         wire_close_string(out, mark);
     }
     put_attributes(span, out, TAG_LINK_ATTRIBUTES, TAG_LINK_DROPPED_ATTRIBUTES,
-                   &span_provider(span)->config.limits.link_attributes, link->attributes,
-                   link->n_attributes);
+                   &span_provider(span)->config.limits.link_attributes,
+                   (struct attribute_list){link->attributes, link->n_attributes},
+                   (struct attribute_list){NULL, 0});
     at = buf_reserve(out, LINK_FLAGS_FIELD);
     if (LIKELY(at != NULL)) {
         (void)wire_put_fixed32(at, TAG_LINK_FLAGS, link_flags(context));
@@ -169,6 +185,47 @@ void span_set_status(struct otlp_span *span, weir_otlp_status status, const char
     buf_clear(&span->parts[SPAN_STATUS]);
     if (!write_status(span, status, has_text ? description : "") && has_text) {
         (void)write_status(span, status, ""); /* a text that does not fit must not hide the error */
+    }
+}
+
+static bool has_text(const char *text) {
+    return text != NULL && *text != '\0';
+}
+
+/* What the conventions say of an exception; returns how many attributes that is. */
+static size_t describe_error(const weir_otlp_error *error, weir_key_value out[4]) {
+    size_t n = 0;
+    if (has_text(error->type)) {
+        out[n++] = (weir_key_value){"exception.type", weir_value_string(error->type)};
+    }
+    if (error->message != NULL) {
+        out[n++] = (weir_key_value){"exception.message", weir_value_string(error->message)};
+    }
+    if (has_text(error->stacktrace)) {
+        out[n++] = (weir_key_value){"exception.stacktrace", weir_value_string(error->stacktrace)};
+    }
+    if (error->escaped) {
+        out[n++] = (weir_key_value){"exception.escaped", weir_value_bool(true)};
+    }
+    return n;
+}
+
+void span_record_error(struct otlp_span *span, uint64_t unix_ns, const weir_otlp_error *error,
+                       const weir_key_value *attributes, size_t n_attributes) {
+    weir_key_value own[4];
+    if (UNLIKELY(!span->is_recording)) {
+        return;
+    }
+    if (error == NULL) {
+        span_count_refused(span, 1);
+        return;
+    }
+    add_event(span, unix_ns, "exception", (struct attribute_list){own, describe_error(error, own)},
+              (struct attribute_list){attributes, n_attributes});
+    if (span->status != WEIR_OTLP_STATUS_OK) { /* a success has no error.type (J16) */
+        weir_value type = weir_value_string(has_text(error->type) ? error->type : "_OTHER");
+        span_set(span, "error.type", &type);
+        span_set_status(span, WEIR_OTLP_STATUS_ERROR, error->message);
     }
 }
 

@@ -174,3 +174,50 @@ Test(resource, survives_failing_allocation_at_every_step) {
         buf_deinit(&out);
     }
 }
+
+/* ---- detectors ---- */
+
+Test(resource, detects_nothing_unasked) { /* (F10) */
+    Otlp__ResourceSpans *message = made(&WEIR_OTLP_OPTIONS(.service_name = "s"));
+    cr_assert(eq(sz, message->resource->n_attributes, 4));
+    otlp__resource_spans__free_unpacked(message, NULL);
+}
+
+Test(resource, what_is_detected_lies_below_environment_and_code) { /* (F7, F9) */
+    const uint32_t all = WEIR_DETECT_PROCESS | WEIR_DETECT_HOST | WEIR_DETECT_INSTANCE;
+    weir_key_value given = {"os.type", weir_value_string("")};
+    weir_otlp_options options =
+        WEIR_OTLP_OPTIONS(.detectors = all, .resource = &given, .n_resource = 1);
+    setenv("OTEL_RESOURCE_ATTRIBUTES", "host.name=of%20the%20environment", 1);
+    expect_attribute(&options, "host.name", "of the environment");
+    expect_attribute(&options, "os.type", ""); /* an empty value wins too */
+    expect_attribute(&options, "process.runtime.name", "glibc");
+    expect_attribute(&options, "process.command_args", NULL);
+    expect_attribute(&WEIR_OTLP_OPTIONS(.detectors = WEIR_DETECT_PROCESS), "host.arch", NULL);
+}
+
+static void expect_url(const weir_otlp_options *options, const char *expected) {
+    struct buf out;
+    buf_init(&out, RESOURCE_MAX_BYTES);
+    cr_assert(eq(int, resource_encode_url(&out, options, &reader, NULL), 0));
+    Otlp__ResourceSpans *message = otlp__resource_spans__unpack(NULL, out.n_bytes, out.data);
+    cr_assert(message != NULL);
+    expect_text(expect_terminated(message->schema_url.data, message->schema_url.len), expected);
+    otlp__resource_spans__free_unpacked(message, NULL);
+    buf_deinit(&out);
+}
+
+Test(resource, merges_schema_urls) { /* (F8, F10) */
+    static const char detected[] = "https://opentelemetry.io/schemas/1.37.0";
+    expect_url(&WEIR_OTLP_OPTIONS(.detectors = 0), "");
+    expect_url(&WEIR_OTLP_OPTIONS(.resource_schema_url = "http://own/1.0"), "http://own/1.0");
+    expect_url(&WEIR_OTLP_OPTIONS(.detectors = WEIR_DETECT_HOST), detected);
+    expect_url(&WEIR_OTLP_OPTIONS(.detectors = WEIR_DETECT_HOST, .resource_schema_url = detected),
+               detected);
+    cr_assert(eq(uint, kept.n, 0));
+    expect_url(
+        &WEIR_OTLP_OPTIONS(.detectors = WEIR_DETECT_HOST, .resource_schema_url = "http://own/1.0"),
+        "");
+    cr_assert(eq(uint, kept.n, 1));
+    cr_assert(kept_log_has(&kept, "http://own/1.0"));
+}

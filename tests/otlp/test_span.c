@@ -687,3 +687,90 @@ Test(span, survives_failing_allocation_at_every_step) {
     }
     fake_exporter_reset();
 }
+
+/* ---- errors ---- */
+
+static const Otlp__AnyValue *of_event(const Otlp__Span__Event *event, const char *key) {
+    return pipeline_find(event->attributes, event->n_attributes, key);
+}
+
+Test(span, records_an_error_as_event_status_and_attribute) { /* (E30, J16) */
+    struct pipeline p;
+    pipeline_open(&p, NULL);
+    weir_otlp_span *handle = begin(&p, NULL);
+    weir_key_value more[] = {{"exception.message", weir_value_string("the caller's")},
+                             {"retry", weir_value_int(3)}};
+    weir_otlp_span_record_error(handle,
+                                &WEIR_OTLP_ERROR(.type = "ValueError", .message = "no such key",
+                                                 .stacktrace = "at x\nat y", .escaped = true),
+                                more, 2);
+    weir_otlp_span_end(handle);
+    const Otlp__Span *span = pipeline_span(&p);
+    cr_assert(eq(sz, span->n_events, 1));
+    const Otlp__Span__Event *event = span->events[0];
+    expect_data(event->name, "exception");
+    cr_assert(eq(sz, event->n_attributes, 5));
+    expect_data(of_event(event, "exception.type")->string_value, "ValueError");
+    expect_data(of_event(event, "exception.message")->string_value, "the caller's");
+    expect_data(of_event(event, "exception.stacktrace")->string_value, "at x\nat y");
+    cr_assert(of_event(event, "exception.escaped")->bool_value);
+    cr_assert(eq(i64, of_event(event, "retry")->int_value, 3));
+    cr_assert(eq(int, span->status->code, OTLP__STATUS__STATUS_CODE__STATUS_CODE_ERROR));
+    expect_data(span->status->message, "no such key");
+    cr_assert(eq(sz, span->n_attributes, 1));
+    expect_data(pipeline_find(span->attributes, 1, "error.type")->string_value, "ValueError");
+    pipeline_close(&p);
+}
+
+Test(span, records_an_error_of_which_little_is_known) {
+    struct pipeline p;
+    pipeline_open(&p, NULL);
+    weir_otlp_span *handle = begin(&p, NULL);
+    weir_otlp_span_record_error(handle, &WEIR_OTLP_ERROR(.type = ""), NULL, 0);
+    weir_otlp_span_record_error(handle, NULL, NULL, 0);
+    weir_otlp_error no_size = {.type = "T"};
+    weir_otlp_span_record_error(handle, &no_size, NULL, 0);
+    weir_otlp_span_record_error(NULL, &no_size, NULL, 0);
+    cr_assert(eq(u64, pipeline_stats(&p).refused_values, 2));
+    weir_otlp_span_end(handle);
+    const Otlp__Span *span = pipeline_span(&p);
+    cr_assert(eq(sz, span->n_events, 1));
+    cr_assert(eq(sz, span->events[0]->n_attributes, 0));
+    cr_assert(eq(sz, span->status->message.len, 0));
+    expect_data(pipeline_find(span->attributes, 1, "error.type")->string_value, "_OTHER");
+    pipeline_close(&p);
+}
+
+Test(span, an_error_does_not_change_a_success) { /* Ok is final (E23), without error.type (J16) */
+    struct pipeline p;
+    pipeline_open(&p, NULL);
+    weir_otlp_span *handle = begin(&p, NULL);
+    weir_otlp_span_set_status(handle, WEIR_OTLP_STATUS_OK, NULL);
+    weir_otlp_span_record_error(handle, &WEIR_OTLP_ERROR(.type = "T", .message = "m"), NULL, 0);
+    weir_otlp_span_end(handle);
+    const Otlp__Span *span = pipeline_span(&p);
+    cr_assert(eq(sz, span->n_events, 1));
+    cr_assert(eq(sz, span->n_attributes, 0));
+    cr_assert(eq(int, span->status->code, OTLP__STATUS__STATUS_CODE__STATUS_CODE_OK));
+    pipeline_close(&p);
+}
+
+/* ---- discards are said ---- */
+
+Test(span, says_once_that_limits_discard) { /* (E50) */
+    struct pipeline p;
+    pipeline_open(&p, &WEIR_OTLP_OPTIONS(.limits = {.has_max_attributes = true,
+                                                    .max_attributes = 1,
+                                                    .has_max_events = true}));
+    for (int i = 0; i < 3; i++) {
+        weir_otlp_span *span = begin(&p, NULL);
+        set_int(span, "a", 1);
+        cr_assert(eq(uint, p.log.n, i > 0));
+        set_int(span, "b", 2);
+        weir_otlp_span_add_event(span, "e", NULL, 0);
+        weir_otlp_span_end(span);
+    }
+    cr_assert(eq(uint, p.log.n, 1), "%s", p.log.text);
+    cr_assert(strstr(p.log.text, "1 attributes, 1 events and 0 links") != NULL, "%s", p.log.text);
+    pipeline_close(&p);
+}

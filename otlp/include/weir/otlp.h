@@ -127,6 +127,17 @@ typedef enum weir_otlp_tls_version {
     WEIR_OTLP_TLS_1_3 = 2
 } weir_otlp_tls_version;
 
+/*
+ * What the resource may say of itself when it is asked to, beneath OTEL_RESOURCE_ATTRIBUTES and
+ * what is given in code; found out once, at open.
+ */
+typedef enum weir_detector {
+    WEIR_DETECT_PROCESS = 1,  /* process.pid, .executable.*, .owner, .runtime.* */
+    WEIR_DETECT_HOST = 2,     /* host.name, .arch, .id; os.* */
+    WEIR_DETECT_INSTANCE = 4, /* service.instance.id: a random UUID */
+    WEIR_DETECT_COMMAND = 8   /* process.command_args, which may hold secrets */
+} weir_detector;
+
 typedef struct weir_otlp_options {
     size_t size;
     const char *service_name; /* NULL: OTEL_SERVICE_NAME, else unknown_service:<program> */
@@ -163,6 +174,7 @@ typedef struct weir_otlp_options {
     const weir_id_generator *id_generator;   /* NULL: random ids of weir's own; copied */
     const weir_processor *const *processors; /* called in this order; copied; at most 16 */
     size_t n_processors;
+    uint32_t detectors; /* enum weir_detector, or-ed; none by default */
     /* "tracecontext", "baggage", both with a comma between, or "none"; NULL: OTEL_PROPAGATORS, else
      * "tracecontext,baggage" */
     const char *propagators;
@@ -264,6 +276,24 @@ WEIR_API void weir_otlp_span_add_event(weir_otlp_span *span, const char *name,
                                        const weir_key_value *attributes, size_t n_attributes);
 /* Adds an event of a given time, which is not corrected (E20). */
 WEIR_API void weir_otlp_span_add_event_at(weir_otlp_span *span, uint64_t unix_ns, const char *name,
+                                          const weir_key_value *attributes, size_t n_attributes);
+
+/* An error or exception of the application. */
+typedef struct weir_otlp_error {
+    size_t size;
+    const char *type;       /* its class or code, of few different values; NULL or "": not known */
+    const char *message;    /* NULL: none */
+    const char *stacktrace; /* NULL: none */
+    bool escaped;           /* it left the scope of the span */
+} weir_otlp_error;
+#define WEIR_OTLP_ERROR(...)                                                                       \
+    ((struct weir_otlp_error){.size = sizeof(struct weir_otlp_error), __VA_ARGS__})
+/*
+ * Adds an event `exception` with exception.type, .message, .stacktrace and .escaped, where
+ * attributes given here win (E30), and unless the status is Ok, sets the status to Error with the
+ * message, and the attribute error.type (J16). NULL error, or one without a size: ignored, counted.
+ */
+WEIR_API void weir_otlp_span_record_error(weir_otlp_span *span, const weir_otlp_error *error,
                                           const weir_key_value *attributes, size_t n_attributes);
 WEIR_API void weir_otlp_span_add_link(weir_otlp_span *span, const weir_otlp_link *link);
 /* Ok is final, Unset is ignored, else the last call wins (E23). description counts with ERROR only

@@ -1,0 +1,188 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weir/error.h>
+
+#include "otlp/bounds.h"
+#include "otlp/common/clock.h"
+#include "otlp/common/macro.h"
+#include "otlp/transport.h"
+#include "tests/support/expect.h"
+#include "tests/support/temp.h"
+#include "tests/support/tls_peer.h"
+
+#define MS(n) ((uint64_t)(n)*1000000)
+#define S(n) MS((n)*1000)
+
+static void begin(void) {
+    setenv("no_proxy", "*", 1); /* whatever the machine is set up for */
+}
+TestSuite(transport_tls, .init = begin, .timeout = 60);
+
+static uint64_t now_ns(void) {
+    weir_clock clock = clock_system();
+    return clock_monotonic(&clock);
+}
+
+struct files {
+    const char *ca, *certificate, *key; /* names in the peer's folder; NULL: none */
+};
+
+static struct delivery delivery_of(const struct tls_peer *peer, const struct files *files,
+                                   char *paths[3]) {
+    const char *const names[] = {files->ca, files->certificate, files->key};
+    for (size_t i = 0; i < 3; i++) {
+        paths[i] = names[i] != NULL ? temp_path(peer->folder, names[i]) : NULL;
+    }
+    return (struct delivery){
+        .protocol = WEIR_OTLP_PROTOCOL_HTTP_PROTOBUF,
+        .compression = WEIR_OTLP_COMPRESSION_NONE,
+        .min_tls_version = WEIR_OTLP_TLS_1_2,
+        .max_request_bytes = HTTP_MAX_REQUEST_BYTES,
+        .max_response_bytes = HTTP_MAX_RESPONSE_BYTES,
+        .ca = {paths[0], "ca_file"},
+        .client_certificate = {paths[1], "client_certificate_file"},
+        .client_key = {paths[2], "client_key_file"},
+    };
+}
+
+struct result {
+    int error, status;
+    weir_error_detail detail;
+};
+
+static struct result post_by(const char *url, const struct delivery *delivery, uint64_t ns) {
+    struct result result = {.detail = WEIR_ERROR_DETAIL_INIT};
+    weir_transport transport;
+    weir_transport_response response = {0};
+    char own[64];
+    snprintf(own, sizeof own, "%s", url);
+    const struct endpoint endpoint = {.url = own, .shown = own, .delivery = *delivery};
+    result.error = delivery->protocol == WEIR_OTLP_PROTOCOL_GRPC
+                       ? transport_grpc_open(&endpoint, &transport, &result.detail)
+                       : transport_http_open(&endpoint, &transport, &result.detail);
+    if (result.error == 0) {
+        result.error = transport.post(transport.data, (const uint8_t *)"body", 4, now_ns() + ns,
+                                      &response, &result.detail);
+        result.status = response.http_status;
+        transport.destroy(transport.data);
+    }
+    return result;
+}
+
+/* One post with these files to a peer of these words; *request gets what the peer saw, when it
+ * answered. */
+static struct result post_once(const char *words, const struct files *files,
+                               weir_otlp_tls_version version, char request[100]) {
+    struct tls_peer peer;
+    char *paths[3];
+    tls_peer_start(&peer, words);
+    struct delivery delivery = delivery_of(&peer, files, paths);
+    delivery.min_tls_version = version;
+    struct result result = post_by(peer.url, &delivery, S(30));
+    if (result.error == 0) {
+        (void)tls_peer_request(&peer, request, 100);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        free(paths[i]);
+    }
+    tls_peer_stop(&peer);
+    return result;
+}
+
+static void expect_said(const struct result *result, const char *part) {
+    cr_expect(strstr(result->detail.message, part) != NULL, "\"%s\" is not in \"%s\"", part,
+              result->detail.message);
+}
+
+static const struct files KNOWN = {"ca.crt", NULL, NULL};
+static const struct files OWN = {"ca.crt", "client.crt", "client.key"};
+
+Test(transport_tls, trusts_the_authority_it_was_given) {
+    char request[100];
+    struct result result = post_once(NULL, &KNOWN, WEIR_OTLP_TLS_1_2, request);
+    cr_assert(eq(int, result.error, 0), "%s", result.detail.message);
+    cr_expect(eq(int, result.status, 200));
+    expect_text(request, "- TLSv1.3 /v1/traces"); /* D13, B35 */
+}
+
+Test(transport_tls, trusts_nobody_else) {
+    static const struct files rows[] = {{NULL, NULL, NULL}, {"other.crt", NULL, NULL}};
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        char request[100];
+        struct result result = post_once(NULL, &rows[i], WEIR_OTLP_TLS_1_2, request);
+        cr_expect(eq(int, result.error, WEIR_E_IO));
+        expect_said(&result, "has a certificate that is not trusted here: name its authority by "
+                             "ca_file (OTEL_EXPORTER_OTLP_CERTIFICATE)");
+    }
+}
+
+Test(transport_tls, shows_its_own_certificate) {
+    char request[100];
+    struct result result = post_once("mutual", &OWN, WEIR_OTLP_TLS_1_2, request);
+    cr_assert(eq(int, result.error, 0), "%s", result.detail.message);
+    expect_text(request, "client TLSv1.3 /v1/traces"); /* D14 */
+}
+
+Test(transport_tls, names_the_certificate_that_the_peer_wants) {
+    char request[100];
+    struct result result = post_once("mutual", &KNOWN, WEIR_OTLP_TLS_1_2, request);
+    cr_expect(eq(int, result.error, WEIR_E_IO));
+    expect_said(&result, "client_certificate_file");
+}
+
+Test(transport_tls, a_key_that_is_not_the_certificates) {
+    static const struct files files = {"ca.crt", "client.crt", "server.key"};
+    char request[100];
+    struct result result = post_once("mutual", &files, WEIR_OTLP_TLS_1_2, request);
+    cr_expect(result.error != 0);
+    expect_said(&result, "a certificate or key of ours cannot be used");
+}
+
+Test(transport_tls, takes_1_2_unless_1_3_is_asked_for) {
+    char request[100];
+    struct result result = post_once("tls1.2", &KNOWN, WEIR_OTLP_TLS_1_2, request);
+    cr_assert(eq(int, result.error, 0), "%s", result.detail.message);
+    expect_text(request, "- TLSv1.2 /v1/traces");
+    result = post_once("tls1.2", &KNOWN, WEIR_OTLP_TLS_1_3, request);
+    cr_expect(eq(int, result.error, WEIR_E_IO));
+    expect_said(&result, "cannot agree on TLS with us");
+    result = post_once(NULL, &KNOWN, WEIR_OTLP_TLS_1_3, request);
+    expect_text(request, "- TLSv1.3 /v1/traces");
+}
+
+Test(transport_tls, a_handshake_that_stalls_lasts_until_the_deadline) {
+    struct tls_peer peer;
+    char *paths[3];
+    tls_peer_start(&peer, "stall");
+    struct delivery delivery = delivery_of(&peer, &KNOWN, paths);
+    uint64_t began = now_ns();
+    struct result result = post_by(peer.url, &delivery, MS(300));
+    uint64_t took = now_ns() - began;
+    cr_expect(eq(int, result.error, WEIR_E_TIMEOUT));
+    cr_expect(took >= MS(300) && took < S(8));
+    free(paths[0]);
+    tls_peer_stop(&peer);
+}
+
+Test(transport_tls, a_peer_without_tls_is_told_apart) {
+    char request[100];
+    struct result result = post_once("plain", &KNOWN, WEIR_OTLP_TLS_1_2, request);
+    cr_expect(eq(int, result.error, WEIR_E_IO));
+    expect_said(&result, "speaks no TLS: write http:// instead of https://");
+}
+
+/* A server that agrees to HTTP/1.1 only is none of gRPC's, whatever it answers. */
+Test(transport_tls, grpc_needs_http_2) {
+    struct tls_peer peer;
+    char *paths[3];
+    tls_peer_start(&peer, NULL);
+    struct delivery delivery = delivery_of(&peer, &KNOWN, paths);
+    delivery.protocol = WEIR_OTLP_PROTOCOL_GRPC;
+    struct result result = post_by(peer.url, &delivery, S(30));
+    cr_expect(eq(int, result.error, WEIR_E_INVALID));
+    expect_said(&result, "does not speak HTTP/2, as gRPC must");
+    free(paths[0]);
+    tls_peer_stop(&peer);
+}

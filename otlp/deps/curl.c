@@ -202,7 +202,8 @@ int http_client_new(const struct http_client_options *options, struct http_clien
     buf_init(&client->trailers, options->max_header_bytes);
     client->max_header_bytes = options->max_header_bytes;
     client->needs_http2 = options->version == HTTP_VERSION_2;
-    client->epoll_fd = client->timer_fd = -1;
+    client->epoll_fd = -1;
+    client->timer_fd = -1;
     client->model = curl_easy_init();
     bool is_whole = client->model != NULL && add_headers(client, options);
     CURLcode code = is_whole ? set_up(client, options) : CURLE_OUT_OF_MEMORY;

@@ -109,7 +109,8 @@ static void close_descriptors(struct http_client *client) {
     if (client->timer_fd >= 0) {
         close(client->timer_fd);
     }
-    client->epoll_fd = client->timer_fd = -1;
+    client->epoll_fd = -1;
+    client->timer_fd = -1;
 }
 
 static int open_handles(struct http_client *client) {

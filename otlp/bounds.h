@@ -24,6 +24,7 @@ enum {
     RESOURCE_MAX_BYTES = 64 << 10, /* encoded */
     SCOPE_MAX_BYTES = 16 << 10,    /* encoded; name and attributes of one tracer */
     OTLP_MAX_TRACERS = 1024,       /* of one provider */
+    OTLP_MAX_PIPELINES = 8,        /* the same */
     OTLP_MAX_PROCESSORS = 16,
     ID_MAX_DRAWS = 4, /* of a generator that gives zeros, before our own is used */
 

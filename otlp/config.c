@@ -116,10 +116,17 @@ int config_resolve(const weir_otlp_options *options, const struct config_reader 
     config.is_disabled = read_disabled(options, reader);
     note_log_level(options, reader);
     warn_of_config_file(reader);
-    config.timeout_ns = sooner(read_timeout(options, reader), read_export_timeout(options, reader));
+    config.timeout_ns = read_timeout(options, reader);
+    config.export_timeout_ns = read_export_timeout(options, reader);
+    config.timeout_ns = sooner(config.timeout_ns, config.export_timeout_ns);
     config.schedule_delay_ns = read_delay(options, reader);
     read_counts(options, reader, &config);
     config.limits = limits_resolve(&options->limits, reader);
     *out = config;
     return 0;
+}
+
+uint64_t config_timeout_ns(const weir_otlp_options *pipeline, const struct config_reader *reader,
+                           uint64_t export_timeout_ns) {
+    return sooner(read_timeout(pipeline, reader), export_timeout_ns);
 }

@@ -27,7 +27,8 @@ struct span_limits {
 
 struct otlp_config {
     bool is_disabled;
-    uint64_t timeout_ns; /* the sooner of the exporter's and the processor's; 0: no limit */
+    uint64_t export_timeout_ns; /* the processor's, of every pipeline; 0: no limit */
+    uint64_t timeout_ns;        /* the sooner of that and the exporter's; 0: no limit */
     uint64_t schedule_delay_ns;
     uint32_t max_export_spans;
     size_t max_queue_bytes;
@@ -40,3 +41,7 @@ struct otlp_config {
 /* 0, or WEIR_E_INVALID with the option named in detail; *out is untouched then. */
 int config_resolve(const weir_otlp_options *options, const struct config_reader *reader,
                    struct otlp_config *out, weir_error_detail *detail);
+
+/* timeout_ns of a further pipeline, by its own options (D17, D28). */
+uint64_t config_timeout_ns(const weir_otlp_options *pipeline, const struct config_reader *reader,
+                           uint64_t export_timeout_ns);

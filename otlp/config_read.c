@@ -103,6 +103,24 @@ unsigned config_enum(const struct config_reader *reader, const struct config_enu
     return value;
 }
 
+uint32_t config_set(const struct config_reader *reader, const struct config_set *setting) {
+    uint32_t set = setting->otherwise;
+    struct config_origin origin = config_by_default();
+    if (config_variable(reader, setting->variable) != NULL &&
+        env_set(setting->variable, setting->names, setting->n_names, &set, reader->logger)) {
+        origin = config_by_variable(setting->variable);
+    }
+    char list[CONFIG_MAX_VALUE] = "";
+    for (unsigned i = 0, n = 0; i < setting->n_names && n < sizeof list; i++) {
+        if ((set >> i & 1) != 0) {
+            n += (unsigned)snprintf(list + n, sizeof list - n, "%s%s", n > 0 ? "," : "",
+                                    setting->names[i]);
+        }
+    }
+    config_note_text(reader, setting->option, list, CONFIG_PUBLIC, origin);
+    return set;
+}
+
 static const char *read_text(const struct config_reader *reader, const struct config_text *setting,
                              struct config_origin *origin) {
     if (setting->given != NULL) {

@@ -61,6 +61,16 @@ struct config_enum {
 };
 unsigned config_enum(const struct config_reader *reader, const struct config_enum *setting);
 
+/* The same for a list of such words, "a,b": bits of the places in names, at most 32. */
+struct config_set {
+    const char *option;
+    const char *variable;
+    const char *const *names;
+    unsigned n_names;
+    uint32_t otherwise;
+};
+uint32_t config_set(const struct config_reader *reader, const struct config_set *setting);
+
 /* Borrowed from the options, the environment or the struct; NULL: nothing is set. */
 struct config_text {
     const char *option;
@@ -88,5 +98,6 @@ void config_note_text(const struct config_reader *reader, const char *name, cons
     config_ns_of_ms((reader), &(const struct config_u64){.unit = "ms", __VA_ARGS__})
 #define CONFIG_BOOL(reader, ...) config_bool((reader), &(const struct config_bool){__VA_ARGS__})
 #define CONFIG_ENUM(reader, ...) config_enum((reader), &(const struct config_enum){__VA_ARGS__})
+#define CONFIG_SET(reader, ...) config_set((reader), &(const struct config_set){__VA_ARGS__})
 #define CONFIG_TEXT(reader, origin, ...)                                                           \
     config_text((reader), &(const struct config_text){__VA_ARGS__}, (origin))

@@ -45,14 +45,16 @@ int explain_options(const weir_otlp_options *options, const struct config_reader
     error = error ? error : resource_encode(&resource, options, reader, detail);
     error = error ? error : explain_sampler(options, reader, detail);
     if (error == 0 && !out->config.is_disabled) {
-        error = transport_choose(options, reader, &out->choice, detail);
+        error = transport_choose(options, reader, &out->choices, detail);
     }
-    if (error == 0 && out->choice.kind == TRANSPORT_HTTP) {
-        explain_proxy(&out->choice.endpoint, reader);
+    for (size_t i = 0; error == 0 && i < out->choices.n; i++) {
+        if (out->choices.of[i].kind == TRANSPORT_HTTP) {
+            explain_proxy(&out->choices.of[i].endpoint, reader);
+        }
     }
     return error;
 }
 
 void explanation_deinit(struct explanation *explanation) {
-    transport_choice_deinit(&explanation->choice);
+    transport_choices_deinit(&explanation->choices);
 }

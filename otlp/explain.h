@@ -12,7 +12,7 @@
 
 struct explanation {
     struct otlp_config config;
-    struct transport_choice choice; /* TRANSPORT_NONE also when disabled */
+    struct transport_choices choices; /* none when disabled */
 };
 
 /*

@@ -240,7 +240,7 @@ static struct exporter *new_exporter(const struct exporter_options *options) {
 
 int exporter_start(const struct exporter_options *options, struct exporter **out,
                    weir_error_detail *detail) {
-    assert(options->n_destinations > 0 && options->n_destinations <= SEGMENT_MAX_HOLDERS);
+    assert(options->n_destinations > 0 && options->n_destinations <= OTLP_MAX_PIPELINES);
     struct exporter *exporter = new_exporter(options);
     if (exporter == NULL) {
         return error_set(detail, WEIR_E_NO_MEMORY, "out of memory");
@@ -274,7 +274,7 @@ static bool wait_concluded(struct pipeline *pipeline, uint64_t n_segments, uint6
 }
 
 bool exporter_wait_concluded(struct exporter *exporter, uint64_t deadline_ns) {
-    uint64_t n_pushed[SEGMENT_MAX_HOLDERS];
+    uint64_t n_pushed[OTLP_MAX_PIPELINES];
     bool is_done = true;
     FOR_EACH_PIPELINE(pipeline, exporter) {
         n_pushed[pipeline->index] = pipeline->n_pushed;
@@ -325,4 +325,11 @@ void exporter_get_counts(struct exporter *exporter, size_t index, struct exporte
     pthread_mutex_lock(&exporter->mutex);
     pipeline_read_counts(&exporter->pipelines[index], out);
     pthread_mutex_unlock(&exporter->mutex);
+}
+
+size_t exporter_pinned_bytes(struct exporter *exporter, size_t index) {
+    pthread_mutex_lock(&exporter->mutex);
+    size_t n_bytes = exporter->pipelines[index].pinned_bytes;
+    pthread_mutex_unlock(&exporter->mutex);
+    return n_bytes;
 }

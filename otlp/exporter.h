@@ -31,7 +31,7 @@ struct exporter_destination {
 
 struct exporter_options {
     const struct exporter_destination *destinations; /* copied; at least one */
-    size_t n_destinations;                           /* at most SEGMENT_MAX_HOLDERS */
+    size_t n_destinations;                           /* at most OTLP_MAX_PIPELINES */
     struct segment_pool *pool;
     const struct logger *logger; /* copied */
     uint64_t schedule_delay_ns;  /* from exporter_nudge to the collection of what is open */
@@ -98,6 +98,8 @@ int exporter_stop(struct exporter *exporter, uint64_t deadline_ns, struct export
 
 /* `index` is that of the destination. */
 void exporter_get_counts(struct exporter *exporter, size_t index, struct exporter_counts *out);
+/* Memory of the segments that wait there or are being sent. */
+size_t exporter_pinned_bytes(struct exporter *exporter, size_t index);
 
 /*
  * At exit, exporters that were not stopped are flushed within EXPORTER_EXIT_MS and their threads

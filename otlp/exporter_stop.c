@@ -153,7 +153,7 @@ static uint64_t part_from(struct pipeline *pipeline, const struct before *before
 
 static uint64_t stop_whole(struct exporter *exporter, uint64_t deadline_ns,
                            struct exporter_counts *counts) {
-    struct before before[SEGMENT_MAX_HOLDERS];
+    struct before before[OTLP_MAX_PIPELINES];
     uint64_t n_lost = 0;
     exporter_list_remove(exporter);
     pthread_mutex_lock(&exporter->mutex);

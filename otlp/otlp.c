@@ -11,6 +11,7 @@
 #include "otlp/common/error.h"
 #include "otlp/common/handle.h"
 #include "otlp/common/macro.h"
+#include "otlp/destinations.h"
 #include "otlp/options.h"
 #include "otlp/provider.h"
 #include "otlp/resource.h"
@@ -18,7 +19,6 @@
 #include "otlp/sampling.h"
 #include "otlp/span_pool.h"
 #include "otlp/spool.h"
-#include "otlp/transport.h"
 
 static _Atomic uint64_t n_opened; /* ids of providers, from 1 */
 
@@ -90,31 +90,28 @@ static int open_spool(weir_otlp *otlp, size_t n_pipelines, weir_error_detail *de
 
 static int start_exporter(weir_otlp *otlp, const weir_otlp_options *options,
                           const struct config_reader *reader, weir_error_detail *detail) {
-    struct exporter_destination destination = {.timeout_ns = otlp->config.timeout_ns};
+    struct destinations destinations CLEANUP(destinations_deinit) = {.n = 0};
+    int error = destinations_open(options, &otlp->config, reader, &destinations, detail);
+    if (error != 0 || destinations.n == 0) {
+        return error; /* or there is nowhere to send to: nothing is recorded */
+    }
     const struct exporter_options exporter = {
-        .destinations = &destination,
-        .n_destinations = 1,
+        .destinations = destinations.of,
+        .n_destinations = destinations.n,
         .pool = &otlp->pool,
         .logger = &otlp->logger,
         .schedule_delay_ns = otlp->config.schedule_delay_ns,
         .collect = producers_collect,
         .collect_data = otlp,
     };
-    struct transport_choice choice CLEANUP(transport_choice_deinit) = {0};
-    int error = transport_choose(options, reader, &choice, detail);
-    error = error ? error : transport_open(&choice, &destination.transport, detail);
+    error = open_spool(otlp, destinations.n, detail);
+    error = error ? error : exporter_start(&exporter, &otlp->exporter, detail);
     if (error != 0) {
         return error;
     }
-    if (destination.transport.post == NULL) {
-        return 0; /* nowhere to send to: nothing is recorded */
-    }
-    error = open_spool(otlp, exporter.n_destinations, detail);
-    error = error ? error : exporter_start(&exporter, &otlp->exporter, detail);
-    if (error != 0 && destination.transport.destroy != NULL) {
-        destination.transport.destroy(destination.transport.data);
-    }
-    return error;
+    otlp->n_pipelines = destinations.n;
+    destinations.n = 0; /* they are the exporter's now */
+    return 0;
 }
 
 /* The sampler of the options is taken over when nothing can fail any more. */

@@ -33,6 +33,7 @@ struct weir_otlp {
     size_t span_keep_bytes;    /* a pooled span object keeps no more memory than this */
     bool is_recording;         /* false: no exporter and no processor */
     struct exporter *exporter; /* NULL: nowhere to send to (OTEL_TRACES_EXPORTER=none) */
+    size_t n_pipelines;        /* of the exporter */
     weir_sampler sampler;      /* without should_sample: by the parent, always on at the root */
     bool is_bare_ratio;        /* the sampler ignores parents: a warning is due (E37) */
     _Atomic bool has_warned_of_ratio;

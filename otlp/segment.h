@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "otlp/bounds.h"
 #include "otlp/common/lock.h"
 #include "otlp/common/macro.h"
 #include "otlp/scope.h"
@@ -23,13 +24,10 @@ struct spool;
 struct spool_contents;
 struct spool_entry;
 
-enum { SEGMENT_MAX_HOLDERS = 8 };
-
 struct segment {
-    struct segment *next; /* for whoever owns the segment at the moment */
-    /* Links in queues, one for each of its holders. */
-    struct segment *next_of[SEGMENT_MAX_HOLDERS];
-    uint32_t n_holders; /* that are not done with it yet; guarded by them */
+    struct segment *next;                        /* for whoever owns the segment at the moment */
+    struct segment *next_of[OTLP_MAX_PIPELINES]; /* in the queue of each pipeline */
+    uint32_t n_holders; /* pipelines that are not done with it yet; the exporter's */
     const struct scope *scope;
     uint8_t *data;
     size_t capacity;

@@ -18,11 +18,12 @@ static uint64_t difference(uint64_t a, uint64_t b) {
     return a > b ? a - b : 0;
 }
 
-static void fill(weir_otlp *otlp, weir_otlp_stats *out) {
+static void fill(weir_otlp *otlp, size_t pipeline, weir_otlp_stats *out) {
     struct exporter_counts exporter = {0};
     struct producer_totals producers;
     if (otlp->exporter != NULL) {
-        exporter_get_counts(otlp->exporter, 0, &exporter); /* before what it was taken from */
+        exporter_get_counts(otlp->exporter, pipeline,
+                            &exporter); /* before what it took them from */
     }
     producers_total(otlp, &producers);
 
@@ -52,15 +53,40 @@ static void fill(weir_otlp *otlp, weir_otlp_stats *out) {
     }
 }
 
+static void copy_out(weir_otlp_stats *stats, weir_otlp_stats *out) {
+    size_t size = MIN(out->size, sizeof *stats);
+    stats->size = out->size;
+    memcpy(out, stats, size);
+}
+
 void weir_otlp_get_stats(weir_otlp *otlp, weir_otlp_stats *out) {
     weir_otlp_stats stats = {0};
     if (out == NULL) {
         return;
     }
     if (otlp != NULL) {
-        fill(otlp, &stats);
+        fill(otlp, 0, &stats);
     }
-    size_t size = MIN(out->size, sizeof stats);
-    stats.size = out->size;
-    memcpy(out, &stats, size);
+    copy_out(&stats, out);
+}
+
+size_t weir_otlp_n_pipelines(weir_otlp *otlp) {
+    return otlp != NULL ? otlp->n_pipelines : 0;
+}
+
+int weir_otlp_get_pipeline_stats(weir_otlp *otlp, size_t index, weir_otlp_stats *out) {
+    weir_otlp_stats stats = {0};
+    if (out == NULL) {
+        return WEIR_E_INVALID;
+    }
+    if (index >= weir_otlp_n_pipelines(otlp)) {
+        return WEIR_E_NOT_FOUND;
+    }
+    fill(otlp, index, &stats);
+    if (otlp->n_pipelines > 1) {
+        stats.queue_bytes = exporter_pinned_bytes(otlp->exporter, index);
+        stats.queue_capacity_bytes = otlp->pool.max_bytes / otlp->n_pipelines;
+    }
+    copy_out(&stats, out);
+    return 0;
 }

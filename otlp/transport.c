@@ -4,52 +4,77 @@
 #include "otlp/common/macro.h"
 #include "otlp/options.h"
 
-/* What OTEL_TRACES_EXPORTER may say (D34). */
+/* What OTEL_TRACES_EXPORTER may say (D34); several become pipelines in this order. */
 enum { OTLP, OTLP_STDOUT, NOTHING };
 
-static unsigned read_exporter(const struct config_reader *reader) {
+static uint32_t read_exporters(const struct config_reader *reader) {
     static const char *const names[] = {
         [OTLP] = "otlp", [OTLP_STDOUT] = "otlp/stdout", [NOTHING] = "none"};
-    return CONFIG_ENUM(reader, .option = "exporter", .variables = {"OTEL_TRACES_EXPORTER"},
-                       .names = names, .n_names = ARRAY_LENGTH(names), .otherwise = OTLP);
+    uint32_t set =
+        CONFIG_SET(reader, .option = "exporter", .variable = "OTEL_TRACES_EXPORTER", .names = names,
+                   .n_names = ARRAY_LENGTH(names), .otherwise = UINT32_C(1) << OTLP);
+    if ((set >> NOTHING & 1) != 0 && set != UINT32_C(1) << NOTHING) {
+        logger_say(reader->logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG,
+                   "OTEL_TRACES_EXPORTER: none, among others, is left out");
+    }
+    return set;
 }
 
-/* What the environment names. */
-static int choose_by_name(const weir_otlp_options *options, const struct config_reader *reader,
-                          struct transport_choice *out, weir_error_detail *detail) {
-    switch (read_exporter(reader)) {
-    case NOTHING: *out = (struct transport_choice){.kind = TRANSPORT_NONE}; return 0;
-    case OTLP_STDOUT:
-        *out = (struct transport_choice){.kind = TRANSPORT_FILE, .path = "-"};
-        return 0;
-    default: break;
-    }
+static int choose_http(const weir_otlp_options *options, const struct config_reader *reader,
+                       struct transport_choices *choices, weir_error_detail *detail) {
     struct transport_choice choice = {.kind = TRANSPORT_HTTP};
     int error = endpoint_resolve(options, reader, &choice.endpoint, detail);
     if (error == 0) {
-        *out = choice;
+        choices->of[choices->n++] = choice;
     }
     return error;
 }
 
-int transport_choose(const weir_otlp_options *options, const struct config_reader *reader,
-                     struct transport_choice *out, weir_error_detail *detail) {
-    if (options->transport != NULL) {
-        config_note(reader, "transport", config_by_option("transport"), "the host's own");
-        *out = (struct transport_choice){.kind = TRANSPORT_OWN, .own = options->transport};
-        return 0;
-    }
-    if (options->output_path != NULL) {
-        config_note_text(reader, "output_path", options->output_path, CONFIG_PUBLIC,
-                         config_by_option("output_path"));
-        *out = (struct transport_choice){.kind = TRANSPORT_FILE, .path = options->output_path};
-        return 0;
-    }
-    return choose_by_name(options, reader, out, detail);
+static void choose_file(const char *path, struct transport_choices *choices) {
+    choices->of[choices->n++] = (struct transport_choice){.kind = TRANSPORT_FILE, .path = path};
 }
 
-void transport_choice_deinit(struct transport_choice *choice) {
-    endpoint_deinit(&choice->endpoint);
+/* What the environment names. */
+static int choose_by_name(const weir_otlp_options *options, const struct config_reader *reader,
+                          struct transport_choices *choices, weir_error_detail *detail) {
+    uint32_t set = read_exporters(reader);
+    if ((set >> OTLP & 1) != 0) {
+        int error = choose_http(options, reader, choices, detail);
+        if (error != 0) {
+            return error;
+        }
+    }
+    if ((set >> OTLP_STDOUT & 1) != 0) {
+        choose_file("-", choices);
+    }
+    return 0;
+}
+
+int transport_choose(const weir_otlp_options *options, const struct config_reader *reader,
+                     struct transport_choices *out, weir_error_detail *detail) {
+    struct transport_choices choices = {.n = 0};
+    int error = 0;
+    if (options->transport != NULL) {
+        config_note(reader, "transport", config_by_option("transport"), "the host's own");
+        choices.of[choices.n++] =
+            (struct transport_choice){.kind = TRANSPORT_OWN, .own = options->transport};
+    } else if (options->output_path != NULL) {
+        config_note_text(reader, "output_path", options->output_path, CONFIG_PUBLIC,
+                         config_by_option("output_path"));
+        choose_file(options->output_path, &choices);
+    } else {
+        error = choose_by_name(options, reader, &choices, detail);
+    }
+    if (error == 0) {
+        *out = choices;
+    }
+    return error;
+}
+
+void transport_choices_deinit(struct transport_choices *choices) {
+    for (size_t i = 0; i < choices->n; i++) {
+        endpoint_deinit(&choices->of[i].endpoint);
+    }
 }
 
 /* ---- opening it ---- */
@@ -71,10 +96,9 @@ int transport_open(const struct transport_choice *choice, weir_transport *out,
     case TRANSPORT_OWN: return take_hosts_own(choice->own, out, detail);
     case TRANSPORT_FILE: return transport_file_open(choice->path, out, detail);
     case TRANSPORT_HTTP:
+    default:
         return choice->endpoint.delivery.protocol == WEIR_OTLP_PROTOCOL_GRPC
                    ? transport_grpc_open(&choice->endpoint, out, detail)
                    : transport_http_open(&choice->endpoint, out, detail);
-    case TRANSPORT_NONE:
-    default: *out = (weir_transport)WEIR_TRANSPORT_INIT; return 0;
     }
 }

@@ -1,5 +1,5 @@
 /*
- * Which transport a pipeline gets: the host's own, a file, HTTP or gRPC, by options and
+ * Which transports there are to be: the host's own, a file, HTTP or gRPC, by options and
  * environment.
  *
  * Each transport is one file behind the two or three calls of weir_transport. None knows what a
@@ -13,7 +13,7 @@
 #include "otlp/config_read.h"
 #include "otlp/endpoint.h"
 
-enum transport_kind { TRANSPORT_NONE = 0, TRANSPORT_OWN, TRANSPORT_FILE, TRANSPORT_HTTP };
+enum transport_kind { TRANSPORT_OWN, TRANSPORT_FILE, TRANSPORT_HTTP };
 
 /* Where spans are to go; nothing is open yet. Borrows from the options but for the endpoint. */
 struct transport_choice {
@@ -23,25 +23,30 @@ struct transport_choice {
     struct endpoint endpoint;  /* TRANSPORT_HTTP */
 };
 
+enum { TRANSPORT_MAX_CHOICES = 2 };
+
+struct transport_choices {
+    struct transport_choice of[TRANSPORT_MAX_CHOICES];
+    size_t n; /* 0: nothing is to be recorded */
+};
+
 /*
  * Chooses: options->transport, else options->output_path, else what OTEL_TRACES_EXPORTER names
- * (D34): otlp (the default), otlp/stdout, or none. An unknown name is warned of.
+ * (D34): otlp (the default), otlp/stdout, none, or a list of these, each of which is a pipeline.
+ * Names that cannot be used are warned of.
  *
- * *out is set last; free it with transport_choice_deinit. WEIR_E_INVALID (an option or variable,
+ * *out is set last; free it with transport_choices_deinit. WEIR_E_INVALID (an option or variable,
  * named in detail), WEIR_E_NO_MEMORY.
  */
 int transport_choose(const weir_otlp_options *options, const struct config_reader *reader,
-                     struct transport_choice *out, weir_error_detail *detail);
-/* A choice of {0} is fine. */
-void transport_choice_deinit(struct transport_choice *choice);
+                     struct transport_choices *out, weir_error_detail *detail);
+/* {0} is fine. */
+void transport_choices_deinit(struct transport_choices *choices);
 
 /*
- * Opens what was chosen; nothing of `choice` is kept. With TRANSPORT_NONE *out is without a post
- * function: nothing is to be recorded.
- *
- * *out is set last; its destroy is the caller's until an exporter owns it. WEIR_E_INVALID,
- * WEIR_E_UNSUPPORTED (HTTP is not built in), WEIR_E_IO (the file cannot be opened),
- * WEIR_E_NO_MEMORY.
+ * Opens what was chosen; nothing of `choice` is kept. *out is set last; its destroy is the caller's
+ * until an exporter owns it. WEIR_E_INVALID, WEIR_E_UNSUPPORTED (HTTP is not built in), WEIR_E_IO
+ * (the file cannot be opened), WEIR_E_NO_MEMORY.
  */
 int transport_open(const struct transport_choice *choice, weir_transport *out,
                    weir_error_detail *detail);

@@ -157,13 +157,17 @@ static void examine_tracker(const weir_options *all, const struct config_reader 
     examine_directory(root, true, "tracker", findings);
 }
 
-static void examine_choice(const struct explanation *explanation, uint64_t timeout_ns,
-                           struct findings *findings) {
-    const struct transport_choice *choice = &explanation->choice;
-    switch (choice->kind) {
-    case TRANSPORT_FILE: examine_output(choice->path, 1, findings); break;
-    case TRANSPORT_HTTP: examine_endpoint(choice, timeout_ns, 1, findings); break;
-    default:
+static void examine_choices(const struct explanation *explanation, uint64_t timeout_ns,
+                            struct findings *findings) {
+    const struct transport_choices *choices = &explanation->choices;
+    for (size_t i = 0; i < choices->n; i++) {
+        if (choices->of[i].kind == TRANSPORT_FILE) {
+            examine_output(choices->of[i].path, i + 1, findings);
+        } else {
+            examine_endpoint(&choices->of[i], timeout_ns / choices->n, i + 1, findings);
+        }
+    }
+    if (choices->n == 0) {
         findings_add(findings, 1, "export", FINDING_NOTE, "nothing is recorded: %s",
                      explanation->config.is_disabled ? "weir is disabled" : "there is no exporter");
     }
@@ -196,7 +200,7 @@ static void examine(const struct settings *settings, struct examination *e) {
     if (error != 0) {
         findings_add(&e->findings, 1, "settings", FINDING_FAILED, "%s", detail.message);
     } else {
-        examine_choice(&explanation, settings->timeout_ms * NS_PER_MS, &e->findings);
+        examine_choices(&explanation, settings->timeout_ms * NS_PER_MS, &e->findings);
     }
 }
 

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 const char *env_text(const char *name) {
@@ -69,21 +70,68 @@ static void list_names(const char *const *names, unsigned n_names, char *out, si
     }
 }
 
+/* n_names when it is none of them. */
+static unsigned place_of(const char *text, size_t n, const char *const *names, unsigned n_names) {
+    for (unsigned i = 0; i < n_names; i++) {
+        if (names[i] != NULL && strlen(names[i]) == n && strncasecmp(text, names[i], n) == 0) {
+            return i;
+        }
+    }
+    return n_names;
+}
+
+static void warn_of_stranger(const char *name, const char *text, size_t n, const char *taken_as,
+                             const char *const *names, unsigned n_names, struct logger *logger) {
+    char list[200];
+    list_names(names, n_names, list, sizeof list);
+    logger_say(logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG, "%s=%.*s is none of %s: %s", name,
+               (int)MIN(n, 100), text, list, taken_as);
+}
+
 bool env_enum(const char *name, const char *const *names, unsigned n_names, unsigned *out,
               struct logger *logger) {
     const char *text = env_text(name);
     if (text == NULL) {
         return false;
     }
-    for (unsigned i = 0; i < n_names; i++) {
-        if (names[i] != NULL && strcasecmp(text, names[i]) == 0) {
-            *out = i;
-            return true;
+    size_t n = strlen(text);
+    unsigned place = place_of(text, n, names, n_names);
+    if (place == n_names) {
+        warn_of_stranger(name, text, n, "taken as unset", names, n_names, logger);
+        return false;
+    }
+    *out = place;
+    return true;
+}
+
+/* The word that begins at *at, without blanks around it; *at moves behind its comma. */
+static const char *next_word(const char **at, size_t *n) {
+    const char *word = *at + strspn(*at, " \t");
+    const char *end = word + strcspn(word, ",");
+    *at = *end == ',' ? end + 1 : end;
+    while (end > word && (end[-1] == ' ' || end[-1] == '\t')) {
+        end--;
+    }
+    *n = (size_t)(end - word);
+    return word;
+}
+
+bool env_set(const char *name, const char *const *names, unsigned n_names, uint32_t *out,
+             struct logger *logger) {
+    uint32_t set = 0;
+    const char *text = env_text(name);
+    while (text != NULL && *text != '\0') {
+        size_t n;
+        const char *word = next_word(&text, &n);
+        unsigned place = place_of(word, n, names, n_names);
+        if (place < n_names) {
+            set |= UINT32_C(1) << place;
+        } else if (n > 0) {
+            warn_of_stranger(name, word, n, "left out", names, n_names, logger);
         }
     }
-    char list[200];
-    list_names(names, n_names, list, sizeof list);
-    logger_say(logger, WEIR_LOG_WARN, LOG_CAUSE_CONFIG, "%s=%.100s is none of %s: taken as unset",
-               name, text, list);
-    return false;
+    if (set != 0) {
+        *out = set;
+    }
+    return set != 0;
 }

@@ -28,3 +28,10 @@ bool env_flag(const char *name, struct logger *logger);
  */
 bool env_enum(const char *name, const char *const *names, unsigned n_names, unsigned *out,
               struct logger *logger);
+
+/*
+ * The same for a list, "a,b": a bit for each place. Words that are none of the names are warned of
+ * and left out; false when no good one is left. At most 32 names.
+ */
+bool env_set(const char *name, const char *const *names, unsigned n_names, uint32_t *out,
+             struct logger *logger);

@@ -112,3 +112,25 @@ Test(env, names_are_matched_in_any_case) { /* (D8) */
     cr_assert(eq(u32, place, 2));
     expect_text(last_warning, NAME "=sometimes is none of none, always_on: taken as unset");
 }
+
+Test(env, a_set_is_a_list_of_names) {
+    static const char *const names[] = {"none", NULL, "some", "all"};
+    uint32_t set = 77;
+    unsetenv(NAME);
+    cr_assert(not(env_set(NAME, names, 4, &set, &logger)));
+    setenv(NAME, " , ,", 1);
+    cr_assert(not(env_set(NAME, names, 4, &set, &logger)));
+    cr_assert(eq(u32, set, 77));
+    cr_assert(eq(int, n_warnings, 0));
+    setenv(NAME, "ALL, some ,,all", 1);
+    cr_assert(env_set(NAME, names, 4, &set, &logger));
+    cr_assert(eq(u32, set, 12));
+    cr_assert(eq(int, n_warnings, 0));
+    setenv(NAME, "none,som", 1);
+    cr_assert(env_set(NAME, names, 4, &set, &logger));
+    cr_assert(eq(u32, set, 1));
+    expect_text(last_warning, NAME "=som is none of none, some, all: left out");
+    setenv(NAME, "somewhere", 1);
+    cr_assert(not(env_set(NAME, names, 4, &set, &logger)));
+    cr_assert(eq(int, n_warnings, 2));
+}

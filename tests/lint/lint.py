@@ -256,6 +256,15 @@ class Lint:
                 if not build.exists() or not re.search(rf"\b{match.group(2)}\b", build.read_text()):
                     self.fault("test-not-built", name, f"not named in tests/{match.group(1)}/meson.build")
 
+    def options_have_their_place(self):
+        """An option is a pipeline's, and marked so, or refused there by name."""
+        header, table = "otlp/include/weir/otlp.h", "otlp/destinations.c"
+        if header in self.files and table in self.files:
+            refused = set(re.findall(r"OF_THE_WHOLE\((\w+)\)", self.text(table)))
+            for name, is_marked in options_of(self.text(header)):
+                if name != "size" and is_marked == (name in refused):
+                    self.fault("option", header, f"{name}: mark it [pipeline], or name it in {table}, one of both")
+
     def unused_exceptions(self):
         for rule, place in sorted(set(self.allowed) - self.used):
             self.faults.append(f"tests/lint/allow.txt: {rule} {place}: not needed any more")
@@ -282,6 +291,20 @@ def functions_of(code):
             start = None
 
 
+def options_of(text):
+    """Yields each field of weir_otlp_options, and whether its comment says [pipeline]."""
+    body = text.partition("typedef struct weir_otlp_options {\n")[2].partition("\n} weir_otlp_options;")[0]
+    is_marked = False
+    # A comment on the line of a field is that field's, one on lines of its own the next one's.
+    for match in re.finditer(r"(?P<above>/\*.*?\*/)|(?P<field>[^;/]+);(?:[ \t]*(?P<behind>/\*.*?\*/))?", body, re.S):
+        if match["above"]:
+            is_marked = "[pipeline]" in match["above"]
+        else:
+            names = re.findall(r"\w+", match["field"].split("(", 1)[0]) or re.findall(r"\(\*(\w+)\)", match["field"])
+            yield names[-1], is_marked or "[pipeline]" in (match["behind"] or "")
+            is_marked = False
+
+
 def anchor_of(title):
     """A heading's anchor, as GitHub makes it."""
     text = re.sub(r"[`*_]|\[([^\]]*)\]\([^)]*\)", r"\1", title.strip().lower())
@@ -291,8 +314,8 @@ def anchor_of(title):
 def main():
     root = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[2]).resolve()
     lint = Lint(root)
-    rules = [lint.includes, lint.banned_calls, lint.sizes, lint.headers_begin_well, lint.formatting, lint.words,
-             lint.readmes, lint.links, lint.tests_are_built, lint.unused_exceptions]
+    rules = [lint.includes, lint.banned_calls, lint.sizes, lint.headers_begin_well, lint.formatting, lint.words, lint.readmes,
+             lint.links, lint.tests_are_built, lint.options_have_their_place, lint.unused_exceptions]
     for rule in rules:
         rule()
     for fault in lint.faults:

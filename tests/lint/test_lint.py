@@ -11,7 +11,12 @@ import lint  # noqa: E402
 
 HEAD = "/*\n * A file.\n */\n#pragma once\n"
 
+OPTIONS = (HEAD + "\ntypedef struct weir_otlp_options {\n    size_t size;\n    /* of each [pipeline] */\n    int a;\n\n"
+           "    int b; /* of each [pipeline] */\n\n")
+
 SOUND = {
+    "otlp/include/weir/otlp.h": OPTIONS + "    int whole; /* of all */\n} weir_otlp_options;\n",
+    "otlp/destinations.c": "int x[] = {OF_THE_WHOLE(whole), OF_THE_WHOLE(unknown)};\n",
     "otlp/common/a.h": HEAD + "\n#include <stddef.h>\n#include <weir/error.h>\n",
     "otlp/deps/curl.c": '#include <curl/curl.h>\n\n#include "otlp/common/a.h"\n',
     "bridge/b.c": '#include <weir/weir.h>\n\n#include "otlp/common/a.h"\n#include "tracking/t.h"\n'
@@ -44,6 +49,8 @@ FAULTY = {
     "readme": {"otlp/README.md": None},
     "link": {"README.md": "[gone](docs/nowhere.md)\n"},
     "link ": {"README.md": "# Title\n\n[no](#other-title)\n"},
+    "option": {"otlp/include/weir/otlp.h": OPTIONS + "    int unmarked;\n} weir_otlp_options;\n"},
+    "option ": {"otlp/include/weir/otlp.h": OPTIONS + "    int whole; /* [pipeline] */\n} weir_otlp_options;\n"},
     "test-not-built": {"tests/bridge/test_forgotten.c": "int x;\n"},
 }
 
@@ -61,7 +68,8 @@ def rules_broken(files):
         checker = lint.Lint(root)
         checker.allowed = {}
         for rule in (checker.includes, checker.banned_calls, checker.sizes, checker.headers_begin_well,
-                     checker.formatting, checker.words, checker.readmes, checker.links, checker.tests_are_built):
+                     checker.formatting, checker.words, checker.readmes, checker.links, checker.tests_are_built,
+                     checker.options_have_their_place):
             rule()
         return {fault.split(": ")[1] for fault in checker.faults}, checker.faults
 

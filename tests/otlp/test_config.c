@@ -82,6 +82,16 @@ Test(config, of_two_timeouts_the_sooner_counts) { /* (D17, D28) */
     cr_assert(eq(u64, resolved(&options).timeout_ns, 7000000));
 }
 
+Test(config, a_further_pipeline_has_its_own_timeout) {
+    const struct config_reader code_only = {.logger = &logger, .is_code_only = true};
+    const weir_otlp_options none = {0}, own = {.has_timeout_ms = true, .timeout_ms = 5};
+    setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1", 1); /* of the first one */
+    cr_assert(eq(u64, config_timeout_ns(&none, &code_only, 0), UINT64_C(10000000000)));
+    cr_assert(eq(u64, config_timeout_ns(&none, &code_only, 7), 7));
+    cr_assert(eq(u64, config_timeout_ns(&own, &code_only, 0), 5000000));
+    cr_assert(eq(u64, config_timeout_ns(&own, &code_only, 7), 7));
+}
+
 Test(config, can_be_disabled) { /* (D20, D3) */
     static const struct {
         const char *variable;

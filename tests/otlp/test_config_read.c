@@ -129,6 +129,24 @@ Test(config_read, an_enum_is_matched_in_any_case) { /* (D8, D9) */
     cr_expect(eq(u32, kept.n, 1));
 }
 
+Test(config_read, a_set_is_a_list) {
+    static const char *const names[] = {"a", "b", "c"};
+#define SET(reader)                                                                                \
+    CONFIG_SET(reader, .option = "setting", .variable = FIRST, .names = names, .n_names = 3,       \
+               .otherwise = 2)
+    cr_expect(eq(u32, SET(&reader), 2));
+    expect_text(line(), "b (default)");
+    setenv(FIRST, "C,a", 1);
+    cr_expect(eq(u32, SET(&reader), 5));
+    expect_text(line(), "a,c (environment " FIRST ")");
+    cr_expect(eq(u32, SET(&code_only), 2));
+    cr_expect(eq(u32, kept.n, 0));
+    setenv(FIRST, "d", 1);
+    cr_expect(eq(u32, SET(&reader), 2));
+    cr_expect(kept_log_has(&kept, FIRST "=d is none of a, b, c: left out"));
+    expect_text(line(), "b (default)");
+}
+
 Test(config_read, text_tells_where_it_came_from) {
     struct config_origin origin;
     cr_expect(eq(ptr, expect_unconst(CONFIG_TEXT(&reader, &origin, .option = "setting")), NULL));

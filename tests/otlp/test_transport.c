@@ -22,9 +22,13 @@ TestSuite(transport, .init = begin);
 
 static int open_chosen(const weir_otlp_options *options, weir_transport *out,
                        weir_error_detail *detail) {
-    struct transport_choice choice CLEANUP(transport_choice_deinit) = {0};
-    int error = transport_choose(options, &reader, &choice, detail);
-    return error != 0 ? error : transport_open(&choice, out, detail);
+    struct transport_choices choices CLEANUP(transport_choices_deinit) = {.n = 0};
+    int error = transport_choose(options, &reader, &choices, detail);
+    if (error == 0) {
+        cr_assert(eq(sz, choices.n, 1));
+        error = transport_open(&choices.of[0], out, detail);
+    }
+    return error;
 }
 
 static weir_transport opened(const weir_otlp_options *options) {
@@ -75,13 +79,31 @@ Test(transport, then_the_output_path) {
 }
 
 Test(transport, then_what_the_environment_names) {
+    struct transport_choices choices = {.n = 7};
     setenv("OTEL_TRACES_EXPORTER", "none", 1);
-    cr_expect(opened(OPTIONS(.endpoint = "http://h")).post == NULL);
+    cr_assert(
+        eq(int, transport_choose(OPTIONS(.endpoint = "http://h"), &reader, &choices, NULL), 0));
+    cr_expect(eq(sz, choices.n, 0));
     setenv("OTEL_TRACES_EXPORTER", "OTLP/stdout", 1);
     weir_transport got = opened(OPTIONS(.endpoint = "http://h"));
     cr_expect(got.is_disk);
     destroy(&got);
     cr_expect(eq(uint, said.n, 0), "%s", said.text);
+}
+
+Test(transport, a_list_names_several) { /* (D34) */
+    struct transport_choices choices CLEANUP(transport_choices_deinit) = {.n = 0};
+    setenv("OTEL_TRACES_EXPORTER", "otlp/stdout, otlp,none,zipkin,otlp", 1);
+    cr_assert(
+        eq(int, transport_choose(OPTIONS(.endpoint = "http://h"), &reader, &choices, NULL), 0));
+    cr_assert(eq(sz, choices.n, 2));
+    cr_expect(eq(int, choices.of[0].kind, TRANSPORT_HTTP));
+    expect_text(choices.of[0].endpoint.url, "http://h/v1/traces");
+    cr_expect(eq(int, choices.of[1].kind, TRANSPORT_FILE));
+    expect_text(choices.of[1].path, "-");
+    cr_expect(eq(uint, said.n, 2));
+    cr_expect(kept_log_has(&said, "OTEL_TRACES_EXPORTER=zipkin is none of"));
+    cr_expect(kept_log_has(&said, "OTEL_TRACES_EXPORTER: none, among others, is left out"));
 }
 
 #ifdef HAS_HTTP

@@ -138,6 +138,7 @@ typedef enum weir_detector {
     WEIR_DETECT_COMMAND = 8   /* process.command_args, which may hold secrets */
 } weir_detector;
 
+/* A field marked [pipeline] counts in `pipelines` too; every other one is of the whole. */
 typedef struct weir_otlp_options {
     size_t size;
     const char *service_name; /* NULL: OTEL_SERVICE_NAME, else unknown_service:<program> */
@@ -145,14 +146,16 @@ typedef struct weir_otlp_options {
         *resource; /* beats OTEL_RESOURCE_ATTRIBUTES; not copied after open returns */
     size_t n_resource;
     const char *resource_schema_url;
-    const char *endpoint;        /* base URL (B37); NULL: environment, else http://localhost:4318 */
-    const char *traces_endpoint; /* used as it is (B36); beats endpoint */
-    const char *const
-        *headers; /* "name: value", NULL-terminated list; beats the environment's by name */
-    const char *output_path;         /* JSON Lines file instead of HTTP; "-": standard output */
-    const weir_transport *transport; /* the host's own instead; copied, destroyed at close */
-    bool has_timeout_ms;
-    uint32_t timeout_ms; /* one request, retries included; 10,000; 0: no limit (D7) */
+    /* base URL (B37); NULL: environment, else http://localhost:4318 [pipeline] */
+    const char *endpoint;
+    const char *traces_endpoint; /* used as it is (B36); beats endpoint [pipeline] */
+    /* "name: value", NULL-terminated list; beats the environment's by name [pipeline] */
+    const char *const *headers;
+    const char *output_path; /* JSON Lines file instead of HTTP; "-": standard output [pipeline] */
+    const weir_transport *transport; /* the host's own instead; copied, destroyed at close
+                                        [pipeline] */
+    bool has_timeout_ms;             /* [pipeline] */
+    uint32_t timeout_ms; /* one request, retries included; 10,000; 0: no limit (D7) [pipeline] */
     bool has_schedule_delay_ms;
     uint32_t schedule_delay_ms; /* 5,000: how long an ended span may wait for company */
     uint32_t max_export_spans;  /* spans in a request; 0: 512 */
@@ -183,10 +186,10 @@ typedef struct weir_otlp_options {
     /* [pipeline] Of TLS, as PEM files; NULL: the variables OTEL_EXPORTER_OTLP_CERTIFICATE,
      * …_CLIENT_CERTIFICATE, …_CLIENT_KEY, else the system's authorities and no certificate. */
     const char *ca_file;
-    const char *client_certificate_file;   /* with the chain, if there is one */
-    const char *client_key_file;           /* without a password */
+    const char *client_certificate_file;   /* with the chain, if there is one [pipeline] */
+    const char *client_key_file;           /* without a password [pipeline] */
     weir_otlp_tls_version min_tls_version; /* [pipeline] */
-    bool has_insecure;
+    bool has_insecure;                     /* [pipeline] */
     bool insecure;     /* [pipeline] gRPC to an endpoint without scheme: no TLS (D12); false */
     const char *proxy; /* [pipeline] URL; NULL: http_proxy, https_proxy, no_proxy; "": none */
     const char *unix_socket;   /* [pipeline] path of the socket to connect to; NULL: TCP */
@@ -201,29 +204,38 @@ typedef struct weir_otlp_options {
     const char *spool_dir;
     size_t spool_max_bytes;   /* of one process's files there; 0: 64 MiB; at least 1 MiB */
     uint64_t spool_max_age_s; /* older spans are dropped; 0: 259,200, three days */
+    /*
+     * Further destinations, which get the same spans, each with its own queue, retries and counters
+     * (B32); with the first one at most eight. Of each only the fields marked so count, and no
+     * other may be set; OTEL_EXPORTER_OTLP_* variables speak of the first one alone, so that no
+     * credentials go elsewhere. One that lags keeps at most its share of max_queue_bytes (one part
+     * of as many as there are); beyond it, it loses the newest spans.
+     */
+    const struct weir_otlp_options *const *pipelines;
+    size_t n_pipelines;
 } weir_otlp_options;
 #define WEIR_OTLP_OPTIONS(...)                                                                     \
     ((struct weir_otlp_options){.size = sizeof(struct weir_otlp_options), __VA_ARGS__})
 
 /*
- * Starts a pipeline. `options` NULL: all defaults. *out is set last and untouched on failure; the
- * caller owns it and frees it with weir_otlp_close.
- * WEIR_E_INVALID (an option; detail names it), WEIR_E_NO_MEMORY, WEIR_E_UNSUPPORTED (HTTP, or a
- * compression, is not built in), WEIR_E_IO (output_path cannot be opened).
+ * Starts a provider with its pipelines. `options` NULL: all defaults. *out is set last and
+ * untouched on failure; the caller owns it and frees it with weir_otlp_close. WEIR_E_INVALID (an
+ * option; detail names it), WEIR_E_NO_MEMORY, WEIR_E_UNSUPPORTED (HTTP, or a compression, is not
+ * built in), WEIR_E_IO (output_path cannot be opened).
  */
 WEIR_API WEIR_WARN_UNUSED int weir_otlp_open(const weir_otlp_options *options, weir_otlp **out,
                                              weir_error_detail *detail);
 
 /*
- * Sends what has ended until now and waits for the answers, at most timeout_ms. 0; WEIR_E_TIMEOUT
- * (also when spans were left to the spool since the last flush);
- * WEIR_E_IO when spans were given up for good, or rejected, since the last flush. NULL: 0.
+ * Sends what has ended until now, by all pipelines, and waits for the answers, at most timeout_ms.
+ * 0; WEIR_E_TIMEOUT (also when spans were left to the spool since the last flush); WEIR_E_IO when
+ * spans were given up for good, or rejected, by any of them since the last flush. NULL: 0.
  */
 WEIR_API int weir_otlp_flush(weir_otlp *otlp, uint32_t timeout_ms);
 
 /*
- * Flushes, stops the exporter thread and frees everything, within timeout_ms whatever the peer
- * does. Spans that are still open are dropped, and the log says how many. 0, or WEIR_E_TIMEOUT when
+ * Flushes, stops the exporter threads and frees everything, within timeout_ms whatever the peers
+ * do. Spans that are still open are dropped, and the log says how many. 0, or WEIR_E_TIMEOUT when
  * spans that had ended were lost; those that a spool keeps are not. NULL: 0. `otlp` and its tracers
  * are gone afterwards; span handles become stale. No other call on them may be in progress
  * meanwhile.
@@ -349,8 +361,21 @@ typedef struct weir_otlp_stats {
     uint64_t spool_bytes;    /* files of this pipeline there, those being filled included */
     uint64_t spool_refusals; /* segments that are in memory alone, as the disk refused them */
 } weir_otlp_stats;
-/* Fills *out as far as its .size goes. NULL otlp: zeros. */
+/*
+ * Fills *out as far as its .size goes. With several pipelines, what is about sending is of the
+ * first one, and the bytes are of all. NULL otlp: zeros.
+ */
 WEIR_API void weir_otlp_get_stats(weir_otlp *otlp, weir_otlp_stats *out);
+
+/* How many pipelines there are; 0 when nothing is recorded, or otlp is NULL. */
+WEIR_API size_t weir_otlp_n_pipelines(weir_otlp *otlp);
+/*
+ * The counters as one pipeline sees them: the equation holds for each. In this order: what the
+ * options themselves and the environment name, then options.pipelines. Of several, queue_bytes is
+ * what this one keeps in memory, out of its share. 0; WEIR_E_NOT_FOUND, with *out untouched, when
+ * there are not so many; WEIR_E_INVALID (out NULL).
+ */
+WEIR_API int weir_otlp_get_pipeline_stats(weir_otlp *otlp, size_t index, weir_otlp_stats *out);
 
 #ifdef __cplusplus
 }

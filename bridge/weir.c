@@ -202,6 +202,14 @@ int weir_flush(weir *w, uint32_t timeout_ms) {
     return error != 0 ? error : tracker_error;
 }
 
+int weir_poll_fd(weir *w) {
+    return w != NULL ? weir_otlp_poll_fd(w->otlp) : -1;
+}
+
+int64_t weir_tick(weir *w) {
+    return w != NULL ? weir_otlp_tick(w->otlp) : -1;
+}
+
 int weir_close(weir *w, uint32_t timeout_ms) {
     if (w == NULL) {
         return 0;

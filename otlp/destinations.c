@@ -43,6 +43,7 @@ static const char *foreign_option(const weir_otlp_options *options) {
         OF_THE_WHOLE(spool_max_bytes),
         OF_THE_WHOLE(spool_max_age_s),
         OF_THE_WHOLE(n_pipelines),
+        OF_THE_WHOLE(no_thread),
         OF_THE_WHOLE(sampler),
         OF_THE_WHOLE(id_generator),
         OF_THE_WHOLE(processors),
@@ -75,6 +76,19 @@ static int read_pipeline(const weir_otlp_options *given, size_t index, weir_otlp
 }
 
 /* ---- opening ---- */
+
+/* In the host's own loop nothing may wait for a peer. */
+static int check_steps(const weir_transport *transport, weir_error_detail *detail) {
+    bool has_steps =
+        transport->start != NULL && transport->advance != NULL && transport->poll_fd != NULL;
+    bool may_wait = !transport->is_disk && transport->cancel != NULL;
+    if (!has_steps && may_wait) {
+        return error_set(detail, WEIR_E_INVALID,
+                         "no_thread: the transport must set start, advance and poll_fd, or no "
+                         "cancel if its post never waits");
+    }
+    return 0;
+}
 
 static int add(struct destinations *destinations, const struct transport_choice *choice,
                uint64_t timeout_ns, weir_error_detail *detail) {
@@ -134,6 +148,9 @@ int destinations_open(const weir_otlp_options *options, const struct otlp_config
     }
     int error = add_chosen(&destinations, options, reader, config->timeout_ns, detail);
     error = error ? error : add_pipelines(&destinations, options, config, reader, detail);
+    for (size_t i = 0; error == 0 && options->no_thread && i < destinations.n; i++) {
+        error = check_steps(&destinations.of[i].transport, detail);
+    }
     if (error == 0) {
         *out = destinations;
         destinations.n = 0;

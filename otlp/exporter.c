@@ -110,6 +110,10 @@ static void plan_collection(struct exporter *exporter, uint64_t at_ns) {
         return;
     }
     exporter->collect_at_ns = at_ns;
+    if (exporter->loop.is_open) {
+        exporter_loop_alarm(&exporter->loop, at_ns);
+        return;
+    }
     FOR_EACH_PIPELINE(pipeline, exporter) { /* the first one that is idle then does it */
         pipeline_wake(pipeline);
     }
@@ -184,6 +188,7 @@ static void free_exporter(struct exporter *exporter) {
     }
     pthread_cond_destroy(&exporter->progress);
     pthread_mutex_destroy(&exporter->mutex);
+    exporter_loop_close(&exporter->loop);
     mem_free(exporter);
 }
 
@@ -208,6 +213,7 @@ static void init_pipeline(struct pipeline *pipeline, struct exporter *exporter, 
     pipeline->index = index;
     pipeline->transport = options->destinations[index].transport;
     pipeline->timeout_ns = options->destinations[index].timeout_ns;
+    pipeline->watched_fd = -1;
     pipeline->spool_at_ns = UINT64_MAX;
     if (options->pool->spool != NULL && spool_has_waiting(options->pool->spool, index)) {
         pipeline->spool_at_ns = 0; /* what earlier processes left */
@@ -245,10 +251,11 @@ int exporter_start(const struct exporter_options *options, struct exporter **out
     if (exporter == NULL) {
         return error_set(detail, WEIR_E_NO_MEMORY, "out of memory");
     }
-    int os_error = exporter_start_threads(exporter);
-    if (os_error != 0) {
+    int error = options->has_no_thread ? exporter_loop_open(&exporter->loop, detail)
+                                       : exporter_start_threads(exporter, detail);
+    if (error != 0) {
         exporter_unref(exporter);
-        return error_set_os(detail, WEIR_E_IO, os_error, "an exporter's thread cannot be started");
+        return error;
     }
     exporter_list_add(exporter);
     *out = exporter;
@@ -256,6 +263,11 @@ int exporter_start(const struct exporter_options *options, struct exporter **out
 }
 
 /* ---- flush ---- */
+
+static bool wait_for_progress(struct exporter *exporter, uint64_t deadline_ns) {
+    return exporter->loop.is_open ? exporter_loop_wait(exporter, deadline_ns)
+                                  : exporter_wait(exporter, &exporter->progress, deadline_ns);
+}
 
 /* The peer wants no request before the deadline, and none is under way. */
 static bool is_hopeless(const struct pipeline *pipeline, uint64_t deadline_ns) {
@@ -266,7 +278,7 @@ static bool is_hopeless(const struct pipeline *pipeline, uint64_t deadline_ns) {
 static bool wait_concluded(struct pipeline *pipeline, uint64_t n_segments, uint64_t deadline_ns) {
     while (pipeline->n_concluded < n_segments && !pipeline->is_ended &&
            !is_hopeless(pipeline, deadline_ns)) {
-        if (!exporter_wait(pipeline->exporter, &pipeline->exporter->progress, deadline_ns)) {
+        if (!wait_for_progress(pipeline->exporter, deadline_ns)) {
             break;
         }
     }

@@ -34,6 +34,7 @@ struct exporter_options {
     size_t n_destinations;                           /* at most OTLP_MAX_PIPELINES */
     struct segment_pool *pool;
     const struct logger *logger; /* copied */
+    bool has_no_thread;          /* exporter_tick drives, and flush and stop do */
     uint64_t schedule_delay_ns;  /* from exporter_nudge to the collection of what is open */
     /*
      * Hands every open segment that holds spans to exporter_push. Called by a thread of the
@@ -60,7 +61,7 @@ struct exporter_counts {
     uint64_t adopted; /* of processes that have died */
 };
 
-/* *out is set last. WEIR_E_NO_MEMORY, WEIR_E_IO (a thread could not be started). */
+/* *out is set last. WEIR_E_NO_MEMORY, WEIR_E_IO (no thread, or without them no descriptor). */
 int exporter_start(const struct exporter_options *options, struct exporter **out,
                    weir_error_detail *detail);
 
@@ -95,6 +96,17 @@ int exporter_flush(struct exporter *exporter, uint64_t deadline_ns);
  * thread, once; flushes of other threads end with it.
  */
 int exporter_stop(struct exporter *exporter, uint64_t deadline_ns, struct exporter_counts *counts);
+
+/*
+ * Without threads: readable when exporter_tick has something to do; -1 with threads.
+ */
+int exporter_poll_fd(const struct exporter *exporter);
+/*
+ * Does what can be done without waiting for a peer. The milliseconds until there is more to do, as
+ * far as is known; -1: nothing until the descriptor says so. Any thread; while one is in it, others
+ * come back at once.
+ */
+int64_t exporter_tick(struct exporter *exporter);
 
 /* `index` is that of the destination. */
 void exporter_get_counts(struct exporter *exporter, size_t index, struct exporter_counts *out);

@@ -44,13 +44,22 @@ void exporter_list_remove(struct exporter *exporter) {
     pthread_mutex_unlock(&list_mutex);
 }
 
+static bool is_driven_by_us(struct exporter *exporter) {
+    const struct exporter_loop *loop = &exporter->loop;
+    if (loop->is_open) {
+        return loop->is_driven && pthread_equal(loop->driver, pthread_self());
+    }
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        if (pthread_equal(pipeline->thread, pthread_self())) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Not for a forked child, which has none of the threads, nor for an exit by the log callback. */
 static bool is_ours(struct exporter *exporter) {
-    bool is_own_thread = false;
-    FOR_EACH_PIPELINE(pipeline, exporter) {
-        is_own_thread |= pthread_equal(pipeline->thread, pthread_self()) != 0;
-    }
-    return exporter->pid == getpid() && !is_own_thread;
+    return exporter->pid == getpid() && !is_driven_by_us(exporter);
 }
 
 /* The next one that is ours, with a reference: another thread may be about to stop it. */

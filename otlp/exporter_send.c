@@ -18,6 +18,7 @@
 #include "otlp/retry.h"
 
 static const uint64_t NS_PER_S = UINT64_C(1000000000);
+static const uint64_t NS_PER_MS = 1000000;
 
 /* What one attempt brought. */
 struct attempt {
@@ -202,20 +203,77 @@ static void plan_retry(struct pipeline *pipeline, int64_t retry_after_ms) {
     pipeline->state = PIPELINE_WAITING;
 }
 
-static void try_once(struct pipeline *pipeline) {
-    struct attempt attempt = ATTEMPT_INIT;
-    post(pipeline, &attempt);
+static void take_answer(struct pipeline *pipeline, const struct attempt *attempt) {
     if (pipeline->is_abandoned) {
         return; /* by exporter_stop, which has counted the spans */
     }
-    enum retry_verdict verdict = judge(&attempt);
+    enum retry_verdict verdict = judge(attempt);
     if (verdict == RETRY_DELIVERED) {
-        deliver(pipeline, &attempt.response);
+        deliver(pipeline, &attempt->response);
     } else if (verdict == RETRY_GIVE_UP || pipeline->transport.is_disk) {
-        give_up(pipeline, cause_of(pipeline, attempt.error));
+        give_up(pipeline, cause_of(pipeline, attempt->error));
     } else {
-        plan_retry(pipeline, attempt.response.retry_after_ms);
+        plan_retry(pipeline, attempt->response.retry_after_ms);
     }
+}
+
+/* ---- attempts in steps that wait for nothing ---- */
+
+/* WEIR_PENDING, or as post. Without the mutex. */
+static int start_or_advance(const struct pipeline *pipeline, bool is_first, bool is_late,
+                            uint64_t by_ns, struct attempt *attempt) {
+    const weir_transport *transport = &pipeline->transport;
+    int error = 0;
+    if (is_first) {
+        error = transport->start(transport->data, pipeline->body, pipeline->n_body_bytes, by_ns);
+    }
+    if (error == 0) {
+        error = transport->advance(transport->data, &attempt->response, &attempt->detail);
+    }
+    if (error == WEIR_PENDING && is_late && transport->cancel != NULL) { /* a close is sooner */
+        transport->cancel(transport->data);
+        error = transport->advance(transport->data, &attempt->response, &attempt->detail);
+    }
+    return error;
+}
+
+/* When to advance at the latest. */
+static uint64_t next_advance_ns(const struct pipeline *pipeline, uint64_t by_ns, uint64_t now_ns) {
+    bool must_ask = pipeline->watched_fd < 0 || by_ns <= now_ns;
+    return must_ask ? now_ns + EXPORTER_ASK_MS * NS_PER_MS : by_ns;
+}
+
+static uint64_t step_under_way(struct pipeline *pipeline, uint64_t now_ns) {
+    struct attempt attempt = ATTEMPT_INIT;
+    uint64_t by_ns = attempts_end_ns(pipeline);
+    bool is_first = !pipeline->is_under_way;
+    pipeline->counts.requests += is_first;
+    pipeline_go_outside(pipeline);
+    attempt.error = start_or_advance(pipeline, is_first, now_ns >= by_ns, by_ns, &attempt);
+    bool is_pending = attempt.error == WEIR_PENDING;
+    int fd = is_pending ? pipeline->transport.poll_fd(pipeline->transport.data) : -1;
+    if (!is_pending && judge(&attempt) != RETRY_DELIVERED) {
+        describe(&attempt);
+    }
+    pipeline_come_inside(pipeline);
+    pipeline->is_under_way = is_pending;
+    exporter_loop_watch(&pipeline->exporter->loop, &pipeline->watched_fd, fd);
+    if (is_pending) {
+        return next_advance_ns(pipeline, by_ns, now_ns);
+    }
+    memcpy(pipeline->trouble, attempt.trouble, sizeof pipeline->trouble);
+    take_answer(pipeline, &attempt);
+    return now_ns;
+}
+
+static uint64_t step_trying(struct pipeline *pipeline, uint64_t now_ns) {
+    if (pipeline->exporter->loop.is_open && pipeline->transport.start != NULL) {
+        return step_under_way(pipeline, now_ns);
+    }
+    struct attempt attempt = ATTEMPT_INIT;
+    post(pipeline, &attempt);
+    take_answer(pipeline, &attempt);
+    return now_ns;
 }
 
 /* ---- steps ---- */
@@ -272,6 +330,6 @@ uint64_t pipeline_step(struct pipeline *pipeline, uint64_t now_ns) {
     case PIPELINE_IDLE: return step_idle(pipeline, now_ns);
     case PIPELINE_WAITING: return step_waiting(pipeline, now_ns);
     case PIPELINE_TRYING:
-    default: try_once(pipeline); return now_ns;
+    default: return step_trying(pipeline, now_ns);
     }
 }

@@ -1,8 +1,8 @@
 /*
  * The exporter's insides, shared by exporter.c (queues, collection, flush, life), exporter_send.c
  * (one segment's way out), exporter_spool.c (what waits on disk), exporter_tell.c (what is said),
- * exporter_thread.c (who drives), exporter_stop.c (the end of an exporter) and exporter_exit.c (the
- * end of the process).
+ * exporter_thread.c and exporter_loop.c (who drives), exporter_stop.c (the end of an exporter) and
+ * exporter_exit.c (the end of the process).
  *
  * Unless it says otherwise, a function here is called with the mutex held; one that calls foreign
  * code or waits gives it back meanwhile.
@@ -17,6 +17,7 @@
 
 #include "otlp/common/clock.h"
 #include "otlp/exporter.h"
+#include "otlp/exporter_loop.h"
 
 enum { EXPORTER_TROUBLE_BYTES = 400 };
 
@@ -53,6 +54,8 @@ struct pipeline {
     uint64_t again_ns;      /* the next attempt */
     uint64_t hold_until_ns; /* the peer asked not to be sent anything before */
     unsigned n_failed;      /* attempts */
+    bool is_under_way;      /* one was started that has to be advanced; without threads only */
+    int watched_fd;         /* the transport's then, or -1 */
 
     uint64_t spool_at_ns;    /* take something from the spool; UINT64_MAX: nothing waits there */
     uint64_t spool_pause_ns; /* while the endpoint does not answer */
@@ -96,6 +99,8 @@ struct exporter {
     uint64_t n_reported;     /* spans lost or rejected, as of the last flush */
     uint64_t n_kept_before;  /* spans left to the spool, as of then */
 
+    struct exporter_loop loop; /* without threads */
+
     struct exporter *next_listed; /* guarded by the list's own mutex, in exporter_exit.c */
     struct exporter **listed_by;  /* what points to this one; NULL: not in the list */
 
@@ -114,7 +119,7 @@ static inline uint64_t exporter_now(void) {
 
 /* ---- exporter.c ---- */
 
-/* False when the time has come (UINT64_MAX: never). */
+/* False when the time has come (UINT64_MAX: never). The thread does nothing meanwhile. */
 bool exporter_wait(struct exporter *exporter, pthread_cond_t *condition, uint64_t until_ns);
 /*
  * True when every pipeline is done with all that was pushed before the call; false at the deadline,
@@ -190,8 +195,8 @@ void pipeline_say_kept(struct pipeline *pipeline, uint64_t n_spans, const char *
 
 /* ---- exporter_thread.c ---- */
 
-/* All or none. 0, or an errno. Without the mutex. */
-int exporter_start_threads(struct exporter *exporter);
+/* All or none. WEIR_E_IO. Without the mutex. */
+int exporter_start_threads(struct exporter *exporter, weir_error_detail *detail);
 /* There is something to do. */
 void pipeline_wake(struct pipeline *pipeline);
 

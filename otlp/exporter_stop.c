@@ -37,8 +37,20 @@ static void wait_for_end(struct pipeline *pipeline, uint64_t until_ns) {
     }
 }
 
+/* Nobody steps any more. */
+static void end_driving(struct exporter *exporter) {
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        exporter_loop_watch(&exporter->loop, &pipeline->watched_fd, -1);
+        pipeline->is_ended = true;
+    }
+}
+
 static void end_threads(struct exporter *exporter, uint64_t deadline_ns) {
     exporter->is_ending = true;
+    if (exporter->loop.is_open) {
+        end_driving(exporter);
+        return;
+    }
     FOR_EACH_PIPELINE(pipeline, exporter) {
         pipeline_wake(pipeline);
         if (pipeline->is_outside) {
@@ -139,7 +151,9 @@ static uint64_t part_from(struct pipeline *pipeline, const struct before *before
     if (farewell.is_abandoned) {
         (void)pthread_detach(pipeline->thread);
     } else {
-        (void)pthread_join(pipeline->thread, NULL);
+        if (!pipeline->exporter->loop.is_open) {
+            (void)pthread_join(pipeline->thread, NULL);
+        }
         pipeline_destroy_transport(pipeline);
     }
     if (farewell.n_lost > 0) {

@@ -4,11 +4,16 @@
  */
 #include <signal.h>
 
+#include "otlp/common/error.h"
 #include "otlp/common/macro.h"
 #include "otlp/exporter_state.h"
 
 void pipeline_wake(struct pipeline *pipeline) {
-    pthread_cond_signal(&pipeline->work);
+    if (pipeline->exporter->loop.is_open) {
+        exporter_loop_alarm(&pipeline->exporter->loop, 0);
+    } else {
+        pthread_cond_signal(&pipeline->work);
+    }
 }
 
 void pipeline_go_outside(struct pipeline *pipeline) {
@@ -89,7 +94,7 @@ static void end_threads_before(struct pipeline *end) {
     }
 }
 
-int exporter_start_threads(struct exporter *exporter) {
+int exporter_start_threads(struct exporter *exporter, weir_error_detail *detail) {
     sigset_t all, before;
     int os_error = 0;
     sigfillset(&all); /* a handler of the host's must not run on our stacks */
@@ -102,5 +107,7 @@ int exporter_start_threads(struct exporter *exporter) {
         }
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return os_error;
+    return os_error == 0 ? 0
+                         : error_set_os(detail, WEIR_E_IO, os_error,
+                                        "an exporter's thread cannot be started");
 }

@@ -98,6 +98,7 @@ static int start_exporter(weir_otlp *otlp, const weir_otlp_options *options,
     const struct exporter_options exporter = {
         .destinations = destinations.of,
         .n_destinations = destinations.n,
+        .has_no_thread = options->no_thread,
         .pool = &otlp->pool,
         .logger = &otlp->logger,
         .schedule_delay_ns = otlp->config.schedule_delay_ns,
@@ -197,6 +198,14 @@ int weir_otlp_flush(weir_otlp *otlp, uint32_t timeout_ms) {
     int of_processors = processors_flush(&otlp->processors, deadline);
     int error = otlp->exporter != NULL ? exporter_flush(otlp->exporter, deadline) : 0;
     return error != 0 ? error : of_processors;
+}
+
+int weir_otlp_poll_fd(weir_otlp *otlp) {
+    return otlp != NULL && otlp->exporter != NULL ? exporter_poll_fd(otlp->exporter) : -1;
+}
+
+int64_t weir_otlp_tick(weir_otlp *otlp) {
+    return otlp != NULL && otlp->exporter != NULL ? exporter_tick(otlp->exporter) : -1;
 }
 
 /* Spans that have not ended yet when everything else has been sent. */

@@ -14,9 +14,9 @@ from weir_program import PATIENCE, Collector, environment  # noqa: E402
 PROGRAMS = None
 
 
-def run(name, *arguments, **options):
-    """Runs an example to its end; returns (exit code, stdout, stderr) as text."""
-    done = subprocess.run([PROGRAMS / name, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+def run(name, *arguments, text='', **options):
+    """Runs an example to its end on a standard input; returns (exit code, stdout, stderr) as text."""
+    done = subprocess.run([PROGRAMS / name, *map(str, arguments)], input=text.encode(), stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=PATIENCE, env=environment(**options))
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 

@@ -51,6 +51,16 @@ class StreamingModes(TestCase):
         self.assertIn('--tracker-dir DIR', errors)
 
 
+class EventLoop(TestCase):
+    def test_a_line_is_a_step_and_all_are_sent_without_a_thread(self):
+        lines = ''.join(f'line {i}\n' for i in range(20))
+        spans, out, errors = self.collect('event_loop', text=lines)
+        self.assertEqual((out, errors), (lines, ''))
+        steps = [span for span in spans if span['name'] == 'echo']
+        self.assertEqual(len(steps), 20)
+        self.assertEqual({attributes_of(step)['line.length'] for step in steps}, {6, 7})
+
+
 class CustomAdapter(TestCase):
     def test_a_line_a_step(self):
         code, out, errors = run('custom_adapter')

@@ -1,5 +1,7 @@
 /* Whole providers with several pipelines (conformance B32, D34): options in, files and counts out.
  */
+#include <dirent.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -173,6 +175,54 @@ Test(destinations, have_stats_only_where_they_are) {
     cr_expect(eq(int, weir_otlp_close(otlp, 10000), 0));
     otlp = open_with(OPTIONS(.log_level = WEIR_LOG_DEFAULT)); /* OTEL_TRACES_EXPORTER=none */
     cr_expect(eq(sz, weir_otlp_n_pipelines(otlp), 0));
+    cr_expect(eq(int, weir_otlp_close(otlp, 10000), 0));
+}
+
+/* ---- without a thread ---- */
+
+static unsigned n_threads(void) {
+    unsigned n = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    cr_assert(tasks != NULL);
+    for (const struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
+        n += entry->d_name[0] != '.';
+    }
+    closedir(tasks);
+    return n;
+}
+
+Test(destinations, need_no_thread) {
+    char *path CLEANUP(temp_path_free) = temp_path(dir, "spans.jsonl");
+    unsigned before = n_threads();
+    weir_otlp *otlp =
+        open_with(OPTIONS(.output_path = path, .no_thread = true, .has_schedule_delay_ms = true));
+    cr_expect(eq(uint, n_threads(), before));
+    struct pollfd fd = {.fd = weir_otlp_poll_fd(otlp), .events = POLLIN};
+    cr_expect(eq(int, poll(&fd, 1, 0), 0));
+    end_spans(otlp, 3);
+    cr_expect(eq(int, poll(&fd, 1, 20000), 1)); /* the delay is 0 */
+    cr_expect(eq(i64, weir_otlp_tick(otlp), -1));
+    cr_expect(eq(u64, stats_of(otlp, 0).acknowledged, 3));
+    cr_expect(eq(int, poll(&fd, 1, 0), 0));
+    end_spans(otlp, 2);
+    cr_expect(eq(int, weir_otlp_flush(otlp, 10000), 0));
+    cr_expect(eq(u64, stats_of(otlp, 0).acknowledged, 5));
+    end_spans(otlp, 1);
+    cr_expect(eq(uint, n_threads(), before));
+    cr_expect(eq(int, weir_otlp_close(otlp, 10000), 0));
+    cr_expect(eq(int, weir_otlp_poll_fd(NULL), -1));
+    cr_expect(eq(i64, weir_otlp_tick(NULL), -1));
+}
+
+Test(destinations, refuse_a_transport_that_waits_in_a_loop) {
+    struct script script;
+    script_init(&script, takes, 1);
+    weir_transport transport = script_transport(&script);
+    expect_refused(OPTIONS(.transport = &transport, .no_thread = true),
+                   "no_thread: the transport must set start, advance and poll_fd");
+    cr_expect(script_is_destroyed(&script));
+    transport.cancel = NULL; /* its post never waits */
+    weir_otlp *otlp = open_with(OPTIONS(.transport = &transport, .no_thread = true));
     cr_expect(eq(int, weir_otlp_close(otlp, 10000), 0));
 }
 

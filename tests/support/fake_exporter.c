@@ -129,6 +129,16 @@ void exporter_get_counts(struct exporter *exporter, size_t index, struct exporte
     *out = exporter->counts;
 }
 
+int exporter_poll_fd(const struct exporter *exporter) {
+    (void)exporter;
+    return -1;
+}
+
+int64_t exporter_tick(struct exporter *exporter) {
+    (void)exporter;
+    return -1;
+}
+
 size_t exporter_pinned_bytes(struct exporter *exporter, size_t index) {
     (void)exporter, (void)index;
     return 0;

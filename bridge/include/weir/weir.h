@@ -287,6 +287,12 @@ WEIR_API int weir_open(const weir_options *options, weir **out, weir_error_detai
  * WEIR_E_TIMEOUT, or WEIR_E_IO (given up). NULL: 0. */
 WEIR_API int weir_flush(weir *w, uint32_t timeout_ms);
 /*
+ * With .otlp = &WEIR_OTLP_OPTIONS(.no_thread = true): what the host's event loop polls, and calls
+ * when it is readable; see weir_otlp_poll_fd and weir_otlp_tick. NULL, or without OTLP: -1.
+ */
+WEIR_API int weir_poll_fd(weir *w);
+WEIR_API int64_t weir_tick(weir *w);
+/*
  * Ends what is open, flushes, frees; returns within timeout_ms whatever the peer does. 0, or
  * WEIR_E_TIMEOUT when spans, or records of a tracker_async, were lost. NULL: 0. `w` is gone
  * afterwards; its handles are stale.

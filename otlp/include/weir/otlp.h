@@ -213,6 +213,12 @@ typedef struct weir_otlp_options {
      */
     const struct weir_otlp_options *const *pipelines;
     size_t n_pipelines;
+    /*
+     * No thread is made: the host's event loop calls weir_otlp_tick when weir_otlp_poll_fd is
+     * readable, and flush and close send in the thread that calls them. A transport of the host's
+     * own must then be able to work in steps (start, advance, poll_fd), or never wait.
+     */
+    bool no_thread;
 } weir_otlp_options;
 #define WEIR_OTLP_OPTIONS(...)                                                                     \
     ((struct weir_otlp_options){.size = sizeof(struct weir_otlp_options), __VA_ARGS__})
@@ -232,6 +238,21 @@ WEIR_API WEIR_WARN_UNUSED int weir_otlp_open(const weir_otlp_options *options, w
  * spans were given up for good, or rejected, by any of them since the last flush. NULL: 0.
  */
 WEIR_API int weir_otlp_flush(weir_otlp *otlp, uint32_t timeout_ms);
+
+/*
+ * With no_thread: a file descriptor that is readable when weir_otlp_tick has something to do, for
+ * poll, epoll and the like; it is only to be polled, and stays the same until the close. While
+ * there is nothing to do it is silent. -1: there are threads, or nothing is recorded, or otlp is
+ * NULL.
+ */
+WEIR_API int weir_otlp_poll_fd(weir_otlp *otlp);
+/*
+ * Does what can be done without waiting for a peer; what goes to a file is written. The
+ * milliseconds after which there is more to do, for hosts that cannot poll the descriptor (it is
+ * readable then too); -1: nothing before the descriptor is readable. Any thread: while one is in
+ * it, others come back at once, and may record meanwhile.
+ */
+WEIR_API int64_t weir_otlp_tick(weir_otlp *otlp);
 
 /*
  * Flushes, stops the exporter threads and frees everything, within timeout_ms whatever the peers

@@ -1,0 +1,177 @@
+#include "otlp/exporter_state.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "otlp/bounds.h"
+#include "otlp/common/error.h"
+#include "otlp/common/macro.h"
+
+static const uint64_t NS_PER_S = UINT64_C(1000000000);
+static const uint64_t NS_PER_MS = 1000000;
+
+/* ---- the descriptors ---- */
+
+static int add_to_epoll(int epoll_fd, int fd) {
+    struct epoll_event event = {.events = EPOLLIN};
+    return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+int exporter_loop_open(struct exporter_loop *loop, weir_error_detail *detail) {
+    loop->is_open = true;
+    loop->alarm_ns = UINT64_MAX;
+    loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (loop->epoll_fd < 0 || loop->timer_fd < 0 ||
+        add_to_epoll(loop->epoll_fd, loop->timer_fd) != 0) {
+        return error_set_os(detail, WEIR_E_IO, errno,
+                            "no file descriptors for an exporter without a thread");
+    }
+    return 0;
+}
+
+void exporter_loop_close(struct exporter_loop *loop) {
+    if (!loop->is_open) {
+        return;
+    }
+    if (loop->epoll_fd >= 0) {
+        close(loop->epoll_fd);
+    }
+    if (loop->timer_fd >= 0) {
+        close(loop->timer_fd);
+    }
+}
+
+/* Also ends an alarm that has gone off. A time that has passed sets it off at once. */
+static void set_timer(struct exporter_loop *loop, uint64_t at_ns) {
+    struct itimerspec timer = {0};
+    if (at_ns != UINT64_MAX) {
+        at_ns = MAX(at_ns, 1); /* 0 would be none */
+        timer.it_value.tv_sec = (time_t)(at_ns / NS_PER_S);
+        timer.it_value.tv_nsec = (long)(at_ns % NS_PER_S);
+    }
+    loop->alarm_ns = at_ns;
+    (void)timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
+}
+
+void exporter_loop_alarm(struct exporter_loop *loop, uint64_t at_ns) {
+    if (at_ns < loop->alarm_ns) {
+        set_timer(loop, at_ns);
+    }
+}
+
+/* A descriptor that was closed has left by itself, and its number may be another one's now. */
+void exporter_loop_watch(struct exporter_loop *loop, int *watched_fd, int fd) {
+    if (*watched_fd >= 0 && *watched_fd != fd) {
+        (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, *watched_fd, NULL);
+    }
+    *watched_fd = fd >= 0 && (add_to_epoll(loop->epoll_fd, fd) == 0 || errno == EEXIST) ? fd : -1;
+}
+
+/* ---- driving ---- */
+
+/* Of what is collected something could be sent at once. */
+static bool is_any_idle(struct exporter *exporter) {
+    bool is_any = false;
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        is_any |= pipeline->state == PIPELINE_IDLE;
+    }
+    return is_any;
+}
+
+/* Each pipeline one step; when the next one is due. */
+static uint64_t step_all(struct exporter *exporter, uint64_t now_ns) {
+    uint64_t due_ns = UINT64_MAX;
+    if (now_ns >= exporter->collect_at_ns && is_any_idle(exporter)) {
+        exporter_collect(exporter);
+    }
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        due_ns = MIN(due_ns, pipeline_step(pipeline, now_ns));
+    }
+    return is_any_idle(exporter) ? MIN(due_ns, exporter->collect_at_ns) : due_ns;
+}
+
+/* All that can be done now, within a bound; the timer then stands for what comes next. */
+static uint64_t drive(struct exporter *exporter) {
+    struct exporter_loop *loop = &exporter->loop;
+    uint64_t now_ns, due_ns;
+    unsigned n_rounds = 0;
+    do {
+        loop->alarm_ns = UINT64_MAX; /* it will show what other threads bring meanwhile */
+        now_ns = exporter_now();
+        due_ns = step_all(exporter, now_ns);
+        due_ns = MIN(due_ns, loop->alarm_ns);
+    } while (due_ns <= now_ns && !exporter->is_ending && ++n_rounds < EXPORTER_TICK_ROUNDS);
+    set_timer(loop, due_ns);
+    return due_ns;
+}
+
+static bool begin_driving(struct exporter *exporter) {
+    if (exporter->loop.is_driven || exporter->is_ending || exporter->pid != getpid()) {
+        return false;
+    }
+    exporter->loop.is_driven = true;
+    exporter->loop.driver = pthread_self();
+    return true;
+}
+
+static void end_driving(struct exporter *exporter) {
+    exporter->loop.is_driven = false;
+    pthread_cond_broadcast(&exporter->progress);
+}
+
+static int64_t ms_until(uint64_t at_ns) {
+    uint64_t now_ns = exporter_now();
+    if (at_ns == UINT64_MAX) {
+        return -1;
+    }
+    return at_ns <= now_ns ? 0 : (int64_t)((at_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+int64_t exporter_tick(struct exporter *exporter) {
+    uint64_t due_ns = UINT64_MAX;
+    pthread_mutex_lock(&exporter->mutex);
+    if (exporter->loop.is_open && begin_driving(exporter)) {
+        due_ns = drive(exporter);
+        end_driving(exporter);
+    }
+    pthread_mutex_unlock(&exporter->mutex);
+    return ms_until(due_ns);
+}
+
+int exporter_poll_fd(const struct exporter *exporter) {
+    return exporter->loop.is_open ? exporter->loop.epoll_fd : -1;
+}
+
+static uint64_t n_concluded(struct exporter *exporter) {
+    uint64_t n = 0;
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        n += pipeline->n_concluded;
+    }
+    return n;
+}
+
+bool exporter_loop_wait(struct exporter *exporter, uint64_t until_ns) {
+    struct exporter_loop *loop = &exporter->loop;
+    if (loop->is_driven && pthread_equal(loop->driver, pthread_self())) {
+        return false; /* a flush by the log callback */
+    }
+    if (!begin_driving(exporter)) {
+        return exporter_wait(exporter, &exporter->progress, until_ns);
+    }
+    uint64_t n_before = n_concluded(exporter);
+    uint64_t due_ns = drive(exporter);
+    end_driving(exporter);
+    uint64_t now_ns = exporter_now();
+    if (n_concluded(exporter) == n_before && due_ns > now_ns && now_ns < until_ns) {
+        struct pollfd fd = {.fd = loop->epoll_fd, .events = POLLIN};
+        int64_t ms = ms_until(MIN(until_ns, due_ns));
+        pthread_mutex_unlock(&exporter->mutex);
+        (void)poll(&fd, 1, (int)(ms < 0 ? -1 : MIN(ms, 60000)));
+        pthread_mutex_lock(&exporter->mutex);
+    }
+    return exporter_now() < until_ns;
+}

@@ -4,6 +4,7 @@
 
 #include "otlp/bounds.h"
 #include "otlp/common/macro.h"
+#include "otlp/propagation.h"
 #include "otlp/resource.h"
 #include "otlp/sampling.h"
 
@@ -43,6 +44,8 @@ int explain_options(const weir_otlp_options *options, const struct config_reader
     buf_init(&resource, RESOURCE_MAX_BYTES);
     int error = config_resolve(options, reader, &out->config, detail);
     error = error ? error : resource_encode(&resource, options, reader, detail);
+    struct propagation propagation;
+    error = error ? error : propagation_resolve(options, reader, &propagation, detail);
     error = error ? error : explain_sampler(options, reader, detail);
     if (error == 0 && !out->config.is_disabled) {
         error = transport_choose(options, reader, &out->choices, detail);

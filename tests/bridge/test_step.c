@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "tests/bridge/rig.h"
+#include "tests/support/fault.h"
 #include "tests/golden/json_tree.h"
 
 TestSuite(step);
@@ -289,4 +290,27 @@ Test(step, long_and_broken_names_are_cut_and_repaired) {
     struct span_list spans = rig_spans(rig);
     cr_assert(eq(sz, strlen(spans.items[0]->name), 65536));
     expect_text(spans.items[1]->name, "a\xef\xbf\xbd");
+}
+
+/* ---- short memory ---- */
+
+Test(step, a_state_that_finds_no_memory_is_counted) {
+    FAULT_FOR_EACH_ALLOCATION(n) {
+        fault_disarm();
+        struct rig *rig = RIG();
+        struct rig_run run = rig_begin(rig, NULL);
+        (void)fault_arm(n, false);
+        weir_step_end(run.step, &WEIR_STEP_RESULT(.state = "{\"new\":1}"));
+        bool has_struck = fault_has_struck();
+        fault_disarm();
+        rig_end(rig, &run);
+        weir_stats stats = rig_stats(rig);
+        bool is_written = strstr(rig_file(rig, "a", "log.jsonl"), "\"new\":1") != NULL;
+        cr_assert(is_written || stats.no_memory + stats.tracker_lost > 0, "allocation %zu", n);
+        cr_assert(eq(u64, stats.refused_json, 0));
+        rig_close(&rig);
+        if (!has_struck) {
+            break;
+        }
+    }
 }

@@ -6,8 +6,16 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* The thread sanitizer dies of threads that a forked child starts: its children only leave. */
+#if defined(__SANITIZE_THREAD__)
+#define CHILDREN_MAY_START_THREADS false
+#else
+#define CHILDREN_MAY_START_THREADS true
+#endif
 
 #define CHECK(condition)                                                                           \
     do {                                                                                           \

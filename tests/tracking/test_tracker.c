@@ -1,5 +1,7 @@
 /* What the tracker writes where: folders, files, names, links, children, and earlier lives of a
  * run. What goes wrong with disks and descriptors: test_tracker_faults.c. */
+#include <dirent.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -486,4 +488,40 @@ Test(tracker, opens_no_pipe) {
     char *path CLEANUP(temp_path_free) = temp_path(dir, "p/run/log.jsonl");
     cr_assert(eq(int, mkfifo(path, 0600), 0));
     expect_refused();
+}
+
+/* ---- many openings of one app at once ---- */
+
+static weir_tracker *shared_tracker;
+
+static void *open_the_same(void *unused) {
+    (void)unused;
+    for (int i = 0; i < 10; i++) {
+        weir_tracker_app_close(open_app(shared_tracker, "same"));
+    }
+    return NULL;
+}
+
+Test(tracker, threads_that_open_one_app_do_not_write_each_others_files) {
+    pthread_t threads[8];
+    shared_tracker = open_tracker_in(dir);
+    for (size_t i = 0; i < ARRAY_LENGTH(threads); i++) {
+        cr_assert(eq(int, pthread_create(&threads[i], NULL, open_the_same, NULL), 0));
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(threads); i++) {
+        cr_assert(eq(int, pthread_join(threads[i], NULL), 0));
+    }
+    weir_tracker_stats stats = {.size = sizeof stats};
+    weir_tracker_get_stats(shared_tracker, &stats);
+    cr_assert(eq(u64, stats.records_lost, 0));
+    weir_tracker_close(shared_tracker);
+    char *path CLEANUP(temp_path_free) = temp_path(dir, "p/same");
+    DIR *folder = opendir(path);
+    cr_assert(ne(ptr, folder, NULL));
+    size_t n = 0;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        n += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    }
+    closedir(folder);
+    cr_assert(eq(sz, n, 3)); /* log.jsonl, graph.json, metadata.json; nothing half done */
 }

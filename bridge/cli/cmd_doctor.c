@@ -161,10 +161,12 @@ static void examine_choices(const struct explanation *explanation, uint64_t time
                             struct findings *findings) {
     const struct transport_choices *choices = &explanation->choices;
     for (size_t i = 0; i < choices->n; i++) {
-        if (choices->of[i].kind == TRANSPORT_FILE) {
-            examine_output(choices->of[i].path, i + 1, findings);
+        const struct transport_choice *choice = &choices->of[i];
+        if (choice->kind == TRANSPORT_HTTP) {
+            examine_endpoint(choice, timeout_ns / choices->n, i + 1, findings);
         } else {
-            examine_endpoint(&choices->of[i], timeout_ns / choices->n, i + 1, findings);
+            bool has_path = choice->kind == TRANSPORT_FILE;
+            examine_output(has_path ? choice->path : "-", i + 1, findings);
         }
     }
     if (choices->n == 0) {

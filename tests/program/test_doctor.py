@@ -402,6 +402,13 @@ class Doctor(TestCase):
         tests = self.examine('--output', '-', '--tracker-dir', '/proc/nowhere')
         self.assertEqual(tests[0][:2], ('tracker', 'failed'))
 
+    def test_every_pipeline_is_tested(self):  # (D34, B32)
+        with Collector() as collector:
+            code, out, _ = run('doctor', '--json', '--endpoint', collector.url, env={'OTEL_TRACES_EXPORTER': 'otlp,otlp/stdout'})
+        self.assertEqual(code, 0)
+        self.assertEqual([(test['pipeline'], test['step']) for test in json.loads(out)['tests']],
+                         [(1, 'resolve'), (1, 'connect'), (1, 'export'), (2, 'output')])
+
     def test_a_spool(self):
         spool = self.directory / 'spool'
         tests = self.examine('--output', '-', '--spool-dir', spool, code=0)

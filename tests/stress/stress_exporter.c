@@ -1,7 +1,9 @@
 /*
- * Threads that push, nudge, hurry, flush and read the counters of one exporter, whose peer answers
- * at random, comes back late, or not at all before it is stopped: every span has one fate.
+ * Threads that push, nudge, hurry, flush and read the counters of one exporter with two pipelines,
+ * whose peers answer at random, come back late, or not at all before it is stopped; with threads
+ * of its own, and driven by one of ours: in each pipeline every span has one fate.
  */
+#include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -11,7 +13,7 @@
 #include "otlp/exporter.h"
 #include "tests/stress/stress.h"
 
-enum { N_THREADS = 4, N_SEGMENTS = 300, N_ROUNDS = 6 };
+enum { N_THREADS = 8, N_SEGMENTS = 200, N_ROUNDS = 6, N_PIPELINES = 2 };
 
 static struct exporter *exporter;
 static struct segment_pool pool;
@@ -19,6 +21,7 @@ static const struct scope scope;
 static struct lock open_lock; /* guards open */
 static struct segment *open;
 static _Atomic uint64_t n_spans;
+static atomic_bool is_over; /* for the thread that ticks */
 
 static uint64_t in_ms(uint64_t ms) {
     weir_clock clock = clock_system();
@@ -31,7 +34,8 @@ struct peer {
     pthread_mutex_t mutex; /* guards is_cancelled */
     pthread_cond_t changed;
     bool is_cancelled;
-    bool is_deaf; /* does not hear a cancel */
+    bool is_deaf;     /* does not hear a cancel */
+    bool never_waits; /* answers at once */
     atomic_bool is_destroyed;
 };
 
@@ -52,7 +56,7 @@ static int post(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadli
     (void)deadline_ns, (void)detail;
     CHECK(n_bytes > 0 && body[0] == 0x0a);
     uint64_t random = id_random();
-    if (random % 97 == 0) {
+    if (random % 97 == 0 && !peer->never_waits) {
         wait_for_cancel(peer, peer->is_deaf ? 300 : 2);
         CHECK(body[0] == 0x0a); /* still ours, however late */
         return WEIR_E_TOO_LARGE;
@@ -133,61 +137,105 @@ static void *use(void *index) {
         if (i % 50 == 0) {
             (void)exporter_flush(exporter, in_ms(5));
         }
-        exporter_get_counts(exporter, 0, &counts);
+        exporter_get_counts(exporter, (size_t)i % N_PIPELINES, &counts);
         CHECK(counts.taken <= atomic_load(&n_spans));
     }
     return NULL;
 }
 
-static void play(struct peer *peer) {
+/* The host's loop. */
+static void *drive(void *unused) {
+    (void)unused;
+    while (!atomic_load(&is_over)) {
+        struct pollfd fd = {.fd = exporter_poll_fd(exporter), .events = POLLIN};
+        (void)poll(&fd, 1, 1);
+        (void)exporter_tick(exporter);
+    }
+    return NULL;
+}
+
+static void use_all(bool is_driven) {
+    pthread_t driver;
+    atomic_store(&is_over, false);
+    if (is_driven) {
+        CHECK(pthread_create(&driver, NULL, drive, NULL) == 0);
+    }
+    run_threads(N_THREADS, use);
+    atomic_store(&is_over, true);
+    if (is_driven) {
+        CHECK(pthread_join(driver, NULL) == 0);
+    }
+}
+
+static void check(const struct exporter_counts *last) {
+    uint64_t sum = last->acknowledged + last->rejected;
+    for (size_t i = 0; i < WEIR_N_DROP_CAUSES; i++) {
+        sum += last->dropped[i];
+    }
+    CHECK_EQUAL(last->taken, atomic_load(&n_spans));
+    CHECK_EQUAL(sum, last->taken);
+    CHECK_EQUAL(last->in_flight, 0);
+}
+
+static void play(struct peer peers[N_PIPELINES], bool is_driven) {
     struct logger logger;
-    const struct exporter_destination destination = {
-        .transport = {.size = sizeof(weir_transport),
-                      .post = post,
-                      .cancel = cancel,
-                      .destroy = destroy,
-                      .data = peer},
-        .timeout_ns = UINT64_C(10000000000),
-    };
+    struct exporter_destination destinations[N_PIPELINES];
+    struct exporter_counts last[N_PIPELINES];
+    for (size_t i = 0; i < N_PIPELINES; i++) {
+        destinations[i] = (struct exporter_destination){
+            .transport = {.size = sizeof(weir_transport),
+                          .post = post,
+                          .cancel = cancel,
+                          .destroy = destroy,
+                          .data = &peers[i]},
+            .timeout_ns = UINT64_C(10000000000),
+        };
+    }
     const struct exporter_options options = {
-        .destinations = &destination,
-        .n_destinations = 1,
+        .destinations = destinations,
+        .n_destinations = N_PIPELINES,
         .pool = &pool,
         .logger = &logger,
+        .has_no_thread = is_driven,
         .schedule_delay_ns = 1000000,
         .collect = collect,
     };
-    struct exporter_counts last;
     atomic_store(&n_spans, 0);
     logger_init(&logger, ignore, NULL, WEIR_LOG_WARN);
     segment_pool_init(&pool, 256 << 10, 0);
     CHECK(exporter_start(&options, &exporter, NULL) == 0);
-    run_threads(N_THREADS, use);
-    (void)exporter_stop(exporter, in_ms(peer->is_deaf ? 1 : 5000), &last);
-    uint64_t sum = last.acknowledged + last.rejected;
-    for (size_t i = 0; i < WEIR_N_DROP_CAUSES; i++) {
-        sum += last.dropped[i];
+    use_all(is_driven);
+    (void)exporter_stop(exporter, in_ms(peers[0].is_deaf ? 1 : 5000), last);
+    for (size_t i = 0; i < N_PIPELINES; i++) {
+        check(&last[i]);
     }
-    CHECK_EQUAL(last.taken, atomic_load(&n_spans));
-    CHECK_EQUAL(sum, last.taken);
-    CHECK_EQUAL(last.in_flight, 0);
     segment_pool_deinit(&pool);
 }
 
+static void init_peer(struct peer *peer) {
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&peer->mutex, NULL);
+    pthread_cond_init(&peer->changed, &monotonic);
+}
+
 int main(void) {
-    static struct peer peers[N_ROUNDS]; /* a thread that was left behind still uses its own */
+    /* A thread that was left behind still uses its own. */
+    static struct peer peers[N_ROUNDS][N_PIPELINES];
     for (int i = 0; i < N_ROUNDS; i++) {
-        pthread_condattr_t monotonic;
-        pthread_condattr_init(&monotonic);
-        pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-        pthread_mutex_init(&peers[i].mutex, NULL);
-        pthread_cond_init(&peers[i].changed, &monotonic);
-        peers[i].is_deaf = i % 2 == 1;
-        play(&peers[i]);
+        bool is_driven = i % 3 == 2;
+        for (int j = 0; j < N_PIPELINES; j++) {
+            init_peer(&peers[i][j]);
+            peers[i][j].is_deaf = !is_driven && i % 2 == 1;
+            peers[i][j].never_waits = is_driven;
+        }
+        play(peers[i], is_driven);
     }
-    for (int i = 0; i < N_ROUNDS; i++) {
-        while (!atomic_load(&peers[i].is_destroyed)) {
-            wait_for_cancel(&peers[i], 5);
+    for (int i = 0; i < N_ROUNDS * N_PIPELINES; i++) {
+        struct peer *peer = &peers[i / N_PIPELINES][i % N_PIPELINES];
+        while (!atomic_load(&peer->is_destroyed)) {
+            wait_for_cancel(peer, 5);
             sched_yield();
         }
     }

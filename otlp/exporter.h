@@ -100,7 +100,7 @@ int exporter_stop(struct exporter *exporter, uint64_t deadline_ns, struct export
 /*
  * Without threads: readable when exporter_tick has something to do; -1 with threads.
  */
-int exporter_poll_fd(const struct exporter *exporter);
+int exporter_poll_fd(struct exporter *exporter);
 /*
  * Does what can be done without waiting for a peer. The milliseconds until there is more to do, as
  * far as is known; -1: nothing until the descriptor says so. Any thread; while one is in it, others

@@ -22,6 +22,8 @@ static int add_to_epoll(int epoll_fd, int fd) {
 
 int exporter_loop_open(struct exporter_loop *loop, weir_error_detail *detail) {
     loop->is_open = true;
+    loop->pid = getpid();
+    loop->is_driven = false;
     loop->alarm_ns = UINT64_MAX;
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -45,6 +47,21 @@ void exporter_loop_close(struct exporter_loop *loop) {
     }
 }
 
+/*
+ * A forked child has the parent's timer in its hands, and must not touch it. The old descriptors
+ * are not closed: their numbers may be somebody else's by now.
+ */
+static void keep_off_parents(struct exporter_loop *loop) {
+    if (loop->pid != getpid()) {
+        (void)exporter_loop_open(loop, NULL);
+    }
+}
+
+int exporter_loop_fd(struct exporter_loop *loop) {
+    keep_off_parents(loop);
+    return loop->epoll_fd;
+}
+
 /* Also ends an alarm that has gone off. A time that has passed sets it off at once. */
 static void set_timer(struct exporter_loop *loop, uint64_t at_ns) {
     struct itimerspec timer = {0};
@@ -58,6 +75,7 @@ static void set_timer(struct exporter_loop *loop, uint64_t at_ns) {
 }
 
 void exporter_loop_alarm(struct exporter_loop *loop, uint64_t at_ns) {
+    keep_off_parents(loop);
     if (at_ns < loop->alarm_ns) {
         set_timer(loop, at_ns);
     }
@@ -142,8 +160,11 @@ int64_t exporter_tick(struct exporter *exporter) {
     return ms_until(due_ns);
 }
 
-int exporter_poll_fd(const struct exporter *exporter) {
-    return exporter->loop.is_open ? exporter->loop.epoll_fd : -1;
+int exporter_poll_fd(struct exporter *exporter) {
+    pthread_mutex_lock(&exporter->mutex);
+    int fd = exporter->loop.is_open ? exporter_loop_fd(&exporter->loop) : -1;
+    pthread_mutex_unlock(&exporter->mutex);
+    return fd;
 }
 
 static uint64_t n_concluded(struct exporter *exporter) {

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <weir/error.h>
 
@@ -19,6 +20,7 @@ struct pipeline;
 
 struct exporter_loop {
     bool is_open; /* else the exporter has threads */
+    pid_t pid;    /* whose descriptors these are */
     int epoll_fd;
     int timer_fd;
     /* all following: guarded by the exporter's mutex */
@@ -33,7 +35,9 @@ void exporter_loop_close(struct exporter_loop *loop);
 
 /* All following: with the exporter's mutex held. */
 
-/* The descriptor is to be readable then, or before. */
+/* The descriptor; a forked child has one of its own from the first call here on. */
+int exporter_loop_fd(struct exporter_loop *loop);
+/* It is to be readable then, or before. */
 void exporter_loop_alarm(struct exporter_loop *loop, uint64_t at_ns);
 /* The same when a transport's descriptor is; -1: none. */
 void exporter_loop_watch(struct exporter_loop *loop, int *watched_fd, int fd);

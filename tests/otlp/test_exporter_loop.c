@@ -1,6 +1,7 @@
 /* An exporter that the host's event loop drives: no thread, one descriptor, tick. */
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <weir/error.h>
@@ -329,6 +330,21 @@ Test(exporter_loop, a_log_callback_may_tick_and_flush) {
     cr_expect(eq(i64, inner_tick, -1)); /* comes back at once */
     cr_expect(eq(int, inner_flush, WEIR_E_TIMEOUT));
     stop(1);
+}
+
+Test(exporter_loop, a_forked_child_leaves_the_timer_to_its_parent) {
+    start_simple(S(3600));
+    pid_t child = fork();
+    if (child == 0) {
+        int before = rig.exporter->loop.epoll_fd;
+        exporter_hurry(rig.exporter); /* sets the timer off at once */
+        _exit(exporter_poll_fd(rig.exporter) != before && is_readable(0) ? 0 : 1);
+    }
+    int status;
+    cr_assert(eq(int, waitpid(child, &status, 0), child));
+    cr_expect(eq(int, status, 0));
+    cr_expect(not(is_readable(0)));
+    stop(0);
 }
 
 Test(exporter_loop, has_a_descriptor_only_without_threads) {

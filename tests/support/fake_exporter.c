@@ -129,7 +129,7 @@ void exporter_get_counts(struct exporter *exporter, size_t index, struct exporte
     *out = exporter->counts;
 }
 
-int exporter_poll_fd(const struct exporter *exporter) {
+int exporter_poll_fd(struct exporter *exporter) {
     (void)exporter;
     return -1;
 }

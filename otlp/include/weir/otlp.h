@@ -241,7 +241,8 @@ WEIR_API int weir_otlp_flush(weir_otlp *otlp, uint32_t timeout_ms);
 
 /*
  * With no_thread: a file descriptor that is readable when weir_otlp_tick has something to do, for
- * poll, epoll and the like; it is only to be polled, and stays the same until the close. While
+ * poll, epoll and the like; it is only to be polled, and stays the same until the close, but in a
+ * forked child, which asks anew. While
  * there is nothing to do it is silent. -1: there are threads, or nothing is recorded, or otlp is
  * NULL.
  */

@@ -34,21 +34,15 @@ static void keep_trace_state(struct otlp_span *span, const char *text) {
     }
 }
 
-/* The ids of a replayed span, else those of its parent; NULL: a root with new ones. */
-static const weir_otlp_context *source_of(const struct span_start *start,
-                                          const weir_otlp_context *parent) {
-    return context_is_valid(start->context) ? start->context : parent;
-}
-
 /* A child keeps its parent's trace id and random flag (E16, G8). The first thing that is known of a
  * span (E18). */
-static void set_trace(struct otlp_span *span, const struct span_start *start,
-                      const weir_otlp_context *source) {
+static inline void set_trace(struct otlp_span *span, const weir_otlp_context *given,
+                             const weir_otlp_context *parent) {
+    const weir_otlp_context *source = given != NULL ? given : parent;
     weir_otlp_context *own = &span->context;
     if (source != NULL) {
         memcpy(own->trace_id, source->trace_id, sizeof own->trace_id);
-        own->trace_flags =
-            source->trace_flags & (source == start->context ? 0xff : TRACE_FLAG_RANDOM);
+        own->trace_flags = source->trace_flags & (given != NULL ? 0xff : TRACE_FLAG_RANDOM);
         own->owner = source->owner;
     } else {
         own->trace_flags = sampling_new_trace_id(span_provider(span), own->trace_id);
@@ -57,13 +51,14 @@ static void set_trace(struct otlp_span *span, const struct span_start *start,
 }
 
 /* The rest of its context, when it is decided whether it is sampled. */
-static void set_identity(struct otlp_span *span, const struct span_start *start,
-                         const weir_otlp_context *parent, const weir_sampling_result *sampling) {
+static inline void set_identity(struct otlp_span *span, const weir_otlp_context *given,
+                                const weir_otlp_context *parent,
+                                const weir_sampling_result *sampling) {
     weir_otlp_context *own = &span->context;
     bool is_sampled = sampling->decision == WEIR_SAMPLING_RECORD_AND_SAMPLE;
     keep_trace_state(span, sampling->trace_state);
-    if (context_is_valid(start->context)) {
-        memcpy(own->span_id, start->context->span_id, sizeof own->span_id);
+    if (given != NULL) {
+        memcpy(own->span_id, given->span_id, sizeof own->span_id);
     } else {
         sampling_new_span_id(span_provider(span), own->span_id);
     }
@@ -115,17 +110,6 @@ static COLD void pass_on(struct otlp_span *span, const weir_otlp_context *parent
     span->context.trace_state = trace_state; /* the span's own copy */
 }
 
-/* By the parent, as the default sampler decides (E34); a sampler of the host's is asked. */
-static void decide(struct otlp_span *span, const struct span_start *start,
-                   const weir_otlp_context *parent, weir_sampling_result *out) {
-    const weir_otlp_context *source = source_of(start, parent);
-    set_trace(span, start, source);
-    out->trace_state = source != NULL ? source->trace_state : NULL;
-    if (UNLIKELY(span_provider(span)->sampler.should_sample != NULL)) {
-        sampling_ask(span, start, parent, out);
-    }
-}
-
 /* What is there at the begin: the sampler's attributes, then the caller's, which win. */
 static void record_initial(struct otlp_span *span, const struct span_start *start,
                            const weir_sampling_result *sampling) {
@@ -143,10 +127,18 @@ static void record_initial(struct otlp_span *span, const struct span_start *star
     span_count_refused(span, start->n_attributes - n_attributes + start->n_links - n_links);
 }
 
+static const char *inherited_trace_state(const weir_otlp_context *given,
+                                         const weir_otlp_context *parent) {
+    const weir_otlp_context *source = given != NULL ? given : parent;
+    return source != NULL ? source->trace_state : NULL;
+}
+
 static void record_begin(struct otlp_span *span, const struct span_start *start,
                          const weir_otlp_context *parent, const weir_sampling_result *sampling) {
     write_head(span, parent, start->name != NULL ? start->name : "");
-    record_initial(span, start, sampling);
+    if (UNLIKELY((start->n_attributes | start->n_links | sampling->n_attributes) > 0)) {
+        record_initial(span, start, sampling);
+    }
     if (UNLIKELY(span_provider(span)->processors.n > 0)) {
         processors_start(span, parent);
     }
@@ -166,12 +158,18 @@ struct otlp_span *span_begin(weir_otlp_tracer *tracer, const struct span_start *
     }
     span->tracer = tracer;
     span->kind = kind_of(start->kind); /* no longer free: before any of its buffers grows */
-    decide(span, start, parent, &sampling);
+    /* The ids of a replayed span; else NULL, and they are new. */
+    const weir_otlp_context *given = context_is_valid(start->context) ? start->context : NULL;
+    set_trace(span, given, parent);
+    sampling.trace_state = inherited_trace_state(given, parent);
+    if (UNLIKELY(otlp->sampler.should_sample != NULL)) {
+        sampling_ask(span, start, parent, &sampling);
+    }
     producer_start(otlp, producer, parent, sampling.decision);
     bool is_sampled = sampling.decision == WEIR_SAMPLING_RECORD_AND_SAMPLE;
     span->is_recording = otlp->is_recording && sampling.decision != WEIR_SAMPLING_DROP;
     span->is_exported = is_sampled && otlp->exporter != NULL;
-    set_identity(span, start, parent, &sampling);
+    set_identity(span, given, parent, &sampling);
     set_times(span, producer, start);
     if (UNLIKELY(!span->is_exported)) {
         producer_count(&producer->counts.not_sampled);

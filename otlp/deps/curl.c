@@ -227,6 +227,7 @@ int http_client_new(const struct http_client_options *options, struct http_clien
 static void end_post(struct http_client *client) {
     if (client->is_under_way && client->multi != NULL) {
         (void)curl_multi_remove_handle(client->multi, client->easy);
+        http_wire_settle(client);
     }
     client->is_under_way = false;
     if (client->own_header != NULL) {

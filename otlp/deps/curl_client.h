@@ -5,7 +5,6 @@
 #pragma once
 
 #include <stdatomic.h>
-#include <sys/types.h>
 
 #include <curl/curl.h>
 
@@ -18,8 +17,7 @@ enum { HTTP_MAX_SOCKETS = 16 };
 /* A socket of ours, to be known again: the host may have closed our number and got it anew. */
 struct http_socket {
     int fd; /* -1: a free place */
-    dev_t device;
-    ino_t inode;
+    uint64_t cookie;
 };
 
 struct http_client {
@@ -61,6 +59,9 @@ void http_wire_close(struct http_client *client);
 void http_wire_leave(struct http_client *client);
 /* False when somebody closed or replaced a descriptor of ours: nothing may be done with them. */
 bool http_wire_is_ours(const struct http_client *client);
+/* After each call of libcurl that may have closed a socket without a word: one that was still
+ * connecting (7.88 does so). What has changed by the next call was changed by somebody else. */
+void http_wire_settle(struct http_client *client);
 /* Lets libcurl do what it can do now. */
 void http_wire_turn(struct http_client *client);
 /* Sets the timer to the earlier of libcurl's timeout and the post's deadline. */

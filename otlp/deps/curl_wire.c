@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -20,12 +19,19 @@
 
 static const uint64_t NS_PER_S = UINT64_C(1000000000);
 static const uint64_t NS_PER_MS = 1000000;
+static const uint64_t NO_COOKIE = UINT64_MAX; /* nothing to know the socket by: taken for ours */
 
 /* ---- sockets ---- */
 
+/* The kernel (Linux 4.12 and later) gives each socket a number of its own. */
+static bool cookie_of(int fd, uint64_t *out) {
+    socklen_t n = sizeof *out;
+    return getsockopt(fd, SOL_SOCKET, SO_COOKIE, out, &n) == 0;
+}
+
 static bool is_same(const struct http_socket *known) {
-    struct stat now;
-    return fstat(known->fd, &now) == 0 && now.st_dev == known->device && now.st_ino == known->inode;
+    uint64_t cookie;
+    return known->cookie == NO_COOKIE || (cookie_of(known->fd, &cookie) && cookie == known->cookie);
 }
 
 static struct http_socket *place_of(struct http_client *client, int fd) {
@@ -44,11 +50,14 @@ static curl_socket_t open_socket(void *data, curlsocktype purpose, struct curl_s
         return CURL_SOCKET_BAD;
     }
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    struct stat now;
-    if (fd < 0 || fstat(fd, &now) != 0) {
+    uint64_t cookie;
+    if (fd < 0) {
         return CURL_SOCKET_BAD;
     }
-    *place = (struct http_socket){.fd = fd, .device = now.st_dev, .inode = now.st_ino};
+    if (!cookie_of(fd, &cookie)) {
+        cookie = NO_COOKIE;
+    }
+    *place = (struct http_socket){.fd = fd, .cookie = cookie};
     return fd;
 }
 
@@ -61,6 +70,14 @@ static int close_socket(void *data, curl_socket_t fd) {
         place->fd = -1;
     }
     return 0;
+}
+
+void http_wire_settle(struct http_client *client) {
+    for (size_t i = 0; i < HTTP_MAX_SOCKETS; i++) {
+        if (client->sockets[i].fd >= 0 && !is_same(&client->sockets[i])) {
+            client->sockets[i].fd = -1;
+        }
+    }
 }
 
 /* ---- what libcurl wants to hear of ---- */
@@ -257,6 +274,7 @@ void http_wire_turn(struct http_client *client) {
         client->curl_due_ns = UINT64_MAX; /* set again by the call, if there is more to come */
         (void)curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &n_running);
     }
+    http_wire_settle(client);
 }
 
 static void arm(int timer_fd, uint64_t due_ns) {

@@ -136,6 +136,29 @@ Test(curl, leaves_no_descriptor_behind) {
     peer_stop(peer);
 }
 
+/* libcurl closes a socket that is still connecting without a word; it must not be missed. */
+Test(curl, connections_that_never_come_about_leave_nothing_behind) {
+    struct black_hole hole;
+    char url[64];
+    struct http_answer answer;
+    black_hole_open(&hole);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d", hole.port);
+    struct http_client *client = client_of(url);
+    const struct http_request request = {.body = (const uint8_t *)"x", .n_bytes = 1};
+    unsigned n = n_open(3);
+    for (unsigned i = 0; i < 5; i++) {
+        weir_clock clock = clock_system();
+        uint64_t soon_ns = clock_monotonic(&clock) + UINT64_C(20000000);
+        cr_expect(eq(int, http_client_post(client, &request, soon_ns, &answer), WEIR_E_TIMEOUT));
+        cr_expect(eq(uint, n_open(3), n));
+    }
+    int fd = http_client_fd(client);
+    http_client_begin(client, &request, UINT64_MAX);
+    cr_expect(eq(int, http_client_fd(client), fd)); /* it did not start anew */
+    http_client_free(client);
+    black_hole_close(&hole);
+}
+
 /* The host closes all descriptors and opens sockets of its own in their place. 0, or the line of
  * what went wrong. */
 static int close_all_and_post(const char *url) {

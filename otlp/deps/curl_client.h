@@ -34,6 +34,7 @@ struct http_client {
     int epoll_fd;         /* over libcurl's sockets and timer_fd */
     _Atomic int timer_fd; /* for libcurl's timeouts, our deadline and cancelling */
     uint64_t curl_due_ns; /* when libcurl wants to be called; UINT64_MAX: never */
+    uint64_t armed_ns;    /* what timer_fd was set to */
     bool is_broken;       /* a descriptor could not be watched: start anew */
     struct http_socket sockets[HTTP_MAX_SOCKETS];
 

@@ -157,7 +157,7 @@ int http_wire_open(struct http_client *client) {
     if (client->multi != NULL) {
         return 0;
     }
-    client->curl_due_ns = UINT64_MAX;
+    client->curl_due_ns = client->armed_ns = UINT64_MAX;
     client->is_broken = false;
     for (size_t i = 0; i < HTTP_MAX_SOCKETS; i++) {
         client->sockets[i].fd = -1;
@@ -198,15 +198,19 @@ static void leave_handles(struct http_client *client) {
     client->easy = NULL;
 }
 
-static bool has_timer(const struct http_client *client) {
-    struct itimerspec left;
-    return timerfd_gettime(client->timer_fd, &left) == 0;
-}
-
-/* An epoll descriptor of ours watches the timer. */
-static bool has_epoll(const struct http_client *client) {
+/* An epoll descriptor of ours watches our timer, and no other file of that number. */
+static bool has_descriptors(const struct http_client *client) {
     struct epoll_event event = {.events = EPOLLIN, .data.fd = client->timer_fd};
     return epoll_ctl(client->epoll_fd, EPOLL_CTL_MOD, client->timer_fd, &event) == 0;
+}
+
+/* Leaves both alone when one may be none of ours any more. */
+static void close_own_descriptors(struct http_client *client) {
+    if (!has_descriptors(client)) {
+        client->epoll_fd = -1;
+        client->timer_fd = -1;
+    }
+    close_descriptors(client);
 }
 
 void http_wire_leave(struct http_client *client) {
@@ -218,19 +222,12 @@ void http_wire_leave(struct http_client *client) {
             (void)close_socket(client, client->sockets[i].fd);
         }
     }
-    bool is_epoll_ours = has_epoll(client), is_timer_ours = has_timer(client);
-    if (!is_epoll_ours) {
-        client->epoll_fd = -1;
-    }
-    if (!is_timer_ours) {
-        client->timer_fd = -1;
-    }
-    close_descriptors(client);
+    close_own_descriptors(client);
     leave_handles(client);
 }
 
 bool http_wire_is_ours(const struct http_client *client) {
-    if (!has_timer(client) || !has_epoll(client)) {
+    if (!has_descriptors(client)) {
         return false;
     }
     for (size_t i = 0; i < HTTP_MAX_SOCKETS; i++) {
@@ -292,7 +289,10 @@ static void arm(int timer_fd, uint64_t due_ns) {
 void http_wire_set_timer(struct http_client *client) {
     uint64_t due_ns =
         client->is_under_way ? MIN(client->curl_due_ns, client->deadline_ns) : UINT64_MAX;
-    arm(client->timer_fd, due_ns);
+    if (due_ns != client->armed_ns || due_ns <= http_now_ns()) {
+        client->armed_ns = due_ns;
+        arm(client->timer_fd, due_ns);
+    }
     if (client->is_under_way && client->is_cancelled) {
         arm(client->timer_fd, 0);
     }

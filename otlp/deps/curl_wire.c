@@ -88,7 +88,10 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *data, void
     (void)socket_data;
     struct epoll_event event = {.data.fd = fd};
     if (what == CURL_POLL_REMOVE) {
-        (void)epoll_ctl(client->epoll_fd, EPOLL_CTL_DEL, fd, &event); /* it may be closed already */
+        const struct http_socket *place = place_of(client, fd);
+        if (place == NULL || is_same(place)) { /* else it is closed, and perhaps somebody else's */
+            (void)epoll_ctl(client->epoll_fd, EPOLL_CTL_DEL, fd, &event);
+        }
         return 0;
     }
     event.events = (what & CURL_POLL_IN ? EPOLLIN : 0U) | (what & CURL_POLL_OUT ? EPOLLOUT : 0U);

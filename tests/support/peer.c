@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_REQUESTS = 64, MAX_CONNECTIONS = 64, MAX_HEAD = 1 << 14, MAX_BODY = 4 << 20 };
+enum { MAX_REQUESTS = 1 << 15, MAX_CONNECTIONS = 2048, MAX_HEAD = 1 << 14, MAX_BODY = 4 << 20 };
 
 struct request {
     char *head;

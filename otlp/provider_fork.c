@@ -9,6 +9,7 @@
 #include "otlp/common/handle.h"
 #include "otlp/provider.h"
 #include "otlp/span_pool.h"
+#include "otlp/spool.h"
 
 /* Taken before every other lock of a provider. */
 static struct lock list_lock; /* guards the links */
@@ -44,11 +45,19 @@ static void after_fork_in_parent(void) {
 static void hold_pools(void) {
     for (weir_otlp *otlp = first; otlp != NULL; otlp = otlp->next_open) {
         lock_take(&otlp->pool.lock);
+        if (otlp->pool.spool != NULL) {
+            lock_take(&otlp->pool.spool->lock);
+        }
     }
 }
 
 static void let_go_pools(bool is_child) {
     for (weir_otlp *otlp = first; otlp != NULL; otlp = otlp->next_open) {
+        if (otlp->pool.spool != NULL && is_child) {
+            spool_begin_anew(otlp->pool.spool);
+        } else if (otlp->pool.spool != NULL) {
+            lock_give(&otlp->pool.spool->lock);
+        }
         lock_drop(&otlp->pool.lock, is_child);
     }
 }

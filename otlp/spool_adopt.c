@@ -16,7 +16,7 @@
 #include "otlp/common/macro.h"
 
 static const uint64_t NS_PER_S = UINT64_C(1000000000);
-static const int OPEN_FLAGS = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
+static const int OPEN_FLAGS = O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
 
 /* ---- reading ---- */
 
@@ -35,8 +35,8 @@ static size_t read_from_start(int fd, uint8_t *to, size_t n_bytes) {
 }
 
 /* -1, or a regular file of this user and of a size that is ours. */
-static int open_file(const char *path, struct stat *status) {
-    int fd = open(path, OPEN_FLAGS);
+static int open_file(const char *path, int mode, struct stat *status) {
+    int fd = open(path, mode | OPEN_FLAGS);
     if (fd < 0) {
         return -1;
     }
@@ -50,7 +50,7 @@ static int open_file(const char *path, struct stat *status) {
 
 int spool_read(const struct spool_entry *entry, uint8_t **out, size_t *n_out) {
     struct stat status;
-    int fd = open_file(entry->path, &status);
+    int fd = open_file(entry->path, O_RDONLY, &status);
     bool is_ours = fd >= 0 && status.st_dev == entry->device && status.st_ino == entry->inode;
     size_t n_file = is_ours ? (size_t)status.st_size : 0;
     uint8_t *file = is_ours ? mem_alloc(n_file) : NULL;
@@ -79,6 +79,19 @@ static bool is_blank(const uint8_t *bytes, size_t n_bytes) {
     return true;
 }
 
+/*
+ * Room that its process took and did not use goes back to the disk, and does not count. Not by
+ * cutting the file: should the process live after all, with its lock closed by its host, writing
+ * beyond the end would kill it. Returns what is still taken.
+ */
+static size_t give_back_rest(int fd, size_t end, size_t n_file) {
+    if (end >= n_file || fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)end,
+                                   (off_t)(n_file - end)) != 0) {
+        return n_file;
+    }
+    return end;
+}
+
 /* Reads the head and the index, not the spans: that comes when they are sent. */
 static enum found look_into(int fd, size_t n_file, struct spool_entry *entry, uint32_t *n_spans) {
     uint8_t heads[SPOOL_HEADS_BYTES];
@@ -95,19 +108,21 @@ static enum found look_into(int fd, size_t n_file, struct spool_entry *entry, ui
     if (front == NULL) {
         return FOUND_TROUBLE;
     }
-    *n_spans = spool_file_count(front, read_from_start(fd, front, n_front), &layout);
+    n_front = read_from_start(fd, front, n_front);
+    *n_spans = spool_file_count(front, n_front, &layout);
+    entry->n_bytes = give_back_rest(fd, spool_file_end(front, n_front, &layout), n_file);
     return *n_spans > 0 ? FOUND_SPANS : FOUND_NOTHING;
 }
 
 static enum found examine(const char *path, struct spool_entry *entry, uint32_t *n_spans) {
     struct stat status;
-    int fd = open_file(path, &status);
+    int fd = open_file(path, O_RDWR, &status);
     if (fd < 0) {
         return FOUND_TROUBLE;
     }
+    entry->n_bytes = (size_t)status.st_size;
     enum found found = look_into(fd, (size_t)status.st_size, entry, n_spans);
     close(fd);
-    entry->n_bytes = (size_t)status.st_size;
     entry->device = status.st_dev;
     entry->inode = status.st_ino;
     return found;

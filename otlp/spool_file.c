@@ -226,6 +226,15 @@ uint32_t spool_file_count(const uint8_t *file, size_t n_file, const struct spool
     return n_used;
 }
 
+size_t spool_file_end(const uint8_t *file, size_t n_file, const struct spool_layout *layout) {
+    size_t end = layout->data_at;
+    for (uint32_t i = 0; i < n_places_there(n_file, layout); i++) {
+        struct place place = place_at(file, layout, i);
+        end = MAX(end, (size_t)layout->data_at + place.at + place.n_bytes);
+    }
+    return end;
+}
+
 /* One `spans` field, neither longer nor shorter than the place says. */
 static bool is_span(const uint8_t *bytes, size_t n_bytes) {
     struct wire_reader reader = wire_reader_over(bytes, n_bytes);

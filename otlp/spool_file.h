@@ -75,6 +75,9 @@ int spool_file_read_head(const uint8_t *file, size_t n_file, struct spool_layout
 /* Places that are in use, whole or not, as far as the first n_file bytes show. */
 uint32_t spool_file_count(const uint8_t *file, size_t n_file, const struct spool_layout *layout);
 
+/* How far into the file the spans of those places reach. */
+size_t spool_file_end(const uint8_t *file, size_t n_file, const struct spool_layout *layout);
+
 /*
  * Reads a whole file. Any bytes are safe. 0, or WEIR_E_SYNTAX when nothing can be made of it: no
  * copy of the head, or of the pieces, is whole.

@@ -33,6 +33,15 @@ void encoding_deinit(struct encoding *encoding) {
     buf_deinit(&encoding->out);
 }
 
+void encoding_begin_anew(struct encoding *encoding) {
+    buf_init(&encoding->json, encoding->json.max_bytes);
+    buf_init(&encoding->out, encoding->out.max_bytes);
+    struct gzip *gzip = encoding->gzip != NULL ? gzip_new() : NULL;
+    struct zstd *zstd = encoding->zstd != NULL ? zstd_new() : NULL;
+    encoding->gzip = gzip != NULL ? gzip : encoding->gzip; /* each request resets it anyway */
+    encoding->zstd = zstd != NULL ? zstd : encoding->zstd;
+}
+
 /* One large request must not hold its memory for ever. */
 static void clear(struct buf *buf) {
     size_t max_bytes = buf->max_bytes;

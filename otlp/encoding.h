@@ -26,6 +26,10 @@ int encoding_init(struct encoding *encoding, weir_otlp_protocol protocol,
 /* A struct of zeros is fine. */
 void encoding_deinit(struct encoding *encoding);
 
+/* In a child that was forked while another thread was in encoding_prepare: leaves behind what that
+ * was writing. */
+void encoding_begin_anew(struct encoding *encoding);
+
 /*
  * *out gets what is to be sent: `body` itself, or memory that stays valid until the next call. 0;
  * WEIR_E_TOO_LARGE (over max_request_bytes before compression: B7, C21), WEIR_E_SYNTAX (no

@@ -170,7 +170,7 @@ void exporter_wait_for_borrowers(struct exporter *exporter) {
 
 /* ---- life ---- */
 
-static void init_conditions(struct exporter *exporter) {
+void exporter_init_conditions(struct exporter *exporter) {
     pthread_condattr_t attributes;
     (void)pthread_mutex_init(&exporter->mutex, NULL); /* none of these fails with glibc */
     (void)pthread_condattr_init(&attributes);
@@ -240,7 +240,7 @@ static struct exporter *new_exporter(const struct exporter_options *options) {
     for (size_t i = 0; i < n; i++) {
         init_pipeline(&exporter->pipelines[i], exporter, i, options);
     }
-    init_conditions(exporter);
+    exporter_init_conditions(exporter);
     return exporter;
 }
 
@@ -318,7 +318,7 @@ static uint64_t n_given_up(struct exporter *exporter) {
 
 int exporter_flush(struct exporter *exporter, uint64_t deadline_ns) {
     if (exporter->pid != getpid()) {
-        return WEIR_E_TIMEOUT; /* a forked child: there are no threads to wait for */
+        return WEIR_E_TIMEOUT; /* a child of _Fork: there are no threads to wait for */
     }
     pthread_mutex_lock(&exporter->mutex);
     exporter->n_references++; /* exporter_stop may come in between */

@@ -108,6 +108,12 @@ int exporter_poll_fd(struct exporter *exporter);
  */
 int64_t exporter_tick(struct exporter *exporter);
 
+/*
+ * In a forked child, with no lock held: lets go of everything that is the parent's, connections
+ * included, and counts from zero. The threads are started when there is something to do.
+ */
+void exporter_begin_anew(struct exporter *exporter);
+
 /* `index` is that of the destination. */
 void exporter_get_counts(struct exporter *exporter, size_t index, struct exporter_counts *out);
 /* Memory of the segments that wait there or are being sent. */

@@ -25,8 +25,24 @@ static void unlink_listed(struct exporter *exporter) {
     }
 }
 
+void exporter_list_hold(void) {
+    pthread_mutex_lock(&list_mutex);
+}
+
+void exporter_list_let_go(bool is_child) {
+    if (is_child) {
+        list_pid = getpid();
+    }
+    pthread_mutex_unlock(&list_mutex);
+}
+
+struct exporter *exporter_list_first(void) {
+    return list;
+}
+
 void exporter_list_add(struct exporter *exporter) {
     (void)pthread_once(&once, exporter_watch_exit);
+    exporter_watch_forks();
     pthread_mutex_lock(&list_mutex);
     exporter->next_listed = list;
     exporter->listed_by = &list;
@@ -50,14 +66,14 @@ static bool is_driven_by_us(struct exporter *exporter) {
         return loop->is_driven && pthread_equal(loop->driver, pthread_self());
     }
     FOR_EACH_PIPELINE(pipeline, exporter) {
-        if (pthread_equal(pipeline->thread, pthread_self())) {
+        if (pipeline->has_thread && pthread_equal(pipeline->thread, pthread_self())) {
             return true;
         }
     }
     return false;
 }
 
-/* Not for a forked child, which has none of the threads, nor for an exit by the log callback. */
+/* Not for a child that was forked without handlers, nor for an exit by the log callback. */
 static bool is_ours(struct exporter *exporter) {
     return exporter->pid == getpid() && !is_driven_by_us(exporter);
 }
@@ -80,7 +96,7 @@ static struct exporter *take_listed(void) {
 
 static void halt_all(void) {
     if (list_pid != getpid()) {
-        return; /* the list's mutex may have been held when this child was forked */
+        return; /* a child of _Fork: the list's mutex may have been held then */
     }
     uint64_t deadline_ns = exporter_now() + EXPORTER_EXIT_MS * NS_PER_MS;
     struct exporter *exporter;

@@ -1,8 +1,8 @@
 /*
  * The exporter's insides, shared by exporter.c (queues, collection, flush, life), exporter_send.c
  * (one segment's way out), exporter_spool.c (what waits on disk), exporter_tell.c (what is said),
- * exporter_thread.c and exporter_loop.c (who drives), exporter_stop.c (the end of an exporter) and
- * exporter_exit.c (the end of the process).
+ * exporter_thread.c and exporter_loop.c (who drives), exporter_stop.c (the end of an exporter),
+ * exporter_exit.c (the end of the process) and exporter_fork.c.
  *
  * Unless it says otherwise, a function here is called with the mutex held; one that calls foreign
  * code or waits gives it back meanwhile.
@@ -35,7 +35,7 @@ struct pipeline {
     size_t index;
     weir_transport transport;
     uint64_t timeout_ns;
-    pthread_t thread;
+    pthread_t thread; /* if has_thread */
 
     struct logger logger; /* a copy: the thread may outlive its provider */
     pthread_cond_t work;  /* for the thread: there is something to do, or to stop doing */
@@ -62,8 +62,9 @@ struct pipeline {
     bool is_spooled;         /* current is from there; or was the last one */
     bool is_waiting_told;    /* that spans go to the spool */
 
+    bool has_thread;   /* one was started; in a forked child not before there is work */
     bool is_outside;   /* in foreign code, which may hang */
-    bool is_ended;     /* the thread has ended */
+    bool is_ended;     /* the thread has ended, or none was started */
     bool is_abandoned; /* nobody waits for the thread any more: it frees what is left */
 
     struct exporter_counts counts;
@@ -82,7 +83,7 @@ struct exporter {
     uint64_t schedule_delay_ns;
     void (*collect)(void *data);
     void *collect_data;
-    pid_t pid; /* a forked child has this memory but not the threads */
+    pid_t pid; /* a child forked without handlers has this memory but not the threads */
 
     _Atomic bool is_nudged;  /* a collection is planned, by exporter_nudge … */
     _Atomic bool is_hurried; /* … or by exporter_hurry */
@@ -137,7 +138,8 @@ struct segment *pipeline_pop(struct pipeline *pipeline);
 /* The pipeline is done with a segment that it took out. The last one gives it back to its pool. */
 void pipeline_let_go(struct pipeline *pipeline, struct segment *segment);
 
-/* Without the mutex. */
+/* The mutex and all conditions, with nobody waiting. Without the mutex, as those below. */
+void exporter_init_conditions(struct exporter *exporter);
 void exporter_ref(struct exporter *exporter);
 void exporter_unref(struct exporter *exporter);
 
@@ -197,7 +199,7 @@ void pipeline_say_kept(struct pipeline *pipeline, uint64_t n_spans, const char *
 
 /* All or none. WEIR_E_IO. Without the mutex. */
 int exporter_start_threads(struct exporter *exporter, weir_error_detail *detail);
-/* There is something to do. */
+/* There is something to do. Starts the thread if a fork has left it behind. */
 void pipeline_wake(struct pipeline *pipeline);
 
 /* Around each call of foreign code by the driver, which is made without the mutex. */
@@ -215,3 +217,12 @@ void exporter_halt(struct exporter *exporter, uint64_t deadline_ns);
 
 void exporter_list_add(struct exporter *exporter);
 void exporter_list_remove(struct exporter *exporter);
+/* Around a fork: nobody changes the list, whose links are next_listed. */
+void exporter_list_hold(void);
+void exporter_list_let_go(bool is_child);
+struct exporter *exporter_list_first(void);
+
+/* ---- exporter_fork.c ---- */
+
+/* A fork looks after all that are in the list. */
+void exporter_watch_forks(void);

@@ -93,7 +93,9 @@ static void drop_what_is_left(struct pipeline *pipeline) {
 
 static void wake_all(struct exporter *exporter) {
     FOR_EACH_PIPELINE(pipeline, exporter) {
-        pipeline_wake(pipeline);
+        if (!pipeline->is_ended) {
+            pipeline_wake(pipeline);
+        }
     }
 }
 
@@ -151,7 +153,7 @@ static uint64_t part_from(struct pipeline *pipeline, const struct before *before
     if (farewell.is_abandoned) {
         (void)pthread_detach(pipeline->thread);
     } else {
-        if (!pipeline->exporter->loop.is_open) {
+        if (pipeline->has_thread) {
             (void)pthread_join(pipeline->thread, NULL);
         }
         pipeline_destroy_transport(pipeline);
@@ -190,7 +192,7 @@ static uint64_t stop_whole(struct exporter *exporter, uint64_t deadline_ns,
 }
 
 int exporter_stop(struct exporter *exporter, uint64_t deadline_ns, struct exporter_counts *counts) {
-    if (exporter->pid != getpid()) { /* a forked child: threads, connections, counts are not ours */
+    if (exporter->pid != getpid()) { /* a child of _Fork: nothing of it is ours */
         if (counts != NULL) {
             memset(counts, 0, exporter->n_pipelines * sizeof *counts);
         }

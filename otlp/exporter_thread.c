@@ -8,14 +8,6 @@
 #include "otlp/common/macro.h"
 #include "otlp/exporter_state.h"
 
-void pipeline_wake(struct pipeline *pipeline) {
-    if (pipeline->exporter->loop.is_open) {
-        exporter_loop_alarm(&pipeline->exporter->loop, 0);
-    } else {
-        pthread_cond_signal(&pipeline->work);
-    }
-}
-
 void pipeline_go_outside(struct pipeline *pipeline) {
     pipeline->is_outside = true;
     pthread_cond_broadcast(&pipeline->exporter->progress); /* exporter_stop may leave us behind */
@@ -69,21 +61,50 @@ static void *run(void *data) {
 
 /* ---- start ---- */
 
+/* With the mutex held. */
 static int start_thread(struct pipeline *pipeline) {
-    exporter_ref(pipeline->exporter);
+    pipeline->exporter->n_references++;
     int os_error = pthread_create(&pipeline->thread, NULL, run, pipeline);
+    pipeline->has_thread = os_error == 0;
+    pipeline->is_ended = os_error != 0;
     if (os_error != 0) {
-        exporter_unref(pipeline->exporter);
+        pipeline->exporter->n_references--;
         return os_error;
     }
     (void)pthread_setname_np(pipeline->thread, "weir-export");
     return 0;
 }
 
-/* Those before this one have nothing to do yet, and end at once. */
+/* A handler of the host's must not run on our stacks. */
+static void block_signals(sigset_t *before) {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
+/* In a forked child. If the system has no thread for us, the next one who comes tries again. */
+static void start_late(struct pipeline *pipeline) {
+    sigset_t before;
+    block_signals(&before);
+    (void)start_thread(pipeline);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void pipeline_wake(struct pipeline *pipeline) {
+    if (pipeline->exporter->loop.is_open) {
+        exporter_loop_alarm(&pipeline->exporter->loop, 0);
+        return;
+    }
+    if (UNLIKELY(pipeline->is_ended) && !pipeline->exporter->is_ending) {
+        start_late(pipeline);
+    }
+    pthread_cond_signal(&pipeline->work);
+}
+
+/* Those before this one have nothing to do yet, and end at once. With the mutex held, which is
+ * given back meanwhile. */
 static void end_threads_before(struct pipeline *end) {
     struct exporter *exporter = end->exporter;
-    pthread_mutex_lock(&exporter->mutex);
     exporter->is_ending = true;
     for (struct pipeline *pipeline = exporter->pipelines; pipeline < end; pipeline++) {
         pipeline_wake(pipeline);
@@ -92,13 +113,14 @@ static void end_threads_before(struct pipeline *end) {
     for (struct pipeline *pipeline = exporter->pipelines; pipeline < end; pipeline++) {
         (void)pthread_join(pipeline->thread, NULL);
     }
+    pthread_mutex_lock(&exporter->mutex);
 }
 
 int exporter_start_threads(struct exporter *exporter, weir_error_detail *detail) {
-    sigset_t all, before;
+    sigset_t before;
     int os_error = 0;
-    sigfillset(&all); /* a handler of the host's must not run on our stacks */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    block_signals(&before);
+    pthread_mutex_lock(&exporter->mutex);
     FOR_EACH_PIPELINE(pipeline, exporter) {
         os_error = start_thread(pipeline);
         if (os_error != 0) {
@@ -106,6 +128,7 @@ int exporter_start_threads(struct exporter *exporter, weir_error_detail *detail)
             break;
         }
     }
+    pthread_mutex_unlock(&exporter->mutex);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return os_error == 0 ? 0
                          : error_set_os(detail, WEIR_E_IO, os_error,

@@ -51,45 +51,43 @@ static void hold_pools(void) {
     }
 }
 
-static void let_go_pools(bool is_child) {
+static void let_go_pools_in_parent(void) {
     for (weir_otlp *otlp = first; otlp != NULL; otlp = otlp->next_open) {
-        if (otlp->pool.spool != NULL && is_child) {
-            spool_begin_anew(otlp->pool.spool);
-        } else if (otlp->pool.spool != NULL) {
+        if (otlp->pool.spool != NULL) {
             lock_give(&otlp->pool.spool->lock);
         }
-        lock_drop(&otlp->pool.lock, is_child);
+        lock_give(&otlp->pool.lock);
     }
 }
 
-static void let_go_pools_in_parent(void) {
-    let_go_pools(false);
-}
-
 static void let_go_pools_in_child(void) {
-    let_go_pools(true);
+    for (weir_otlp *otlp = first; otlp != NULL; otlp = otlp->next_open) {
+        if (otlp->pool.spool != NULL) {
+            spool_begin_anew(otlp->pool.spool);
+        }
+        lock_drop(&otlp->pool.lock, true);
+    }
 }
 
 /* ---- in the child ---- */
 
-/* Spans that were begun and have not ended. */
-static uint64_t count_live(weir_otlp *otlp) {
-    struct producer_totals totals;
-    producers_total(otlp, &totals);
-    uint64_t n_gone = totals.not_sampled + totals.queued;
-    for (int i = 0; i < WEIR_N_DROP_CAUSES; i++) {
-        n_gone += totals.dropped[i];
-    }
-    return totals.started > n_gone ? totals.started - n_gone : 0;
+/* Spans of the parent that are on their way there. */
+static uint64_t count_left(weir_otlp *otlp) {
+    weir_otlp_stats stats = {.size = sizeof stats};
+    weir_otlp_get_stats(otlp, &stats);
+    return stats.live + stats.queued + stats.in_flight;
 }
 
 static void begin_anew(weir_otlp *otlp) {
-    uint64_t n_left = count_live(otlp);
+    bool has_exporter = otlp->exporter != NULL && !otlp->is_closing;
+    uint64_t n_left = otlp->is_closing ? 0 : count_left(otlp);
     struct segment *open = producers_begin_anew(otlp), *next;
     for (; open != NULL; open = next) {
         next = open->next;
-        n_left += open->n_spans;
-        segment_release(&otlp->pool, open);
+        segment_leave(&otlp->pool, open);
+    }
+    if (has_exporter) {
+        exporter_begin_anew(otlp->exporter);
     }
     span_pool_begin_anew(otlp);
     struct producer_counts *counts = &otlp->producers.gone;

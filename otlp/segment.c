@@ -285,6 +285,14 @@ static bool leave_to_spool(struct segment_pool *pool, struct segment *segment) {
     return false;
 }
 
+void segment_leave(struct segment_pool *pool, struct segment *segment) {
+    if (pool->max_spans > 0) {
+        atomic_fetch_sub_explicit(&pool->n_spans, segment->n_spans, memory_order_relaxed);
+    }
+    discharge(pool, segment->capacity);
+    segment_free(segment);
+}
+
 void segment_release(struct segment_pool *pool, struct segment *segment) {
     if (pool->max_spans > 0) {
         atomic_fetch_sub_explicit(&pool->n_spans, segment->n_spans, memory_order_relaxed);

@@ -117,6 +117,12 @@ struct segment *segment_read_back(struct segment_pool *pool, const struct spool_
 void segment_release(struct segment_pool *pool, struct segment *segment);
 
 /*
+ * In a forked child: the spans, and a spool's file with them, are the parent's. Gives the memory
+ * back to the pool's bound, and nothing to the disk.
+ */
+void segment_leave(struct segment_pool *pool, struct segment *segment);
+
+/*
  * Frees a segment and its memory without touching its pool, which may be gone: for a segment whose
  * bytes a transport still reads when the exporter had to leave it behind. NULL is fine.
  */

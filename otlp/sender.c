@@ -199,7 +199,19 @@ void sender_cancel(void *data) {
 int sender_prepare(void *data, const uint8_t *body, size_t n_bytes, const uint8_t **out,
                    size_t *n_out, weir_error_detail *detail) {
     struct sender *sender = data;
-    return encoding_prepare(&sender->encoding, body, n_bytes, out, n_out, detail);
+    sender->is_preparing = true;
+    int error = encoding_prepare(&sender->encoding, body, n_bytes, out, n_out, detail);
+    sender->is_preparing = false;
+    return error;
+}
+
+void sender_after_fork(void *data) {
+    struct sender *sender = data;
+    if (sender->is_preparing) {
+        sender->is_preparing = false;
+        encoding_begin_anew(&sender->encoding);
+    }
+    http_client_forget(sender->client);
 }
 
 int sender_poll_fd(void *data) {

@@ -16,6 +16,7 @@ struct sender {
     char *shown;             /* the URL, for messages */
     bool has_no_certificate; /* https, and none of ours to show */
     bool is_tls_guess;       /* nobody wrote https: it was taken for an endpoint without scheme */
+    bool is_preparing;       /* for a child that is forked meanwhile */
 };
 
 /*
@@ -37,3 +38,4 @@ void sender_cancel(void *data);
 int sender_prepare(void *data, const uint8_t *body, size_t n_bytes, const uint8_t **out,
                    size_t *n_out, weir_error_detail *detail);
 int sender_poll_fd(void *data);
+void sender_after_fork(void *data);

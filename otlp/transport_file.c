@@ -25,7 +25,8 @@ struct file_transport {
     bool is_torn;   /* the file ends in a piece of a line that could not be cut off */
     dev_t device;   /* of the file that fd was opened on */
     ino_t inode;
-    struct buf line; /* kept: its memory serves the next request */
+    struct buf line;     /* kept: its memory serves the next request */
+    bool is_making_line; /* for a child that is forked meanwhile */
     _Atomic bool is_cancelled;
 };
 
@@ -90,12 +91,14 @@ static int write_line(struct file_transport *file, uint64_t deadline_ns,
 
 static int make_line(struct file_transport *file, const uint8_t *body, size_t n_bytes,
                      weir_error_detail *detail) {
+    file->is_making_line = true;
     buf_clear(&file->line);
     if (file->is_torn) {
         buf_append_byte(&file->line, '\n');
     }
     json_lines_write(&file->line, body, n_bytes);
     buf_append_byte(&file->line, '\n');
+    file->is_making_line = false;
     switch (buf_error(&file->line)) {
     case 0: return 0;
     case WEIR_E_NO_MEMORY: return error_set(detail, WEIR_E_NO_MEMORY, "no memory for JSON");
@@ -162,6 +165,16 @@ static void cancel(void *data) {
     ((struct file_transport *)data)->is_cancelled = true;
 }
 
+/* Both processes append to the one file. What another thread was writing is left behind. */
+static void after_fork(void *data) {
+    struct file_transport *file = data;
+    if (file->is_making_line) {
+        file->is_making_line = false;
+        buf_init(&file->line, FILE_MAX_LINE_BYTES);
+    }
+    file->is_torn = false;
+}
+
 static struct file_transport *new_transport(const char *path) {
     struct file_transport *file = mem_zalloc(sizeof *file);
     if (file == NULL) {
@@ -195,6 +208,7 @@ int transport_file_open(const char *path, weir_transport *out, weir_error_detail
         .destroy = destroy,
         .data = file,
         .is_disk = true,
+        .after_fork = after_fork,
     };
     return 0;
 }

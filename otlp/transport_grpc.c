@@ -184,6 +184,7 @@ int transport_grpc_open(const struct endpoint *endpoint, weir_transport *out,
                             .prepare = sender_prepare,
                             .start = start,
                             .advance = advance,
-                            .poll_fd = sender_poll_fd};
+                            .poll_fd = sender_poll_fd,
+                            .after_fork = sender_after_fork};
     return 0;
 }

@@ -366,6 +366,11 @@ int http_client_post(struct http_client *client, const struct http_request *requ
 
 void http_client_forget(struct http_client *client) {
     bool was_under_way = client->is_under_way;
+    if (was_under_way) { /* another thread may have been in the middle of these */
+        buf_init(&client->body, client->body.max_bytes);
+        buf_init(&client->head, client->head.max_bytes);
+        buf_init(&client->trailers, client->trailers.max_bytes);
+    }
     http_wire_leave(client);
     end_post(client);
     client->is_under_way = was_under_way;

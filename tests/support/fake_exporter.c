@@ -113,6 +113,15 @@ int exporter_flush(struct exporter *exporter, uint64_t deadline_ns) {
     return 0;
 }
 
+void exporter_begin_anew(struct exporter *exporter) {
+    while (exporter->held != NULL) {
+        struct segment *segment = exporter->held;
+        exporter->held = segment->next;
+        segment_release(exporter->options.pool, segment);
+    }
+    exporter->counts = (struct exporter_counts){0};
+}
+
 int exporter_stop(struct exporter *exporter, uint64_t deadline_ns, struct exporter_counts *counts) {
     (void)exporter_flush(exporter, deadline_ns);
     fake_exporter_let_go();

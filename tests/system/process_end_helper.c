@@ -2,6 +2,7 @@
  * process_end_helper MODE URL: a program that ends without closing its pipeline. A program of its
  * own, because a test that forks has criterion's own exit handlers in the child.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,34 @@ static void time_children(const char *url) {
     (void)!weir_otlp_close(otlp, 50);
 }
 
+/* A child that records and exits, of a parent that leaves without sending anything. */
+static void exit_as_child(const char *url) {
+    weir_otlp *otlp = open_to(url);
+    int status;
+    end_span(otlp);
+    pid_t child = fork();
+    if (child == 0) {
+        end_span(otlp);
+        exit(SURVIVED);
+    }
+    bool is_fine = waitpid(child, &status, 0) == child && WIFEXITED(status);
+    _exit(is_fine ? WEXITSTATUS(status) : FAILED);
+}
+
+/* Two spans that no exit handler sees to. */
+static void end_hard(const char *url, void (*end)(void)) {
+    end_two_spans(url);
+    end();
+}
+
+static void leave(void) {
+    _exit(SURVIVED);
+}
+
+static void leave_quickly(void) {
+    quick_exit(SURVIVED);
+}
+
 int main(int n_arguments, char **arguments) {
     if (n_arguments != 3) {
         return FAILED;
@@ -83,6 +112,12 @@ int main(int n_arguments, char **arguments) {
         close_one_of_three(arguments[2]);
     } else if (strcmp(arguments[1], "time-children") == 0) {
         time_children(arguments[2]);
+    } else if (strcmp(arguments[1], "child-exits") == 0) {
+        exit_as_child(arguments[2]);
+    } else if (strcmp(arguments[1], "_exit") == 0) {
+        end_hard(arguments[2], leave);
+    } else if (strcmp(arguments[1], "quick_exit") == 0) {
+        end_hard(arguments[2], leave_quickly);
     } else {
         return FAILED;
     }

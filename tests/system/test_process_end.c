@@ -128,6 +128,40 @@ Test(process_end, a_forked_child_neither_sends_nor_waits) {
     peer_stop(peer);
 }
 
+Test(process_end, a_forked_child_that_exits_sends_its_own) {
+    const struct peer_step steps[] = {{.status = 200}};
+    struct peer *peer = peer_start(steps, 1);
+    search_no_leaks();
+    char *said CLEANUP(temp_path_free) = said_by_helper("child-exits", peer_url(peer));
+    size_t n_bytes, n_alone;
+    const uint8_t *body = peer_body(peer, 0, &n_bytes);
+    cr_assert(eq(sz, peer_n_requests(peer), 1));
+    cr_assert(body != NULL);
+    expect_text(said, "");
+    char *again CLEANUP(temp_path_free) = said_by_helper("two-spans", peer_url(peer));
+    (void)peer_body(peer, 1, &n_alone);
+    cr_expect(lt(sz, n_bytes, n_alone)); /* one span, not the parent's too */
+    expect_text(again, "");
+    peer_stop(peer);
+}
+
+/* They are there for those who want no exit handlers. */
+static void expect_silence(const char *mode) {
+    const struct peer_step steps[] = {{.status = 200}};
+    struct peer *peer = peer_start(steps, 1);
+    char *said CLEANUP(temp_path_free) = said_by_helper(mode, peer_url(peer));
+    expect_text(said, "");
+    cr_expect(eq(sz, peer_n_requests(peer), 0));
+    peer_stop(peer);
+}
+
+Test(process_end, _exit_sends_nothing) {
+    expect_silence("_exit");
+}
+Test(process_end, quick_exit_sends_nothing) {
+    expect_silence("quick_exit");
+}
+
 static weir_otlp *open_to(const char *url) {
     weir_otlp *otlp;
     cr_assert(eq(int,

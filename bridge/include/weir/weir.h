@@ -7,7 +7,13 @@
  *
  * Threads: a handle may be used from any thread, by one thread at a time; siblings at the same
  * time. Nothing here waits for the network but weir_flush and weir_close, and these return by their
- * deadline. A weir belongs to the process that opened it: a child made by fork() opens its own.
+ * deadline.
+ *
+ * Processes: after fork() the weir and its apps go on in the child, too. Calls, steps, spans and
+ * streams that were open stay the parent's: in the child their handles are stale. The child counts
+ * from zero and sends what it records itself, by a thread that starts with its first span. A hook,
+ * a log callback or a transport may fork; a clock, a sampler or a processor may not. Children of
+ * vfork() and posix_spawn() cost nothing; those of _Fork() may not use the library.
  *
  * Strings are NUL-terminated UTF-8 and copied; invalid UTF-8 is repaired (U+FFFD). JSON text must
  * be one JSON value; NaN and Infinity are refused. What is refused or lost is counted:

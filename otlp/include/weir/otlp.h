@@ -9,6 +9,10 @@
  * also after weir_otlp_close. A weir_otlp and its tracers are plain pointers that die with the
  * close. Nothing here waits for the network but flush and close, and these return by their
  * deadline.
+ * Processes: after fork() a weir_otlp and its tracers go on in the child, too. Spans that were open
+ * or not sent yet stay the parent's: in the child they are stale, and counted as dropped
+ * (WEIR_DROP_FORKED_CHILD); all other counters begin at zero. The child's thread starts with its
+ * first span, over a connection of its own. A child of _Fork() may not use the library.
  */
 #pragma once
 
@@ -86,9 +90,15 @@ typedef struct weir_transport {
     int (*start)(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_monotonic_ns);
     int (*advance)(void *data, weir_transport_response *response, weir_error_detail *detail);
     int (*poll_fd)(void *data);
+    /*
+     * In a forked child, on the thread that forked, before any other call there: the connections
+     * are the parent's. Forget them without a word to the peer; a post that was under way never
+     * comes back. NULL: nothing to do, the child posts as the parent does.
+     */
+    void (*after_fork)(void *data);
 } weir_transport;
 #define WEIR_TRANSPORT_INIT                                                                        \
-    { sizeof(struct weir_transport), NULL, NULL, NULL, NULL, false, NULL, NULL, NULL, NULL }
+    { sizeof(struct weir_transport), NULL, NULL, NULL, NULL, false, NULL, NULL, NULL, NULL, NULL }
 
 /* Limits of one span (E44). A limit counts only with its has_ flag; else its default holds. */
 typedef struct weir_otlp_limits {
@@ -348,8 +358,8 @@ typedef enum weir_drop_cause {
     WEIR_DROP_SPAN_TOO_LARGE,
     WEIR_DROP_EXPORT_FAILED, /* given up: not retryable, or the export's deadline passed */
     WEIR_DROP_SHUTDOWN_DEADLINE,
-    WEIR_DROP_FORKED_CHILD,
-    WEIR_DROP_DISK, /* output_path could not be written */
+    WEIR_DROP_FORKED_CHILD, /* in a child: was live or not sent yet; the parent sends it */
+    WEIR_DROP_DISK,         /* output_path could not be written */
     WEIR_DROP_NO_MEMORY,
     WEIR_DROP_SPOOL_FULL,    /* spool_max_bytes: the oldest that waited */
     WEIR_DROP_SPOOL_AGED,    /* spool_max_age_s */

@@ -1,0 +1,114 @@
+/*
+ * An exporter around a fork: the child has its pipelines and nothing in them. Their threads begin
+ * when there is something to do (pipeline_wake); connections are forgotten without a word to the
+ * peer, who goes on talking with the parent.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "otlp/common/fork.h"
+#include "otlp/exporter_state.h"
+
+/* ---- before, and in the parent ---- */
+
+static void before_fork(void) {
+    exporter_list_hold();
+    for (struct exporter *e = exporter_list_first(); e != NULL; e = e->next_listed) {
+        pthread_mutex_lock(&e->mutex);
+    }
+}
+
+static void after_fork_in_parent(void) {
+    for (struct exporter *e = exporter_list_first(); e != NULL; e = e->next_listed) {
+        pthread_mutex_unlock(&e->mutex);
+    }
+    exporter_list_let_go(false);
+}
+
+/* Threads that waited in the parent do not wait here. */
+static void after_fork_in_child(void) {
+    for (struct exporter *e = exporter_list_first(); e != NULL; e = e->next_listed) {
+        exporter_init_conditions(e);
+        e->pid = getpid();
+    }
+    exporter_list_let_go(true);
+}
+
+static struct fork_guard fork_guard = {.order = FORK_EXPORTERS,
+                                       .before = before_fork,
+                                       .in_parent = after_fork_in_parent,
+                                       .in_child = after_fork_in_child};
+
+void exporter_watch_forks(void) {
+    fork_watch(&fork_guard);
+}
+
+/* ---- the child begins ---- */
+
+/* The child's only thread may be a pipeline's own, if foreign code that it had called forked. Then
+ * it goes on. */
+static bool is_driven_by_us(const struct pipeline *pipeline) {
+    const struct exporter_loop *loop = &pipeline->exporter->loop;
+    if (loop->is_open) {
+        return loop->is_driven && pthread_equal(loop->driver, pthread_self());
+    }
+    return pipeline->has_thread && pthread_equal(pipeline->thread, pthread_self());
+}
+
+static void leave(struct pipeline *pipeline, struct segment *segment) {
+    if (--segment->n_holders == 0) {
+        segment_leave(pipeline->exporter->pool, segment);
+    }
+}
+
+static void empty(struct pipeline *pipeline) {
+    struct segment *segment = pipeline->current;
+    if (segment != NULL) {
+        pipeline->current = NULL;
+        leave(pipeline, segment);
+    }
+    while ((segment = pipeline_pop(pipeline)) != NULL) {
+        leave(pipeline, segment);
+    }
+    pipeline->pinned_bytes = 0;
+    pipeline->spool_at_ns = UINT64_MAX;
+    pipeline->spool_pause_ns = 0;
+    pipeline->is_spooled = pipeline->is_waiting_told = false;
+    pipeline->n_concluded = pipeline->n_pushed;
+    pipeline->state = PIPELINE_IDLE;
+    pipeline->is_outside = false;
+    pipeline->has_thread = false;
+    pipeline->is_ended = !pipeline->exporter->loop.is_open;
+    pipeline->watched_fd = -1;
+}
+
+static void begin_pipeline(struct pipeline *pipeline) {
+    if (is_driven_by_us(pipeline)) {
+        pipeline->exporter->n_references += pipeline->has_thread;
+        return;
+    }
+    empty(pipeline);
+    memset(&pipeline->counts, 0, sizeof pipeline->counts);
+    pipeline->n_lost = pipeline->n_overflowed = pipeline->n_rejected_untold = 0;
+    pipeline->is_overflow_told = false;
+    pipeline->trouble[0] = '\0';
+    if (pipeline->transport.after_fork != NULL) {
+        pipeline->transport.after_fork(pipeline->transport.data);
+    }
+}
+
+void exporter_begin_anew(struct exporter *exporter) {
+    exporter->n_references = 1; /* the owner's */
+    exporter->n_borrowing = 0;
+    exporter->n_reported = 0;
+    exporter->collect_at_ns = UINT64_MAX;
+    atomic_store_explicit(&exporter->is_nudged, false, memory_order_relaxed);
+    atomic_store_explicit(&exporter->is_hurried, false, memory_order_relaxed);
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        begin_pipeline(pipeline);
+    }
+    if (exporter->loop.is_open) { /* timer and epoll are shared with the parent until then */
+        exporter_loop_close(&exporter->loop);
+        (void)exporter_loop_open(&exporter->loop, NULL);
+    }
+}

@@ -6,6 +6,7 @@
 
 #include "otlp/bounds.h"
 #include "otlp/common/macro.h"
+#include "otlp/common/signal_guard.h"
 #include "otlp/exporter_state.h"
 
 static const uint64_t NS_PER_MS = 1000000;
@@ -198,7 +199,11 @@ int exporter_stop(struct exporter *exporter, uint64_t deadline_ns, struct export
         }
         return 0;
     }
-    return stop_whole(exporter, deadline_ns, counts) > 0 ? WEIR_E_TIMEOUT : 0;
+    struct signal_guard guard;
+    signal_guard_begin(&guard); /* a connection's last words are written on this thread */
+    uint64_t n_lost = stop_whole(exporter, deadline_ns, counts);
+    signal_guard_end(&guard);
+    return n_lost > 0 ? WEIR_E_TIMEOUT : 0;
 }
 
 /* ---- at exit ---- */

@@ -97,6 +97,11 @@ static void send_body_for_ever(const struct connection *connection) {
     send_for_ever(connection, piece);
 }
 
+static void reset(int fd) {
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 /* Returns whether the connection goes on. */
 static bool answer(const struct connection *connection, const struct peer_step *step) {
     char head[1024];
@@ -110,6 +115,10 @@ static bool answer(const struct connection *connection, const struct peer_step *
     case PEER_RAW: return send_all(connection->fd, step->body, step->n_bytes);
     case PEER_DRIP: return send_slowly(connection, head, (size_t)n);
     case PEER_CLOSE_IN_HEAD: (void)send_all(connection->fd, head, (size_t)n - 5); return false;
+    case PEER_ENDLESS_100: send_for_ever(connection, "HTTP/1.1 100 Continue\r\n\r\n"); return false;
+    case PEER_RESET_IN_BODY:
+        reset(connection->fd); /* when it is closed */
+    /* fall through */
     case PEER_CLOSE_IN_BODY:
         (void)(send_all(connection->fd, head, (size_t)n) &&
                send_all(connection->fd, step->body, step->n_bytes / 2));
@@ -193,11 +202,6 @@ static bool read_body(struct peer *peer, int fd, size_t index, const char *rest,
     peer->requests[index].n_bytes = n_bytes;
     pthread_mutex_unlock(&peer->mutex);
     return true;
-}
-
-static void reset(int fd) {
-    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
 /* One request; returns whether another may follow. */

@@ -16,6 +16,8 @@ enum peer_act {
     PEER_CLOSE_IN_HEAD, /* closes in the middle of the answer's head */
     PEER_CLOSE_IN_BODY, /* closes after half of the body */
     PEER_RESET,         /* resets the connection in the middle of the request */
+    PEER_RESET_IN_BODY, /* the same after half of the answer's body */
+    PEER_ENDLESS_100,   /* one interim answer (100 Continue) after the other */
     PEER_ENDLESS_BODY,
     PEER_ENDLESS_HEADERS,
     PEER_RAW,   /* the step's body as it is, head and all */

@@ -1,6 +1,6 @@
 /*
- * process_end_helper MODE URL: a program that ends without closing its pipeline. A program of its
- * own, because a test that forks has criterion's own exit handlers in the child.
+ * process_end_helper MODE URL "": a program that ends without closing its pipeline. A program of
+ * its own, because a test that forks has criterion's own exit handlers in the child.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -103,7 +103,7 @@ static void leave_quickly(void) {
 }
 
 int main(int n_arguments, char **arguments) {
-    if (n_arguments != 3) {
+    if (n_arguments != 4) {
         return FAILED;
     }
     if (strcmp(arguments[1], "two-spans") == 0) {

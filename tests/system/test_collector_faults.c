@@ -21,6 +21,7 @@
 
 enum {
     FLUSH_MS = 400,
+    DECISION_MS = 5000, /* for what a loaded machine may take longer for */
     CLOSE_MS = 300,
     LATE_MS = 8000, /* more than a loaded machine needs, less than any time-out of a library */
     N_SPANS = 10,
@@ -110,8 +111,9 @@ static void play_at(const char *url, enum fate fate, const char *message) {
     weir_otlp *otlp = open_to(url);
     end_spans(otlp, N_SPANS);
     uint64_t began = now_ms();
-    int flushed = weir_otlp_flush(otlp, FLUSH_MS);
-    expect_in_time(began, FLUSH_MS, "flush");
+    uint32_t allowed_ms = fate == UNDECIDED ? FLUSH_MS : DECISION_MS;
+    int flushed = weir_otlp_flush(otlp, allowed_ms);
+    expect_in_time(began, allowed_ms, "flush");
     weir_otlp_stats stats = stats_of(otlp);
     expect_exact(&stats, N_SPANS);
     expect_fate(fate, flushed, &stats);
@@ -189,6 +191,21 @@ CASE(closes_in_the_body, UNDECIDED, "closed the connection", .act = PEER_CLOSE_I
      .body = "0123456789", .n_bytes = 10)
 CASE(resets, UNDECIDED, "not sent", .act = PEER_RESET)
 
+CASE(resets_in_the_body, UNDECIDED, "not sent", .act = PEER_RESET_IN_BODY, .body = "0123456789",
+     .n_bytes = 10)
+CASE(endless_interim_answers, GIVEN_UP, "too large", .act = PEER_ENDLESS_100)
+
+/* The server takes the connection and the client's first words, and says nothing. */
+Test(collector_faults, a_tls_handshake_that_stalls) {
+    const struct peer_step steps[] = {{.act = PEER_SILENT}};
+    struct peer *peer = peer_start(steps, 1);
+    char url[64];
+    snprintf(url, sizeof url, "https%s", peer_url(peer) + strlen("http"));
+    play_at(url, UNDECIDED, "not sent");
+    cr_expect(ge(sz, peer_n_connections(peer), 1));
+    peer_stop(peer);
+}
+
 Test(collector_faults, refusing) {
     char url[64];
     snprintf(url, sizeof url, "http://127.0.0.1:%d", peer_closed_port());
@@ -213,7 +230,91 @@ Test(collector_faults, a_name_that_never_resolves) {
     cr_expect(ge(sz, names_n_hanging(), 1));
 }
 
+/* ---- redirects, and what must not go along with them ---- */
+
+static weir_otlp *open_with_token(const char *url) {
+    static const char *const headers[] = {"Authorization: Bearer secret", NULL};
+    weir_otlp *otlp;
+    cr_assert(eq(int,
+                 weir_otlp_open(&WEIR_OTLP_OPTIONS(.endpoint = url, .headers = headers,
+                                                   .log = kept_log_fn, .log_data = &said),
+                                &otlp, NULL),
+                 0));
+    return otlp;
+}
+
+static void play_redirect(struct peer *peer) {
+    weir_otlp *otlp = open_with_token(peer_url(peer));
+    end_spans(otlp, N_SPANS);
+    cr_expect(eq(int, weir_otlp_flush(otlp, DECISION_MS), WEIR_E_IO));
+    cr_expect(eq(u64, stats_of(otlp).dropped[WEIR_DROP_EXPORT_FAILED], N_SPANS));
+    cr_expect(eq(sz, peer_n_requests(peer), 1));
+    cr_expect(peer_head_has(peer_head(peer, 0), "authorization", "Bearer secret"));
+    cr_expect(eq(int, weir_otlp_close(otlp, CLOSE_MS), 0));
+}
+
+Test(collector_faults, credentials_never_go_to_another_host) {
+    const struct peer_step takes_all = {.status = 200};
+    struct peer *other = peer_start(&takes_all, 1);
+    char location[128];
+    snprintf(location, sizeof location, "Location: %s/v1/traces\r\n", peer_url(other));
+    const struct peer_step sends_away = {.status = 307, .headers = location};
+    struct peer *peer = peer_start(&sends_away, 1);
+    play_redirect(peer);
+    cr_expect(eq(sz, peer_n_connections(other), 0));
+    peer_stop(peer);
+    peer_stop(other);
+}
+
+Test(collector_faults, a_redirect_to_itself_is_not_followed) {
+    char location[128] = "Location: /v1/traces\r\n";
+    const struct peer_step sends_round = {.status = 308, .headers = location};
+    struct peer *peer = peer_start(&sends_round, 1);
+    play_redirect(peer);
+    peer_stop(peer);
+}
+
+/* ---- a large request ---- */
+
+/* libcurl would ask first, and wait a second for leave that many servers never give. */
+Test(collector_faults, a_large_request_waits_for_no_100_continue) {
+    enum { LARGE = 900 << 10 };
+    static char text[LARGE];
+    const struct peer_step takes_all = {.status = 200};
+    struct peer *peer = peer_start(&takes_all, 1);
+    weir_otlp *otlp = open_to(peer_url(peer));
+    memset(text, 'x', sizeof text - 1);
+    weir_otlp_span *span =
+        weir_otlp_span_begin(weir_otlp_tracer_get(otlp, "faults", NULL, NULL), "large", NULL);
+    const weir_value value = weir_value_string(text);
+    weir_otlp_span_set(span, "text", &value);
+    weir_otlp_span_end(span);
+    cr_expect(eq(int, weir_otlp_flush(otlp, DECISION_MS), 0));
+    cr_expect(peer_head_has(peer_head(peer, 0), "expect", NULL));
+    size_t n_bytes;
+    (void)peer_body(peer, 0, &n_bytes);
+    cr_expect(gt(sz, n_bytes, LARGE));
+    cr_expect(eq(int, weir_otlp_close(otlp, 1000), 0));
+    peer_stop(peer);
+}
+
 /* ---- recovery ---- */
+
+Test(collector_faults, a_loss_is_said_when_it_begins_and_when_it_ends) {
+    const struct peer_step steps[] = {
+        {.status = 400}, {.status = 400}, {.status = 400}, {.status = 200}, {.status = 200}};
+    struct peer *peer = peer_start(steps, ARRAY_LENGTH(steps));
+    weir_otlp *otlp = open_to(peer_url(peer));
+    for (size_t i = 0; i < ARRAY_LENGTH(steps); i++) {
+        end_spans(otlp, 1);
+        cr_expect(eq(int, weir_otlp_flush(otlp, DECISION_MS), i < 3 ? WEIR_E_IO : 0));
+    }
+    cr_expect(eq(int, weir_otlp_close(otlp, 1000), 0));
+    cr_expect(eq(uint, said.n, 2), "%s", said.text);
+    cr_expect(kept_log_has(&said, "spans are being lost"));
+    cr_expect(kept_log_has(&said, "spans arrive again; lost meanwhile: 3"));
+    peer_stop(peer);
+}
 
 Test(collector_faults, what_is_retried_arrives_once_and_whole) {
     const struct peer_step steps[] = {

@@ -2,13 +2,10 @@
  * What a pipeline does that nobody closes, and one that nobody uses.
  */
 #include <dirent.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <weir/otlp.h>
@@ -16,7 +13,7 @@
 #include "otlp/bounds.h"
 #include "otlp/common/clock.h"
 #include "otlp/common/macro.h"
-#include "tests/support/expect.h"
+#include "tests/support/helper.h"
 #include "tests/support/peer.h"
 #include "tests/support/temp.h"
 
@@ -36,38 +33,9 @@ static uint64_t now_ms(void) {
 
 /* ---- a program that ends ---- */
 
-/* process_end_helper stands beside this program. */
-static void find_helper(char *path, size_t n_bytes) {
-    char own[4096];
-    ssize_t n = readlink("/proc/self/exe", own, sizeof own - 1);
-    cr_assert(n > 0);
-    own[n] = '\0';
-    *strrchr(own, '/') = '\0';
-    snprintf(path, n_bytes, "%s/system/process_end_helper", own);
-}
-
-/* What it said, on stdout and stderr: to be freed. It must have ended as it should. */
+/* What it said: to be freed. It must have ended as it should. */
 static char *said_by_helper(const char *mode, const char *url) {
-    char *dir CLEANUP(temp_dir_remove) = temp_dir_new();
-    char *said CLEANUP(temp_path_free) = temp_path(dir, "said");
-    char helper[4200], mode_[32], url_[64];
-    snprintf(mode_, sizeof mode_, "%s", mode);
-    snprintf(url_, sizeof url_, "%s", url);
-    find_helper(helper, sizeof helper);
-    char *arguments[] = {helper, mode_, url_, NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, said, O_WRONLY | O_CREAT | O_APPEND,
-                                     0600);
-    posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-    pid_t child;
-    int status;
-    cr_assert(eq(int, posix_spawn(&child, helper, &actions, NULL, arguments, environ), 0));
-    cr_assert(eq(int, (int)waitpid(child, &status, 0), (int)child));
-    posix_spawn_file_actions_destroy(&actions);
-    char *text = temp_read(said, NULL);
-    cr_assert(eq(int, status, SURVIVED << 8), "%s", text);
-    return text;
+    return helper_run("process_end_helper", mode, url, "", SURVIVED);
 }
 
 Test(process_end, exit_without_close_sends_what_has_ended) {

@@ -109,6 +109,8 @@ void exporter_begin_anew(struct exporter *exporter) {
     }
     if (exporter->loop.is_open) { /* timer and epoll are shared with the parent until then */
         exporter_loop_close(&exporter->loop);
+        exporter->loop.is_driven =
+            exporter->loop.is_driven && pthread_equal(exporter->loop.driver, pthread_self());
         (void)exporter_loop_open(&exporter->loop, NULL);
     }
 }

@@ -1,8 +1,12 @@
 """Each example does what its head says."""
 import json
+import re
+import signal
+import subprocess
 
 import example_programs
-from example_programs import TestCase, attributes_of, outline, run
+from example_programs import TestCase, attributes_of, outline, run, spans_of
+from weir_program import PATIENCE, Collector, environment, wait_for
 
 
 class Minimal(TestCase):
@@ -109,6 +113,67 @@ class Interleaved(TestCase):
         for span in spans:
             if span['name'] == 'count':
                 self.assertEqual(attributes_of(span)['stream.iteration_count'], 3)
+
+
+class PreforkServer(TestCase):
+    def test_each_worker_sends_its_own_spans(self):
+        spans, out, errors = self.collect('prefork_server')
+        self.assertEqual((out, errors), ('6 requests, 3 workers, 0 failed\n', ''))
+        self.assertEqual(outline(spans), 'run\n  serve' + '\n    step\n      answer' * 6)
+        requests = sorted(attributes_of(span)['request'] for span in spans if span['name'] == 'answer')
+        self.assertEqual(requests, list(range(6)))
+
+
+class Plugin(TestCase):
+    def test_it_is_loaded_and_unloaded_a_hundred_times(self):
+        spans, out, errors = self.collect('plugin_host', example_programs.PROGRAMS / 'plugin.so', 100)
+        self.assertEqual((out, errors), ('loaded 100 times, 0 failed; threads left: 1\n', ''))
+        self.assertEqual(sorted(attributes_of(span)['nth'] for span in spans if span['name'] == 'work'), list(range(100)))
+
+    def test_without_a_collector_it_comes_and_goes_all_the_same(self):
+        code, out, _ = run('plugin_host', example_programs.PROGRAMS / 'plugin.so', 2,
+                           OTEL_EXPORTER_OTLP_ENDPOINT='http://127.0.0.1:9', OTEL_EXPORTER_OTLP_TIMEOUT='100')
+        self.assertEqual((code, out), (0, 'loaded 2 times, 0 failed; threads left: 1\n'))
+
+
+class Production(TestCase):
+    def start(self, collector_url):
+        process = subprocess.Popen([example_programs.PROGRAMS / 'production', self.directory / 'spool'], text=True,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env=environment(COLLECTOR=collector_url, COLLECTOR_TOKEN='secret'))
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        self.assertEqual(process.stdout.readline(), 'open\n')
+        return process
+
+    def ask(self, process):
+        process.send_signal(signal.SIGUSR1)
+        return [int(word) for word in re.findall(r'\d+', process.stdout.readline())]
+
+    def test_it_prints_its_counters_and_ends_on_a_signal(self):
+        path = self.directory / 'spans.jsonl'
+        with Collector('--output', path) as collector:
+            process = self.start(collector.url)
+            wait_for(lambda: self.ask(process)[0] >= 4)
+            started, live, waiting, on_disk, arrived, lost = self.ask(process)
+            self.assertEqual(started, live + waiting + on_disk + arrived + lost)
+            self.assertEqual((live, lost), (0, 0))
+            process.terminate()
+            out, errors = process.communicate(timeout=PATIENCE)
+        self.assertEqual((process.returncode, out, errors), (0, 'closed\n', ''))
+        self.assertGreaterEqual(len(spans_of(path)), started)
+
+    def test_what_has_no_collector_waits_in_the_spool(self):
+        process = self.start('http://127.0.0.1:9')
+        wait_for(lambda: self.ask(process)[0] >= 4)
+        process.terminate()
+        self.assertEqual(process.wait(timeout=PATIENCE), 0)
+        path = self.directory / 'spans.jsonl'
+        with Collector('--output', path) as collector:
+            process = self.start(collector.url)
+            wait_for(lambda: path.exists() and len(spans_of(path)) >= 4)
+            process.terminate()
+            self.assertEqual(process.wait(timeout=PATIENCE), 0)
 
 
 class Reload(TestCase):

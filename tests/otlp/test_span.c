@@ -656,6 +656,19 @@ Test(span, allocates_nothing_once_warm) {
     pipeline_close(&p);
 }
 
+/* By hand, or by NTP: the duration is of the monotonic clock. */
+Test(span, a_clock_that_is_set_back_an_hour_changes_no_duration) {
+    struct pipeline p;
+    pipeline_open(&p, NULL);
+    weir_otlp_span *span = weir_otlp_span_begin(p.tracer, "s", NULL);
+    fake_clock_advance(&p.fake, 5000000);
+    atomic_fetch_sub(&p.fake.unix_ns, UINT64_C(3600000000000));
+    weir_otlp_span_end(span);
+    const Otlp__Span *sent = pipeline_span(&p);
+    cr_assert(eq(u64, sent->end_time_unix_nano - sent->start_time_unix_nano, 5000000));
+    pipeline_close(&p);
+}
+
 Test(span, survives_failing_allocation_at_every_step) {
     FAULT_FOR_EACH_ALLOCATION(n) {
         weir_otlp *otlp = NULL;

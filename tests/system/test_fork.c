@@ -241,6 +241,26 @@ Test(fork, posix_spawn) {
     close_all(&s);
 }
 
+/* ---- without a thread ---- */
+
+/* Timer and epoll would be shared with the parent, whose loop must not hear of the child's. */
+Test(fork, each_loop_drives_its_own) {
+    struct scene s = {.peer = peer_start(takes_all, 1)};
+    const weir_otlp_options options =
+        WEIR_OTLP_OPTIONS(.endpoint = peer_url(s.peer), .log_level = WEIR_LOG_NONE,
+                          .no_thread = true);
+    cr_assert(eq(int, weir_otlp_open(&options, &s.otlp, NULL), 0));
+    s.tracer = weir_otlp_tracer_get(s.otlp, "fork", NULL, NULL);
+    end_span(&s, "of the parent");
+    expect_in_child(send_own, &s);
+    cr_expect(eq(sz, n_arrived(s.peer, "of the child"), 1));
+    cr_expect(eq(sz, n_arrived(s.peer, "of the parent"), 0));
+    cr_expect(ge(i64, weir_otlp_tick(s.otlp), 1)); /* the parent's own collection is due later */
+    cr_expect(eq(int, weir_otlp_flush(s.otlp, FLUSH_MS), 0));
+    cr_expect(eq(sz, n_arrived(s.peer, "of the parent"), 1));
+    close_all(&s);
+}
+
 /* ---- with a spool ---- */
 
 static size_t n_spooled_files(const char *dir) {

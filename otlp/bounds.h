@@ -45,7 +45,12 @@ enum {
     DECODE_MAX_FRAMES = 208,       /* messages in messages, in a request from outside */
     JSON_LINES_MAX_DEPTH = 224,    /* messages in messages: a map in a map takes three */
     FILE_MAX_LINE_BYTES =
-        256 << 20, /* one line of JSON Lines; a request is shorter than its JSON */
+        256 << 20,           /* one line of JSON Lines; a request is shorter than its JSON */
+    FILE_DEFAULT_FILES = 10, /* kept, when files are begun anew */
+    FILE_MAX_FILES = 1000,
+    CONSOLE_MAX_NAME_COLUMNS = 256,    /* of a name, key or description, as it is shown */
+    CONSOLE_MAX_VALUE_COLUMNS = 1024,  /* of an attribute's value */
+    CONSOLE_MAX_TEXT_BYTES = 64 << 20, /* of a request */
     HTTP_MAX_REQUEST_BYTES = 64 << 20, /* B7, C21: unless an option says otherwise … */
     HTTP_MAX_RESPONSE_BYTES = 4 << 20, /* B8, C22 */
     HTTP_MOST_REQUEST_BYTES = 1 << 30, /* … which may not go beyond these */

@@ -5,11 +5,11 @@
 #include "otlp/options.h"
 
 /* What OTEL_TRACES_EXPORTER may say (D34); several become pipelines in this order. */
-enum { OTLP, OTLP_STDOUT, NOTHING };
+enum { OTLP, OTLP_STDOUT, CONSOLE, NOTHING };
 
 static uint32_t read_exporters(const struct config_reader *reader) {
     static const char *const names[] = {
-        [OTLP] = "otlp", [OTLP_STDOUT] = "otlp/stdout", [NOTHING] = "none"};
+        [OTLP] = "otlp", [OTLP_STDOUT] = "otlp/stdout", [CONSOLE] = "console", [NOTHING] = "none"};
     uint32_t set =
         CONFIG_SET(reader, .option = "exporter", .variable = "OTEL_TRACES_EXPORTER", .names = names,
                    .n_names = ARRAY_LENGTH(names), .otherwise = UINT32_C(1) << OTLP);
@@ -30,8 +30,25 @@ static int choose_http(const weir_otlp_options *options, const struct config_rea
     return error;
 }
 
-static void choose_file(const char *path, struct transport_choices *choices) {
-    choices->of[choices->n++] = (struct transport_choice){.kind = TRANSPORT_FILE, .path = path};
+static void choose_file(const char *path, struct file_rotation rotation,
+                        struct transport_choices *choices) {
+    choices->of[choices->n++] =
+        (struct transport_choice){.kind = TRANSPORT_FILE, .path = path, .rotation = rotation};
+}
+
+static void choose_console(struct transport_choices *choices) {
+    choices->of[choices->n++] = (struct transport_choice){.kind = TRANSPORT_CONSOLE};
+}
+
+static struct file_rotation read_rotation(const weir_otlp_options *options,
+                                          const struct config_reader *reader) {
+    if (options->output_max_bytes != 0) {
+        config_note(reader, "output_max_bytes", config_by_option("output_max_bytes"), "%llu",
+                    (unsigned long long)options->output_max_bytes);
+        config_note(reader, "output_max_files", config_by_option("output_max_files"), "%u",
+                    (unsigned)options->output_max_files);
+    }
+    return (struct file_rotation){options->output_max_bytes, options->output_max_files};
 }
 
 /* What the environment names. */
@@ -45,7 +62,10 @@ static int choose_by_name(const weir_otlp_options *options, const struct config_
         }
     }
     if ((set >> OTLP_STDOUT & 1) != 0) {
-        choose_file("-", choices);
+        choose_file("-", (struct file_rotation){0}, choices);
+    }
+    if ((set >> CONSOLE & 1) != 0) {
+        choose_console(choices);
     }
     return 0;
 }
@@ -61,7 +81,10 @@ int transport_choose(const weir_otlp_options *options, const struct config_reade
     } else if (options->output_path != NULL) {
         config_note_text(reader, "output_path", options->output_path, CONFIG_PUBLIC,
                          config_by_option("output_path"));
-        choose_file(options->output_path, &choices);
+        choose_file(options->output_path, read_rotation(options, reader), &choices);
+    } else if (options->console) {
+        config_note(reader, "console", config_by_option("console"), "true");
+        choose_console(&choices);
     } else {
         error = choose_by_name(options, reader, &choices, detail);
     }
@@ -94,7 +117,8 @@ int transport_open(const struct transport_choice *choice, weir_transport *out,
                    weir_error_detail *detail) {
     switch (choice->kind) {
     case TRANSPORT_OWN: return take_hosts_own(choice->own, out, detail);
-    case TRANSPORT_FILE: return transport_file_open(choice->path, out, detail);
+    case TRANSPORT_FILE: return transport_file_open(choice->path, &choice->rotation, out, detail);
+    case TRANSPORT_CONSOLE: return transport_console_open(out, detail);
     case TRANSPORT_HTTP:
     default:
         return choice->endpoint.delivery.protocol == WEIR_OTLP_PROTOCOL_GRPC

@@ -12,18 +12,20 @@
 
 #include "otlp/config_read.h"
 #include "otlp/endpoint.h"
+#include "otlp/file_rotation.h"
 
-enum transport_kind { TRANSPORT_OWN, TRANSPORT_FILE, TRANSPORT_HTTP };
+enum transport_kind { TRANSPORT_OWN, TRANSPORT_FILE, TRANSPORT_CONSOLE, TRANSPORT_HTTP };
 
 /* Where spans are to go; nothing is open yet. Borrows from the options but for the endpoint. */
 struct transport_choice {
     enum transport_kind kind;
     const weir_transport *own; /* TRANSPORT_OWN */
     const char *path;          /* TRANSPORT_FILE; "-": standard output */
-    struct endpoint endpoint;  /* TRANSPORT_HTTP */
+    struct file_rotation rotation;
+    struct endpoint endpoint; /* TRANSPORT_HTTP */
 };
 
-enum { TRANSPORT_MAX_CHOICES = 2 };
+enum { TRANSPORT_MAX_CHOICES = 3 };
 
 struct transport_choices {
     struct transport_choice of[TRANSPORT_MAX_CHOICES];
@@ -31,9 +33,9 @@ struct transport_choices {
 };
 
 /*
- * Chooses: options->transport, else options->output_path, else what OTEL_TRACES_EXPORTER names
- * (D34): otlp (the default), otlp/stdout, none, or a list of these, each of which is a pipeline.
- * Names that cannot be used are warned of.
+ * Chooses: options->transport, else options->output_path, else options->console, else what
+ * OTEL_TRACES_EXPORTER names (D34): otlp (the default), otlp/stdout, console, none, or a list of
+ * these, each of which is a pipeline. Names that cannot be used are warned of.
  *
  * *out is set last; free it with transport_choices_deinit. WEIR_E_INVALID (an option or variable,
  * named in detail), WEIR_E_NO_MEMORY.
@@ -62,6 +64,12 @@ int transport_grpc_open(const struct endpoint *endpoint, weir_transport *out,
 /*
  * OTLP JSON Lines (I1-I3): one TracesData object a line, appended to `path`, which is created with
  * mode 0600; "-" is standard output. A line is written whole or, when the disk is full, not at all.
- * WEIR_E_IO, WEIR_E_NO_MEMORY.
+ * With a rotation (NULL: none; max_files 0: FILE_DEFAULT_FILES) a file that would become too large
+ * is renamed and begun anew. One that others rename or remove is begun anew too.
+ * WEIR_E_IO, WEIR_E_NO_MEMORY, WEIR_E_INVALID (max_files).
  */
-int transport_file_open(const char *path, weir_transport *out, weir_error_detail *detail);
+int transport_file_open(const char *path, const struct file_rotation *rotation, weir_transport *out,
+                        weir_error_detail *detail);
+
+/* Text for people on standard output (I6); the format may change. WEIR_E_NO_MEMORY. */
+int transport_console_open(weir_transport *out, weir_error_detail *detail);

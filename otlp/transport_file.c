@@ -15,6 +15,7 @@
 #include "otlp/common/buf.h"
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
+#include "otlp/file_rotation.h"
 #include "otlp/json_lines.h"
 #include "otlp/write_fd.h"
 
@@ -25,6 +26,7 @@ struct file_transport {
     bool is_torn;   /* the file ends in a piece of a line that could not be cut off */
     dev_t device;   /* of the file that fd was opened on */
     ino_t inode;
+    struct file_rotation rotation;
     struct buf line;     /* kept: its memory serves the next request */
     bool is_making_line; /* for a child that is forked meanwhile */
     _Atomic bool is_cancelled;
@@ -37,11 +39,23 @@ static bool is_still_ours(const struct file_transport *file) {
            status.st_dev == file->device && status.st_ino == file->inode;
 }
 
-static void destroy(void *data) {
-    struct file_transport *file = data;
+/* What another process renamed, to begin it anew, is no longer the file to write to. */
+static bool is_still_there(const struct file_transport *file) {
+    struct stat status;
+    return stat(file->path, &status) == 0 && status.st_dev == file->device &&
+           status.st_ino == file->inode;
+}
+
+static void close_file(struct file_transport *file) {
     if (is_still_ours(file)) {
         close(file->fd);
     }
+    file->fd = file->is_stdout ? STDOUT_FILENO : -1;
+}
+
+static void destroy(void *data) {
+    struct file_transport *file = data;
+    close_file(file);
     buf_deinit(&file->line);
     mem_free(file->path);
     mem_free(file);
@@ -53,10 +67,17 @@ static bool is_cancelled(void *data) {
     return ((const struct file_transport *)data)->is_cancelled;
 }
 
+/* The line begins with a line feed, for a file that ends in a piece of a line; else without. */
+static size_t start_of_line(const struct file_transport *file) {
+    return file->is_torn ? 0 : 1;
+}
+
 /* Writes until the end or a refusal (errno); *n_written says how far it came. */
 static bool write_all(struct file_transport *file, uint64_t deadline_ns, size_t *n_written) {
     const struct write_limits limits = {deadline_ns, is_cancelled, file};
-    return write_fd_all(file->fd, file->line.data, file->line.n_bytes, &limits, n_written);
+    size_t start = start_of_line(file);
+    return write_fd_all(file->fd, file->line.data + start, file->line.n_bytes - start, &limits,
+                        n_written);
 }
 
 /* Takes the piece of a line back, if the file still ends with it; else the next line starts afresh.
@@ -93,9 +114,7 @@ static int make_line(struct file_transport *file, const uint8_t *body, size_t n_
                      weir_error_detail *detail) {
     file->is_making_line = true;
     buf_clear(&file->line);
-    if (file->is_torn) {
-        buf_append_byte(&file->line, '\n');
-    }
+    buf_append_byte(&file->line, '\n'); /* see start_of_line */
     json_lines_write(&file->line, body, n_bytes);
     buf_append_byte(&file->line, '\n');
     file->is_making_line = false;
@@ -129,9 +148,10 @@ static int open_path(const char *path) {
 
 static int open_file(struct file_transport *file, weir_error_detail *detail) {
     struct stat status;
-    if (file->is_stdout || is_still_ours(file)) {
+    if (file->is_stdout || (is_still_ours(file) && is_still_there(file))) {
         return 0;
     }
+    close_file(file);
     file->fd = open_path(file->path);
     if (file->fd < 0 || fstat(file->fd, &status) != 0) {
         return error_set_os(detail, WEIR_E_IO, errno, "%s cannot be opened for writing",
@@ -143,6 +163,17 @@ static int open_file(struct file_transport *file, weir_error_detail *detail) {
     return 0;
 }
 
+/* Begins a new file when the line would make this one too large. */
+static int rotate(struct file_transport *file, weir_error_detail *detail) {
+    size_t n_bytes = file->line.n_bytes - start_of_line(file);
+    bool is_due = !file->is_stdout && file_rotation_is_due(&file->rotation, file->fd, n_bytes);
+    if (!is_due || !file_rotate(&file->rotation, file->path, file->fd)) {
+        return 0;
+    }
+    close_file(file);
+    return open_file(file, detail);
+}
+
 /* ---- the interface ---- */
 
 static int post(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_ns,
@@ -151,6 +182,9 @@ static int post(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadli
     int error = open_file(file, detail);
     if (error == 0) {
         error = make_line(file, body, n_bytes, detail);
+    }
+    if (error == 0) {
+        error = rotate(file, detail);
     }
     if (error == 0) {
         error = write_line(file, deadline_ns, detail);
@@ -191,11 +225,28 @@ static struct file_transport *new_transport(const char *path) {
     return file;
 }
 
-int transport_file_open(const char *path, weir_transport *out, weir_error_detail *detail) {
+static int check_rotation(const struct file_rotation *rotation, weir_error_detail *detail) {
+    if (rotation->max_bytes != 0 &&
+        (rotation->max_files < 2 || rotation->max_files > FILE_MAX_FILES)) {
+        return error_set(detail, WEIR_E_INVALID,
+                         "output_max_files is %u: it must be 2 to %d, or 0 for %d",
+                         (unsigned)rotation->max_files, FILE_MAX_FILES, FILE_DEFAULT_FILES);
+    }
+    return 0;
+}
+
+int transport_file_open(const char *path, const struct file_rotation *rotation, weir_transport *out,
+                        weir_error_detail *detail) {
+    struct file_rotation given = rotation != NULL ? *rotation : (struct file_rotation){0};
+    given.max_files = given.max_files != 0 ? given.max_files : FILE_DEFAULT_FILES;
+    if (check_rotation(&given, detail) != 0) {
+        return WEIR_E_INVALID;
+    }
     struct file_transport *file = new_transport(path);
     if (file == NULL) {
         return error_set(detail, WEIR_E_NO_MEMORY, "no memory for the output file");
     }
+    file->rotation = given;
     int error = open_file(file, detail);
     if (error != 0) {
         destroy(file);

@@ -23,6 +23,7 @@
 #include "bridge/server/grpc_receiver.h"
 #include "bridge/server/receiver.h"
 #include "bridge/server/tree.h"
+#include "otlp/bounds.h"
 #include "otlp/common/clock.h"
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
@@ -47,6 +48,7 @@ struct settings {
     uint64_t exit_after;
     uint64_t timeout;
     uint64_t max_body;
+    uint64_t max_file_bytes, max_files;
 };
 
 static const struct option_row options[] = {
@@ -60,6 +62,11 @@ static const struct option_row options[] = {
     {"output", "FILE",
      "appends each request to FILE as one line of OTLP JSON; - is standard output", OPTION_TEXT,
      offsetof(struct settings, output)},
+    {"output-max-bytes", "BYTES",
+     "renames FILE to FILE.1, that to FILE.2 ..., and begins it anew before it grows over this",
+     OPTION_NUMBER, offsetof(struct settings, max_file_bytes), .least = 1, .most = INT64_MAX},
+    {"output-max-files", "N", "keeps so many of them, FILE included (default: 10)", OPTION_NUMBER,
+     offsetof(struct settings, max_files), .least = 2, .most = FILE_MAX_FILES},
     {"tree", NULL, "prints trees of spans (default without --output)", OPTION_FLAG,
      offsetof(struct settings, tree)},
     {"brief", NULL, "trees without attributes and events", OPTION_FLAG,
@@ -249,9 +256,10 @@ static int open_outputs(struct collector *collector) {
     if (settings->tree && settings->output != NULL && strcmp(settings->output, "-") == 0) {
         return report_usage("--tree and --output - would both write to standard output");
     }
+    const struct file_rotation rotation = {settings->max_file_bytes, (uint32_t)settings->max_files};
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
     if (settings->output != NULL &&
-        transport_file_open(settings->output, &collector->lines, &detail) != 0) {
+        transport_file_open(settings->output, &rotation, &collector->lines, &detail) != 0) {
         return report_failure("%s", detail.message);
     }
     return open_tree(collector);

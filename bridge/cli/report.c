@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "bridge/cli/command.h"
-#include "bridge/server/visible.h"
+#include "otlp/common/visible.h"
 
 enum {
     REPORT_MAX_BYTES = 1024, /* a message; longer ones are cut */

@@ -6,8 +6,9 @@
 #include "bridge/server/bounds.h"
 #include "bridge/server/tree_shape.h"
 #include "bridge/server/tree_value.h"
-#include "bridge/server/visible.h"
 #include "otlp/common/macro.h"
+#include "otlp/common/time_text.h"
+#include "otlp/common/visible.h"
 
 /* Columns of the right-hand side: two spaces, a duration, two spaces, a bar. */
 enum {
@@ -162,7 +163,7 @@ static size_t append_name(struct layout *layout, struct tree_place at) {
 static void append_duration(struct layout *layout, uint64_t duration_ns) {
     CLEANUP(buf_deinit) struct buf text;
     buf_init(&text, 64);
-    tree_duration_append(&text, duration_ns, layout->options->is_ascii);
+    time_text_duration(&text, duration_ns, layout->options->is_ascii);
     size_t columns = visible_columns((const char *)text.data, text.n_bytes);
     append_spaces(layout, columns < DURATION_COLUMNS ? DURATION_COLUMNS - columns : 0);
     colour(layout, COLOUR_CYAN);
@@ -249,7 +250,7 @@ static void append_start(struct layout *layout, size_t used) {
     CLEANUP(buf_deinit) struct buf text;
     buf_init(&text, 64);
     buf_append_text(&text, "  ");
-    tree_moment_append(&text, layout->start_ns);
+    time_text_moment(&text, layout->start_ns);
     if (layout->options->columns == 0 || used + text.n_bytes <= layout->options->columns) {
         buf_append(layout->out, text.data, text.n_bytes);
     }
@@ -267,7 +268,7 @@ static void append_summary(struct layout *layout, size_t used) {
     snprintf(count, sizeof(count), "  %zu span%s  ", layout->shape->n_spans,
              layout->shape->n_spans == 1 ? "" : "s");
     buf_append_text(&text, count);
-    tree_duration_append(&text, layout->end_ns - layout->start_ns, layout->options->is_ascii);
+    time_text_duration(&text, layout->end_ns - layout->start_ns, layout->options->is_ascii);
     used += append_cut(layout, (const char *)text.data, text.n_bytes, used);
     append_start(layout, used);
 }

@@ -8,9 +8,10 @@
 
 #include "bridge/server/bounds.h"
 #include "bridge/server/tree_value.h"
-#include "bridge/server/visible.h"
 #include "otlp/common/alloc.h"
 #include "otlp/common/macro.h"
+#include "otlp/common/time_text.h"
+#include "otlp/common/visible.h"
 
 /* Bits 8 and 9 of Span.flags: whether the parent is remote is known; it is (A46). */
 enum { FLAG_REMOTE_KNOWN = 0x100, FLAG_REMOTE = 0x200 };
@@ -94,7 +95,7 @@ static void append_event(struct details *details, const Otlp__Span__Event *event
     buf_append_text(out, details->style->is_ascii ? "* " : "• ");
     append_visible(out, event->name);
     buf_append_text(out, is_before ? "  -" : "  +");
-    tree_duration_append(out, distance_ns, details->style->is_ascii);
+    time_text_duration(out, distance_ns, details->style->is_ascii);
     buf_append_byte(out, '\n');
     append_attributes(details, event->attributes, event->n_attributes, 4);
     append_dropped(details, event->dropped_attributes_count, "attribute", 4);

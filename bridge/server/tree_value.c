@@ -1,19 +1,14 @@
 #include "bridge/server/tree_value.h"
 
-#include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "bridge/server/bounds.h"
-#include "bridge/server/visible.h"
 #include "otlp/common/json_text.h"
 #include "otlp/common/json_write.h"
 #include "otlp/common/macro.h"
 #include "otlp/common/utf8.h"
-
-/* ---- values ---- */
+#include "otlp/common/visible.h"
 
 /* A string such as `12`, `true` or ` x` would be misread without quotes. */
 static bool needs_quotes(const char *text, size_t n_bytes) {
@@ -114,53 +109,4 @@ void tree_value_append(struct buf *out, const Otlp__AnyValue *value) {
     if (buf_error(&raw) != 0) {
         buf_append_text(out, "...");
     }
-}
-
-/* ---- times ---- */
-
-/* Three digits: 1.23, 12.3, 123. The borders lie where rounding reaches the next digit. */
-static void append_scaled(struct buf *out, uint64_t amount, uint64_t unit, const char *name) {
-    char text[32];
-    double number = (double)amount / (double)unit;
-    int decimals = number < 9.995 ? 2 : number < 99.95 ? 1 : 0;
-    snprintf(text, sizeof(text), "%.*f %s", decimals, number, name);
-    buf_append_text(out, text);
-}
-
-static void append_pair(struct buf *out, uint64_t amount, uint64_t parts, const char *name,
-                        const char *part) {
-    char text[64];
-    snprintf(text, sizeof(text), "%" PRIu64 " %s %" PRIu64 " %s", amount / parts, name,
-             amount % parts, part);
-    buf_append_text(out, text);
-}
-
-void tree_duration_append(struct buf *out, uint64_t duration_ns, bool is_ascii) {
-    const uint64_t second = 1000000000;
-    if (duration_ns < 1000) {
-        json_write_int(out, (int64_t)duration_ns);
-        buf_append_text(out, " ns");
-    } else if (duration_ns < 999500) {
-        append_scaled(out, duration_ns, 1000, is_ascii ? "us" : "µs");
-    } else if (duration_ns < 999500000) {
-        append_scaled(out, duration_ns, 1000000, "ms");
-    } else if (duration_ns < 60 * second) {
-        append_scaled(out, duration_ns, second, "s");
-    } else if (duration_ns < 3600 * second) {
-        append_pair(out, duration_ns / second, 60, "min", "s");
-    } else {
-        append_pair(out, duration_ns / (60 * second), 60, "h", "min");
-    }
-}
-
-void tree_moment_append(struct buf *out, uint64_t unix_ns) {
-    time_t seconds = (time_t)(unix_ns / 1000000000);
-    struct tm parts;
-    char day[32], text[64];
-    if (gmtime_r(&seconds, &parts) == NULL ||
-        strftime(day, sizeof(day), "%Y-%m-%d %H:%M:%S", &parts) == 0) {
-        return;
-    }
-    snprintf(text, sizeof(text), "%s.%03u UTC", day, (unsigned)(unix_ns / 1000000 % 1000));
-    buf_append_text(out, text);
 }

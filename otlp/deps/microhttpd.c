@@ -42,7 +42,7 @@ struct exchange {
 };
 
 void http_response_add_header(struct http_response *response, const char *name, const char *value) {
-    if (response->n_headers < HTTP_MAX_RESPONSE_HEADERS) {
+    if (response->n_headers < HTTP_SERVER_MAX_HEADERS) {
         response->headers[response->n_headers++] = (struct http_header){name, value};
     }
 }

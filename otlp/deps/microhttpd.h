@@ -32,13 +32,13 @@ struct http_header {
     const char *value;
 };
 
-enum { HTTP_MAX_RESPONSE_HEADERS = 4 };
+enum { HTTP_SERVER_MAX_HEADERS = 4 };
 
 /* What is to be answered. Strings are borrowed until the handler's next call: constants. */
 struct http_response {
     int status;
     const char *content_type; /* NULL: none */
-    struct http_header headers[HTTP_MAX_RESPONSE_HEADERS];
+    struct http_header headers[HTTP_SERVER_MAX_HEADERS];
     size_t n_headers;
     struct buf body; /* empty, with a bound; freed by the caller of the handler */
 };

@@ -141,3 +141,32 @@ Test(transport, a_bad_endpoint_is_refused) {
     cr_expect(eq(int, open_chosen(OPTIONS(.endpoint = "nonsense"), &out, &detail), WEIR_E_INVALID));
     cr_expect(strncmp(detail.message, "endpoint \"nonsense\"", 19) == 0);
 }
+
+/* Where text for people goes, until destroyed: nothing of it is seen before a post. */
+static void expect_console(const weir_otlp_options *options) {
+    weir_transport transport = opened(options);
+    cr_assert(transport.is_disk);
+    cr_assert(transport.post != NULL);
+    destroy(&transport);
+}
+
+/* (I6, D34) */
+Test(transport, the_console_is_chosen_by_option_or_variable) {
+    expect_console(OPTIONS(.console = true));
+    setenv("OTEL_TRACES_EXPORTER", "Console", 1);
+    expect_console(OPTIONS(.service_name = "s"));
+    struct transport_choices choices CLEANUP(transport_choices_deinit) = {0};
+    cr_assert(zero(int, transport_choose(OPTIONS(.service_name = "s"), &reader, &choices, NULL)));
+    cr_assert(eq(int, choices.of[0].kind, TRANSPORT_CONSOLE));
+    cr_assert(zero(uint, said.n));
+}
+
+Test(transport, a_file_takes_its_rotation_along) {
+    struct transport_choices choices CLEANUP(transport_choices_deinit) = {0};
+    cr_assert(zero(int, transport_choose(OPTIONS(.output_path = "x", .output_max_bytes = 7,
+                                                 .output_max_files = 3, .console = true),
+                                         &reader, &choices, NULL)));
+    cr_assert(eq(int, choices.of[0].kind, TRANSPORT_FILE));
+    cr_assert(eq(u64, choices.of[0].rotation.max_bytes, 7));
+    cr_assert(eq(u32, choices.of[0].rotation.max_files, 3));
+}

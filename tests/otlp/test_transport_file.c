@@ -27,7 +27,8 @@ static const uint8_t BODY[] = {0x0a, 0x00};
 static weir_transport open_at(const char *path) {
     weir_transport transport;
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    cr_assert(eq(int, transport_file_open(path, &transport, &detail), 0), "%s", detail.message);
+    cr_assert(eq(int, transport_file_open(path, NULL, &transport, &detail), 0), "%s",
+              detail.message);
     cr_assert(transport.is_disk);
     return transport;
 }
@@ -99,10 +100,11 @@ Test(transport_file, writes_to_standard_output) {
 Test(transport_file, a_path_that_cannot_be_opened_is_named) {
     weir_transport transport;
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    cr_expect(eq(int, transport_file_open("/nowhere/spans.jsonl", &transport, &detail), WEIR_E_IO));
+    cr_expect(
+        eq(int, transport_file_open("/nowhere/spans.jsonl", NULL, &transport, &detail), WEIR_E_IO));
     cr_expect(eq(int, detail.os_error, ENOENT));
     cr_expect(strstr(detail.message, "/nowhere/spans.jsonl cannot be opened") != NULL);
-    cr_expect(eq(int, transport_file_open("/tmp", &transport, &detail), WEIR_E_IO));
+    cr_expect(eq(int, transport_file_open("/tmp", NULL, &transport, &detail), WEIR_E_IO));
 }
 
 /* Lines as a disk of this size takes them, each whole or not there. */
@@ -171,7 +173,7 @@ Test(transport_file, a_pipe_without_a_reader_is_refused_at_once) {
     weir_transport transport;
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
     cr_assert(eq(int, mkfifo(path, 0600), 0));
-    cr_expect(eq(int, transport_file_open(path, &transport, &detail), WEIR_E_IO));
+    cr_expect(eq(int, transport_file_open(path, NULL, &transport, &detail), WEIR_E_IO));
     cr_expect(eq(int, detail.os_error, ENXIO));
 }
 
@@ -240,7 +242,7 @@ Test(transport_file, survives_failing_allocation_at_every_step) {
     char *path CLEANUP(temp_path_free) = temp_path(dir, "spans.jsonl");
     FAULT_FOR_EACH_ALLOCATION(n) {
         weir_transport transport;
-        int error = transport_file_open(path, &transport, NULL);
+        int error = transport_file_open(path, NULL, &transport, NULL);
         if (error == 0) {
             error = post(&transport);
             transport.destroy(transport.data);

@@ -206,6 +206,12 @@ typedef struct weir_otlp_options {
     const char *user_agent;    /* [pipeline] product to put before weir's own: "shop/1.2" (B40) */
     size_t max_request_bytes;  /* [pipeline] before compression; 0: 64 MiB; at most 1 GiB (B7) */
     size_t max_response_bytes; /* [pipeline] after decompression; 0: 4 MiB; at most 1 GiB (B8) */
+    /* With output_path, a regular file: one that would become larger is renamed to path.1, that to
+     * path.2 …, and begun anew. 0: never. [pipeline] */
+    uint64_t output_max_bytes;
+    uint32_t output_max_files; /* path included; the oldest goes; 2 to 1,000, 0: 10 [pipeline] */
+    bool console; /* text for people on standard output, instead of HTTP; its format may change
+                     [pipeline] */
     /*
      * A directory in which ended spans survive the death of the process and an endpoint that does
      * not answer (otlp/README.md: Spool). NULL: WEIR_SPOOL_DIR, else none. Made if missing, but not

@@ -1,4 +1,4 @@
-#include "bridge/server/visible.h"
+#include "otlp/common/visible.h"
 
 #include <stdint.h>
 

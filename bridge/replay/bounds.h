@@ -4,6 +4,7 @@
 #pragma once
 
 enum {
+    REPLAY_FLUSH_MS = 120 * 1000, /* how long a full pipeline is waited for */
     REPLAY_MAX_METADATA_BYTES = 1 << 20,
     REPLAY_MAX_MARKS = 1 << 22,    /* steps of a run that another run may point to */
     REPLAY_MAX_OFFSETS = 4096,     /* changes of a log's offset to UTC */

@@ -10,7 +10,6 @@
 #include "tracking/time_read.h"
 
 enum {
-    FLUSH_MS = 120 * 1000, /* how long a full pipeline is waited for */
     RECORDS_A_BREATH = 64, /* between two looks at the pipeline and two reports of progress */
 };
 
@@ -281,15 +280,8 @@ static int take_record(struct reading *reading, const weir_record *record) {
     return reading->is_short ? WEIR_E_NO_MEMORY : error;
 }
 
-/* Waits for the pipeline when it is half full, so that nothing is dropped. */
 static int make_room(struct reading *reading, weir_error_detail *detail) {
-    weir_otlp *otlp = reading->shared->options->otlp;
-    weir_otlp_stats stats = {.size = sizeof stats};
-    weir_otlp_get_stats(otlp, &stats);
-    if (stats.queue_bytes < stats.queue_capacity_bytes / 2) {
-        return 0;
-    }
-    int error = weir_otlp_flush(otlp, FLUSH_MS);
+    int error = replay_trace_make_room(&reading->trace);
     return error == 0 ? 0
                       : error_set(detail, error,
                                   "spans were given up on their way; replay again when the "
@@ -305,6 +297,24 @@ static int breathe(struct reading *reading, uint64_t n_bytes, weir_error_detail 
     return make_room(reading, detail);
 }
 
+void replay_log_unreadable(struct replay_shared *shared, const struct replay_run *run,
+                           const char *what) {
+    shared->counts->n_unreadable_logs++;
+    if (shared->options->report != NULL) {
+        shared->options->report(shared->options->data, run->log_path, 0, what);
+    }
+}
+
+/* A log that can no longer be read ends, but not the replay: the other runs go on. */
+static int end_unreadable(struct replay_shared *shared, const struct replay_run *run, int error,
+                          const weir_error_detail *fault) {
+    if (error == WEIR_E_NO_MEMORY) {
+        return error;
+    }
+    replay_log_unreadable(shared, run, fault->message);
+    return 0;
+}
+
 static int read_records(struct reading *reading, weir_reader *reader, weir_error_detail *detail) {
     weir_error_detail fault = WEIR_ERROR_DETAIL_INIT;
     weir_record record = WEIR_RECORD_INIT;
@@ -318,7 +328,7 @@ static int read_records(struct reading *reading, weir_reader *reader, weir_error
         } else if (got == WEIR_E_SYNTAX || got == WEIR_E_TOO_LARGE) {
             report(reading, fault.line, fault.message);
         } else {
-            return got == 0 ? 0 : error_set(detail, got, "%s", fault.message);
+            return got == 0 ? 0 : end_unreadable(reading->shared, reading->trace.run, got, &fault);
         }
         if (error == 0 && n % RECORDS_A_BREATH == 0) {
             error = breathe(reading, n_bytes, detail);
@@ -343,9 +353,10 @@ static void end_all(struct reading *reading) {
 int replay_log_run(struct replay_shared *shared, const struct replay_run *run,
                    const struct replay_place *place, weir_error_detail *detail) {
     weir_reader *reader CLEANUP(close_reader) = NULL;
-    int error = replay_run_open(run, &reader, detail);
+    weir_error_detail fault = WEIR_ERROR_DETAIL_INIT;
+    int error = replay_run_open(run, &reader, &fault);
     if (error != 0) {
-        return error;
+        return end_unreadable(shared, run, error, &fault);
     }
     struct reading reading = {
         .shared = shared,

@@ -20,10 +20,14 @@ struct replay_shared {
     uint64_t done_bytes, total_bytes; /* for options->progress */
 };
 
+/* Counts a log that cannot be read, and tells of it. */
+void replay_log_unreadable(struct replay_shared *shared, const struct replay_run *run,
+                           const char *what);
+
 /*
- * Makes the spans of a run that was surveyed and has a step. 0; WEIR_E_IO or WEIR_E_TIMEOUT when
- * the pipeline gave spans up or the log could not be read on (detail says which);
- * WEIR_E_NO_MEMORY.
+ * Makes the spans of a run that was surveyed and has a step. A log that can no longer be read is
+ * counted and told, and what was made of it stays: 0. WEIR_E_IO or WEIR_E_TIMEOUT when the pipeline
+ * gave spans up (detail says so); WEIR_E_NO_MEMORY.
  */
 int replay_log_run(struct replay_shared *shared, const struct replay_run *run,
                    const struct replay_place *place, weir_error_detail *detail);

@@ -75,13 +75,6 @@ static uint64_t resolve(void *data, uint64_t local_ns, uint64_t not_before_ns) {
 
 /* ---- the two readings ---- */
 
-static void report(struct replay *replay, const struct replay_run *run, const char *what) {
-    replay->counts.n_unreadable_logs++;
-    if (replay->options.report != NULL) {
-        replay->options.report(replay->options.data, run->log_path, 0, what);
-    }
-}
-
 static void add_done(struct replay *replay, uint64_t n_bytes) {
     struct replay_shared *shared = &replay->shared;
     shared->done_bytes += n_bytes;
@@ -99,7 +92,7 @@ static int survey_all(struct replay *replay) {
             return error;
         }
         if (error != 0) {
-            report(replay, run, detail.message);
+            replay_log_unreadable(&replay->shared, run, detail.message);
         }
         add_done(replay, run->n_bytes);
     }

@@ -162,6 +162,17 @@ void replay_trace_set(struct replay_trace *trace, struct otlp_span *span, const 
 
 /* ---- ends ---- */
 
+int replay_trace_make_room(struct replay_trace *trace) {
+    weir_otlp_stats stats = {.size = sizeof stats};
+    if (trace->room_error == 0) {
+        weir_otlp_get_stats(trace->options->otlp, &stats);
+        if (stats.queue_bytes >= stats.queue_capacity_bytes / 2) {
+            trace->room_error = weir_otlp_flush(trace->options->otlp, REPLAY_FLUSH_MS);
+        }
+    }
+    return trace->room_error;
+}
+
 static void finish_span(struct replay_trace *trace, struct replay_span *span, uint64_t step_end) {
     if (span->span == NULL) {
         return; /* memory was too short to begin it */
@@ -176,6 +187,7 @@ static void finish_span(struct replay_trace *trace, struct replay_span *span, ui
         span_end(span->span, MAX(span->begin_ns, step_end)); /* it may outlive its step's end */
     }
     span->span = NULL;
+    (void)replay_trace_make_room(trace); /* an error stays, and is seen behind the record */
 }
 
 void replay_trace_relieve(struct replay_trace *trace, struct replay_step *step) {

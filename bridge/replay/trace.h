@@ -35,6 +35,7 @@ struct replay_trace {
     uint64_t last_line; /* where the last step began, of those that are finished */
     bool is_unfinished; /* that one had no end */
     char *error;        /* its error's description; NULL: none */
+    int room_error;     /* of replay_trace_make_room */
 };
 
 /* Each begin: 0, or WEIR_E_NO_MEMORY. */
@@ -51,7 +52,14 @@ int replay_trace_begin_span(struct replay_trace *trace, struct replay_step *step
 void replay_trace_set(struct replay_trace *trace, struct otlp_span *span, const char *key,
                       struct json_slice value);
 
-/* Ends the spans of a step, its own last. */
+/*
+ * Waits for the pipeline when it is half full, so that nothing is dropped. 0, or what
+ * weir_otlp_flush said, then for ever and without waiting again: the replay is to end.
+ */
+int replay_trace_make_room(struct replay_trace *trace);
+
+/* Ends the spans of a step, its own last. Makes room between them: all together may be larger than
+ * the pipeline. */
 void replay_trace_finish(struct replay_trace *trace, struct replay_step *step);
 /* Ends the older half of the spans of a step that holds too many, and forgets them. */
 void replay_trace_relieve(struct replay_trace *trace, struct replay_step *step);

@@ -3,8 +3,11 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "bridge/replay/replay.h"
 #include "otlp/common/macro.h"
@@ -178,4 +181,115 @@ Test(replay, spans_that_are_refused_are_told) {
     struct outcome outcome = replay(root, &transport, WEIR_STREAMING_SINGLE_SPAN);
     cr_assert(eq(u64, outcome.stats.acknowledged, 0));
     cr_assert(eq(u64, outcome.stats.dropped[WEIR_DROP_EXPORT_FAILED], 6));
+}
+
+/* Removes the first run's log once both were surveyed. */
+struct vanishing {
+    char *path;
+    unsigned n_calls, n_told;
+};
+
+static void remove_after_survey(void *data, uint64_t done, uint64_t total) {
+    struct vanishing *vanishing = data;
+    (void)done;
+    (void)total;
+    if (++vanishing->n_calls == 2) {
+        cr_assert(eq(int, unlink(vanishing->path), 0));
+    }
+}
+
+static void count_told(void *data, const char *path, uint64_t line, const char *what) {
+    struct vanishing *vanishing = data;
+    vanishing->n_told += line == 0 && strcmp(path, vanishing->path) == 0 && what[0] != '\0';
+}
+
+Test(replay, a_log_that_vanishes_between_the_readings_is_told_and_the_others_go_on) {
+    char *root CLEANUP(temp_dir_remove) = make_storage();
+    char *log CLEANUP(temp_path_free) = temp_path(root, "chat/child/log.jsonl");
+    struct vanishing vanishing = {.path = log};
+    size_t n_taken = 0;
+    weir_transport transport = WEIR_TRANSPORT_INIT;
+    transport.post = take;
+    transport.data = &n_taken;
+    weir_otlp *otlp = NULL;
+    struct replay *replay = replay_new();
+    cr_assert(
+        eq(int,
+           weir_otlp_open(&WEIR_OTLP_OPTIONS(.transport = &transport, .log = ignore), &otlp, NULL),
+           0));
+    const struct replay_options options = {.otlp = otlp,
+                                           .tracer = weir_otlp_tracer_get(otlp, "test", NULL, NULL),
+                                           .report = count_told,
+                                           .progress = remove_after_survey,
+                                           .data = &vanishing};
+    cr_assert(eq(int, replay_add(replay, root, NULL), 0));
+    cr_assert(eq(int, replay_run_all(replay, &options, NULL), 0));
+    const struct replay_counts *counts = replay_counts(replay);
+    cr_assert(eq(u64, counts->n_unreadable_logs, 1));
+    cr_assert(eq(uint, vanishing.n_told, 1));
+    cr_assert(eq(u64, counts->n_runs, 1));
+    cr_assert(eq(u64, counts->n_steps, 2)); /* of the parent */
+    replay_free(replay);
+    cr_assert(eq(int, weir_otlp_close(otlp, 10000), 0));
+}
+
+/* A receiver that takes its time, so that what is not waited for does not fit. */
+static int take_slowly(void *data, const uint8_t *body, size_t n_bytes,
+                       uint64_t deadline_monotonic_ns, weir_transport_response *response,
+                       weir_error_detail *detail) {
+    const struct timespec moment = {.tv_nsec = 5000000};
+    nanosleep(&moment, NULL);
+    return take(data, body, n_bytes, deadline_monotonic_ns, response, detail);
+}
+
+enum { N_LARGE = 100, LARGE_BYTES = 10000 };
+
+/* A step whose spans have no end, and end all at once when it does. */
+static void put_large_step(const char *root) {
+    static char log[N_LARGE * (LARGE_BYTES + 1000)], value[LARGE_BYTES + 1];
+    size_t at = 0;
+    memset(value, 'x', LARGE_BYTES);
+    at += (size_t)snprintf(log + at, sizeof log - at,
+                           "{\"type\":\"begin_entry\",\"start_time\":" STAMP(
+                               0) ",\"action\":\"ask\",\"inputs\":{},\"sequence_id\":0}\n");
+    for (int i = 0; i < N_LARGE; i++) {
+        at += (size_t)snprintf(
+            log + at, sizeof log - at,
+            "{\"type\":\"begin_span\",\"start_time\":" STAMP(
+                1) ",\"action_sequence_id\":0,\"span_id\":\"0:%d\",\"span_name\":\"s\","
+                   "\"parent_span_id\":null,\"span_dependencies\":[]}\n"
+                   "{\"type\":\"attribute\",\"key\":\"k\",\"action_sequence_id\":0,\"span_id\":"
+                   "\"0:%d\",\"value\":\"%s\",\"tags\":{},\"time_logged\":\"2026-06-01T12:00:01Z\"}"
+                   "\n",
+            i, i, value);
+    }
+    put(root, "large", "log.jsonl", log);
+}
+
+Test(replay, a_step_larger_than_the_pipeline_loses_nothing) {
+    char *root CLEANUP(temp_dir_remove) = temp_dir_new();
+    put_large_step(root);
+    size_t n_taken = 0;
+    weir_transport transport = WEIR_TRANSPORT_INIT;
+    transport.post = take_slowly;
+    transport.data = &n_taken;
+    weir_otlp *otlp = NULL;
+    weir_otlp_stats stats = {.size = sizeof stats};
+    struct replay *replay = replay_new();
+    cr_assert(eq(int,
+                 weir_otlp_open(&WEIR_OTLP_OPTIONS(.transport = &transport, .log = ignore,
+                                                   .max_queue_bytes = 256 << 10),
+                                &otlp, NULL),
+                 0));
+    const struct replay_options options = {
+        .otlp = otlp, .tracer = weir_otlp_tracer_get(otlp, "test", NULL, NULL)};
+    cr_assert(eq(int, replay_add(replay, root, NULL), 0));
+    cr_assert(eq(int, replay_run_all(replay, &options, NULL), 0));
+    cr_assert(eq(int, weir_otlp_flush(otlp, 10000), 0));
+    weir_otlp_get_stats(otlp, &stats);
+    cr_assert(eq(u64, replay_counts(replay)->n_attributes, N_LARGE));
+    cr_assert(eq(u64, stats.acknowledged, N_LARGE + 2));
+    cr_assert(gt(sz, n_taken, N_LARGE * LARGE_BYTES));
+    replay_free(replay);
+    cr_assert(eq(int, weir_otlp_close(otlp, 10000), 0));
 }

@@ -11,8 +11,10 @@
 #include "bridge/cli/command.h"
 #include "bridge/cli/destination.h"
 #include "bridge/cli/demo_app.h"
+#include "bridge/cli/last_message.h"
 #include "bridge/cli/options.h"
 #include "bridge/cli/report.h"
+#include "bridge/cli/streaming_mode.h"
 #include "otlp/common/env.h"
 #include "otlp/common/id.h"
 #include "otlp/common/json_write.h"
@@ -27,16 +29,12 @@ struct settings {
     bool fail, json;
 };
 
-static bool parse_mode(const char *text, void *out) {
-    return weir_streaming_mode_parse(text, out) == 0;
-}
-
 static const struct option_row options[] = {
     {"mode", "MODE",
-     "what the stream becomes: single_span, event, chunk_spans or single_and_chunk_spans "
-     "(default: WEIR_STREAMING_MODE, else single_span)",
-     OPTION_WORD, offsetof(struct settings, mode), .parse = parse_mode,
-     .expected = "single_span, event, chunk_spans or single_and_chunk_spans"},
+     "what the stream becomes: " STREAMING_MODES
+     " (default: WEIR_STREAMING_MODE, else single_span)",
+     OPTION_WORD, offsetof(struct settings, mode), .parse = streaming_mode_parse,
+     .expected = STREAMING_MODES},
     {"tracker-dir", "DIR", "also writes Burr's files below DIR (default: WEIR_TRACKER_DIR)",
      OPTION_TEXT, offsetof(struct settings, tracker_dir)},
     {"project", "NAME", "of the files and spans (default: weir-demo)", OPTION_TEXT,
@@ -48,8 +46,9 @@ static const struct option_row options[] = {
      OPTION_TEXT, offsetof(struct settings, endpoint)},
     {"output", "FILE", "appends OTLP JSON to FILE instead of sending it; - is standard output",
      OPTION_TEXT, offsetof(struct settings, output)},
-    {"fail", NULL, "lets the stream break off with an error", OPTION_FLAG,
-     offsetof(struct settings, fail)},
+    {"fail", NULL,
+     "lets the stream break off with an error, to be looked at; weir demo itself still ends with 0",
+     OPTION_FLAG, offsetof(struct settings, fail)},
     {"json", NULL, "prints where to look as JSON", OPTION_FLAG, offsetof(struct settings, json)},
 };
 
@@ -72,16 +71,6 @@ const struct command cmd_demo = {
     .examples = examples,
     .run = run,
 };
-
-/* What weir last said: why spans were lost, if they were. */
-static char last_message[256];
-
-static void keep_message(weir_log_level level, const char *message, void *data) {
-    (void)data;
-    if (level <= WEIR_LOG_WARN) {
-        snprintf(last_message, sizeof(last_message), "%s", message);
-    }
-}
 
 static void say_token(const char *token) {
     fputs(token, stdout);
@@ -153,40 +142,34 @@ static uint64_t count_lost(const weir_otlp_stats *stats) {
 }
 
 /* Says what was lost, and how to mend it. */
-static int check_losses(const struct settings *settings, const weir_stats *stats) {
+static int check_losses(const struct settings *settings, const weir_stats *stats,
+                        struct last_message *last) {
+    char said[LAST_MESSAGE_BYTES];
+    last_message_get(last, said);
     uint64_t n_lost = count_lost(&stats->otlp);
     if (stats->tracker_lost > 0) {
         return report_failure("%" PRIu64 " records were not written (%s)", stats->tracker_lost,
-                              last_message);
+                              said);
     }
     if (n_lost > 0) {
         return report_failure("%" PRIu64 " of %" PRIu64 " spans did not reach %s (%s); start `weir "
                               "collect` in another terminal, or use --output FILE",
-                              n_lost, stats->otlp.started, destination(settings), last_message);
+                              n_lost, stats->otlp.started, destination(settings), said);
     }
     return COMMAND_OK;
 }
 
-static int open_weir(const struct settings *settings, weir **out) {
+static int open_weir(const struct settings *settings, struct last_message *last, weir **out) {
     weir_otlp_options otlp =
         WEIR_OTLP_OPTIONS(.endpoint = settings->endpoint, .output_path = settings->output,
                           .has_timeout_ms = true, .timeout_ms = EXPORT_TIMEOUT_MS);
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
     int error = weir_open(&WEIR_OPTIONS(.service_name = "weir-demo", .project = settings->project,
                                         .streaming_mode = settings->mode, .otlp = &otlp,
-                                        .tracker_dir = settings->tracker_dir, .log = keep_message),
+                                        .tracker_dir = settings->tracker_dir,
+                                        .log = last_message_keep, .log_data = last),
                           out, &detail);
     return error != 0 ? report_failure("%s", detail.message) : COMMAND_OK;
-}
-
-static const char *mode_name(const struct settings *settings) {
-    weir_streaming_mode mode = settings->mode;
-    const char *name = env_text("WEIR_STREAMING_MODE");
-    if (mode == WEIR_STREAMING_DEFAULT &&
-        (name == NULL || weir_streaming_mode_parse(name, &mode) != 0)) {
-        mode = WEIR_STREAMING_SINGLE_SPAN;
-    }
-    return weir_streaming_mode_name(mode);
 }
 
 static int run(int argc, char **argv) {
@@ -196,8 +179,10 @@ static int run(int argc, char **argv) {
         return exit_code;
     }
     bool is_quiet = settings.json || (settings.output != NULL && strcmp(settings.output, "-") == 0);
+    const char *mode = weir_streaming_mode_name(streaming_mode_in_force(settings.mode));
+    static struct last_message last; /* a thread left behind may still write to it */
     weir *w = NULL;
-    exit_code = open_weir(&settings, &w);
+    exit_code = open_weir(&settings, &last, &w);
     if (exit_code != COMMAND_OK) {
         return exit_code;
     }
@@ -212,8 +197,8 @@ static int run(int argc, char **argv) {
     weir_get_stats(w, &stats);
     weir_close(w, CLOSE_TIMEOUT_MS);
     if (result.app_id[0] == '\0') {
-        return report_failure("the run could not begin (%s)", last_message);
+        return report_failure("the run could not begin (%s)", last.text);
     }
-    (settings.json ? print_json : print_text)(&settings, mode_name(&settings), &result, &stats);
-    return check_losses(&settings, &stats);
+    (settings.json ? print_json : print_text)(&settings, mode, &result, &stats);
+    return check_losses(&settings, &stats, &last);
 }

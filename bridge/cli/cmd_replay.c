@@ -12,15 +12,17 @@
 
 #include "bridge/cli/command.h"
 #include "bridge/cli/destination.h"
+#include "bridge/cli/last_message.h"
 #include "bridge/cli/options.h"
+#include "bridge/cli/paths.h"
 #include "bridge/cli/progress.h"
 #include "bridge/cli/report.h"
+#include "bridge/cli/streaming_mode.h"
 #include "bridge/replay/replay.h"
 #include "bridge/replay/zone.h"
 #include "otlp/common/alloc.h"
 #include "otlp/common/env.h"
 #include "otlp/common/json_write.h"
-#include "otlp/common/lock.h"
 #include "otlp/common/macro.h"
 #include "tracking/folder.h"
 
@@ -45,10 +47,6 @@ struct settings {
     bool dry_run, json;
 };
 
-static bool parse_mode(const char *text, void *out) {
-    return weir_streaming_mode_parse(text, out) == 0;
-}
-
 static bool parse_offset(const char *text, void *out) {
     struct offset *offset = out;
     offset->is_given = replay_zone_parse_offset(text, &offset->seconds);
@@ -60,8 +58,8 @@ static const struct option_row options[] = {
      "event puts a stream's times on an event of the run, any other on its action span; the log "
      "knows no single pulls, so the chunk modes do as single_span (default: WEIR_STREAMING_MODE, "
      "else single_span)",
-     OPTION_WORD, offsetof(struct settings, mode), .parse = parse_mode,
-     .expected = "single_span, event, chunk_spans or single_and_chunk_spans"},
+     OPTION_WORD, offsetof(struct settings, mode), .parse = streaming_mode_parse,
+     .expected = STREAMING_MODES},
     {"endpoint", "URL",
      "where OTLP goes (default: OTEL_EXPORTER_OTLP_ENDPOINT, else http://localhost:4318)",
      OPTION_TEXT, offsetof(struct settings, endpoint)},
@@ -113,21 +111,6 @@ const struct command cmd_replay = {
 
 /* ---- what is said on the way ---- */
 
-/* What the pipeline last said: why spans were lost, if they were. */
-struct last_message {
-    struct lock lock; /* guards text */
-    char text[256];
-};
-
-static void keep_message(weir_log_level level, const char *message, void *data) {
-    struct last_message *last = data;
-    if (level <= WEIR_LOG_WARN) {
-        lock_take(&last->lock);
-        snprintf(last->text, sizeof(last->text), "%s", message);
-        lock_give(&last->lock);
-    }
-}
-
 struct talk {
     struct progress progress;
     uint64_t n_complaints;
@@ -154,21 +137,11 @@ static void show_progress(void *data, uint64_t done, uint64_t total) {
 
 /* ---- settings ---- */
 
-static weir_streaming_mode effective_mode(const struct settings *settings) {
-    weir_streaming_mode mode = settings->mode;
-    const char *name = env_text("WEIR_STREAMING_MODE");
-    if (mode == WEIR_STREAMING_DEFAULT &&
-        (name == NULL || weir_streaming_mode_parse(name, &mode) != 0)) {
-        mode = WEIR_STREAMING_SINGLE_SPAN;
-    }
-    return mode;
-}
-
 /* Where spans go, for people. */
 static const char *destination(const struct settings *settings) {
     static char shown[DESTINATION_MAX_BYTES];
     if (settings->dry_run) {
-        return "nowhere (dry run)";
+        return "nowhere";
     }
     return destination_shown(settings->output, settings->endpoint, shown);
 }
@@ -240,7 +213,7 @@ static int open_pipeline(const struct settings *settings, const struct replay *r
                           .max_queue_bytes = QUEUE_BYTES, .max_span_bytes = MAX_SPAN_BYTES,
                           .max_queue_spans = UINT64_MAX,
                           .limits = {.has_max_attributes = true, .max_attributes = MAX_ATTRIBUTES},
-                          .log = keep_message, .log_data = last);
+                          .log = last_message_keep, .log_data = last);
     int error = weir_otlp_open(&otlp, out, &detail);
     return error != 0 ? report_failure("%s", detail.message) : COMMAND_OK;
 }
@@ -248,15 +221,10 @@ static int open_pipeline(const struct settings *settings, const struct replay *r
 /* ---- paths ---- */
 
 static int add_path(struct replay *replay, const char *root, const char *path) {
+    char place[PATHS_MAX_BYTES];
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    int error = replay_add(replay, path, &detail);
-    if (error == WEIR_E_NOT_FOUND && path[0] != '/' && access(path, F_OK) != 0) {
-        char below[4096];
-        int length = snprintf(below, sizeof below, "%s/%s", root, path);
-        if (length > 0 && (size_t)length < sizeof below && access(below, F_OK) == 0) {
-            error = replay_add(replay, below, &detail);
-        }
-    }
+    int error = paths_locate(path, root, place, &detail);
+    error = error != 0 ? error : replay_add(replay, place, &detail);
     return error != 0 ? report_failure("%s", detail.message) : COMMAND_OK;
 }
 
@@ -354,12 +322,18 @@ static void print_json(const struct settings *settings, const struct replay_coun
     fwrite(out.data, 1, out.n_bytes, stdout);
 }
 
+static const char *plural(uint64_t n) {
+    return n == 1 ? "" : "s";
+}
+
 static void print_text(const struct settings *settings, const struct replay_counts *c) {
     FILE *to = prints_spans(settings) ? stderr : stdout;
     struct row rows[N_ROWS];
     size_t n = left_out(c, rows);
-    fprintf(to, "replayed %" PRIu64 " runs (%" PRIu64 " steps, %" PRIu64 " spans in them) to %s\n",
-            c->n_runs, c->n_steps, c->n_spans, destination(settings));
+    fprintf(to, "%s %" PRIu64 " run%s (%" PRIu64 " step%s, %" PRIu64 " span%s in them)%s%s\n",
+            settings->dry_run ? "read" : "replayed", c->n_runs, plural(c->n_runs), c->n_steps,
+            plural(c->n_steps), c->n_spans, plural(c->n_spans), settings->dry_run ? "" : " to ",
+            settings->dry_run ? "; nothing was sent (dry run)" : destination(settings));
     for (size_t i = 0; i < n; i++) {
         if (rows[i].count > 0) {
             fprintf(to, "  %" PRIu64 " %s\n", rows[i].count, rows[i].words);
@@ -369,9 +343,12 @@ static void print_text(const struct settings *settings, const struct replay_coun
 
 static void say_guesses(const struct settings *settings, const struct replay_counts *c) {
     if (c->n_runs_by_fallback > 0 && settings->zone == NULL && !settings->utc_offset.is_given) {
-        report_note("%" PRIu64 " runs do not tell their zone: their times were taken in this "
-                    "machine's (%s); say --zone or --utc-offset if they come from elsewhere",
-                    c->n_runs_by_fallback, tzname[0]);
+        bool is_one = c->n_runs_by_fallback == 1;
+        report_note("%" PRIu64 " %s zone: %s times were taken in this machine's (%s); say --zone "
+                    "or --utc-offset if they come from elsewhere",
+                    c->n_runs_by_fallback,
+                    is_one ? "run does not tell its" : "runs do not tell their",
+                    is_one ? "its" : "their", tzname[0]);
     }
 }
 
@@ -386,19 +363,18 @@ static int check_losses(const struct settings *settings, const weir_otlp_stats *
     if (n_lost == 0) {
         return COMMAND_OK;
     }
-    lock_take(&last->lock);
-    int exit_code = report_failure("%" PRIu64 " of %" PRIu64 " spans did not reach %s (%s); replay "
-                                   "again when it answers: ids repeat",
-                                   n_lost, stats->started, destination(settings), last->text);
-    lock_give(&last->lock);
-    return exit_code;
+    char said[LAST_MESSAGE_BYTES];
+    last_message_get(last, said);
+    return report_failure("%" PRIu64 " of %" PRIu64 " spans did not reach %s (%s); replay "
+                          "again when it answers: ids repeat",
+                          n_lost, stats->started, destination(settings), said);
 }
 
 /* ---- the command ---- */
 
 static int replay_into(struct replay *replay, const struct settings *settings, weir_otlp *otlp) {
     struct talk talk = {0};
-    weir_streaming_mode mode = effective_mode(settings);
+    weir_streaming_mode mode = streaming_mode_in_force(settings->mode);
     if (mode == WEIR_STREAMING_CHUNK_SPANS || mode == WEIR_STREAMING_SINGLE_AND_CHUNK_SPANS) {
         report_note("a log does not tell single pulls: %s does as single_span here",
                     weir_streaming_mode_name(mode));
@@ -443,7 +419,7 @@ static int finish(const struct replay *replay, const struct settings *settings, 
 static int run_with(struct replay *replay, const struct settings *settings,
                     const struct arguments *paths) {
     int exit_code = add_paths(replay, settings, paths);
-    struct last_message last = {0};
+    static struct last_message last; /* a thread left behind may still write to it */
     weir_otlp *otlp = NULL;
     if (exit_code == COMMAND_OK) {
         exit_code = open_pipeline(settings, replay, &last, &otlp);

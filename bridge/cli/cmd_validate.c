@@ -73,7 +73,8 @@ struct validation {
     struct progress progress;
     uint64_t n_bytes_done; /* of the logs before this one */
     uint64_t n_apps, n_logs, n_records, n_other_records, n_faults, n_faulty_files;
-    bool has_fault; /* in the file that is being checked */
+    bool has_fault;             /* in the file that is being checked */
+    uint64_t n_unchecked_paths; /* said on stderr: missing, or holding no logs */
 };
 
 static void print_json_fault(struct validation *validation, const char *path, uint64_t line,
@@ -332,10 +333,13 @@ static void print_count(uint64_t n, const char *noun) {
 static void print_summary(const struct validation *validation) {
     if (validation->json) {
         printf("],\"logs\":%" PRIu64 ",\"records\":%" PRIu64 ",\"other_records\":%" PRIu64
-               ",\"faulty_files\":%" PRIu64 "}\n",
+               ",\"faulty_files\":%" PRIu64 ",\"unchecked_paths\":%" PRIu64 "}\n",
                validation->n_logs, validation->n_records, validation->n_other_records,
-               validation->n_faulty_files);
+               validation->n_faulty_files, validation->n_unchecked_paths);
         return;
+    }
+    if (validation->n_logs == 0 && validation->n_faults == 0 && validation->n_unchecked_paths > 0) {
+        return; /* nothing was checked: all is said on stderr */
     }
     print_count(validation->n_logs, "log");
     fputs(" with ", stdout);
@@ -346,7 +350,8 @@ static void print_summary(const struct validation *validation) {
     }
     fputs(": ", stdout);
     if (validation->n_faults == 0) {
-        puts("no faults");
+        puts(validation->n_unchecked_paths == 0 ? "no faults"
+                                                : "no faults in what could be checked");
         return;
     }
     print_count(validation->n_faults, "fault");
@@ -370,6 +375,7 @@ static int run(int argc, char **argv) {
     for (size_t i = 0; i < paths.n_items || (i == 0 && paths.n_items == 0); i++) {
         const char *path = paths.n_items > 0 ? paths.items[i] : NULL;
         if (check_path(&validation, &settings, path) != COMMAND_OK) {
+            validation.n_unchecked_paths++;
             exit_code = COMMAND_FAILED;
         }
     }

@@ -1,7 +1,9 @@
 #include "bridge/cli/destination.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "otlp/common/env.h"
 
@@ -11,10 +13,19 @@ static const char *chosen_url(const char *endpoint) {
     return endpoint != NULL ? endpoint : "http://localhost:4318";
 }
 
+/* By OTEL_TRACES_EXPORTER alone; a list of several still names the endpoint among them. */
+static bool is_named(const char *exporter) {
+    const char *named = env_text("OTEL_TRACES_EXPORTER");
+    return named != NULL && strcasecmp(named, exporter) == 0;
+}
+
 const char *destination_shown(const char *output, const char *endpoint,
                               char out[DESTINATION_MAX_BYTES]) {
     if (output != NULL) {
         return strcmp(output, "-") == 0 ? "standard output" : output;
+    }
+    if (is_named("console") || is_named("otlp/stdout")) {
+        return "standard output";
     }
     const char *url = chosen_url(endpoint);
     const char *host = strstr(url, "://");

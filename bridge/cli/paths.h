@@ -14,3 +14,12 @@
  */
 int paths_find(const char *path, const char *tracker_dir, struct store_path *out,
                weir_error_detail *detail);
+
+enum { PATHS_MAX_BYTES = 4096 };
+
+/*
+ * The same by name: `path` as it is when it is absolute or there, else below `root`, the storage
+ * directory. WEIR_E_NOT_FOUND when it is in neither place: `detail` names both.
+ */
+int paths_locate(const char *path, const char *root, char out[PATHS_MAX_BYTES],
+                 weir_error_detail *detail);

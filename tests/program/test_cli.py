@@ -85,7 +85,7 @@ class CommandLine(TestCase):
                               '(port 0: a free one), not %r' % address)
         self.expect_usage(['demo', '--mode', 'loud'],
                           'weir demo: --mode takes single_span, event, chunk_spans or '
-                          "single_and_chunk_spans, not 'loud'")
+                          "single_and_chunk_spans (or both), not 'loud'")
         self.expect_usage(['collect', '--tree', '--output', '-'],
                           'weir collect: --tree and --output - would both write to standard output')
 

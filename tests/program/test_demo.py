@@ -83,6 +83,14 @@ class Demo(TestCase):
         self.assertIn('event: ', out)
         self.assertIn('records in %s/burr/weir-demo/' % self.directory, out)
 
+    def test_on_the_console(self):
+        """(I6)"""
+        code, out, errors = run('demo', '--mode', 'event', env={'OTEL_TRACES_EXPORTER': 'console'})
+        self.assertEqual(code, 0, errors)
+        self.assertRegex(out, r'resource\n(  .*\n)+span ')
+        self.assertRegex(out, r'(?m)span stream_result  internal  .* UTC  \d.* ms  OK\n  trace [0-9a-f]{32}  span [0-9a-f]{16}  parent -\n')
+        self.assertIn('event: 6 spans to standard output, trace ', out)
+
     def test_json(self):
         code, out, _ = run('demo', '--json', '--output', self.directory / 'x', '--app-id', 'one')
         self.assertEqual(code, 0)

@@ -182,9 +182,9 @@ class Shape(Replay):
         self.replay(self.project / 'a', self.project / 'a' / 'log.jsonl', path=self.project)
         self.assertEqual(self.summary['runs'], 2, 'a run that is named twice is replayed once')
         code, out, _ = run('replay', '--dry-run', env={'WEIR_TRACKER_DIR': str(self.storage)})
-        self.assertEqual((code, out.split(' (')[0]), (0, 'replayed 3 runs'))
+        self.assertEqual((code, out.split(' (')[0]), (0, 'read 3 runs'))
         code, out, _ = run('replay', 'chat/a', '--tracker-dir', self.storage, '--dry-run')
-        self.assertEqual((code, out.split(' (')[0]), (0, 'replayed 1 runs'))
+        self.assertEqual((code, out.split(' (')[0]), (0, 'read 1 run'))
 
     def test_a_log_of_another_name(self):
         self.log().begin(0).finish(1).path.rename(self.project / 'run-1' / 'kept.jsonl')
@@ -311,7 +311,7 @@ class Times(Replay):
         self.assertEqual(self.errors, '')
         spans = self.replay(env={'TZ': 'PST8PDT,M3.2.0,M11.1.0'})
         self.assertEqual(self.one(spans, 'ask').start, ns(0))
-        self.assertIn('1 runs do not tell their zone', self.errors)
+        self.assertIn('1 run does not tell its zone', self.errors)
         self.assertEqual(self.errors.count('\n'), 1)
 
     def test_zones_that_are_none(self):
@@ -531,7 +531,7 @@ class Sending(Replay):
         code, out, errors = run('replay', self.storage, '--output', '-')
         self.assertEqual(code, 0)
         self.assertEqual([len(json.loads(line)['resourceSpans']) for line in out.splitlines()], [1])
-        self.assertIn('replayed 1 runs', errors)
+        self.assertIn('replayed 1 run (', errors)
         self.assertEqual(run('replay', self.storage, '--output', '-', '--json')[0], 2)
 
 

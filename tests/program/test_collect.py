@@ -480,6 +480,24 @@ class Grpc(TestCase):
         self.assertEqual(len(lines), 3)
         self.assertEqual(len(set(lines)), 1)  # the same, whichever way it came
 
+    def test_every_way_that_weir_itself_sends(self):
+        """The same run by each protocol and compression (B4, B5, C1-C7)."""
+        path = self.directory / 'out.jsonl'
+        ways = [(protocol, compression) for protocol in ('grpc', 'http/protobuf', 'http/json')
+                for compression in ('none', 'gzip', 'zstd')]
+        with self.collector('--output', path) as collector:
+            for protocol, compression in ways:
+                port = self.port if protocol == 'grpc' else collector.port
+                code, _, errors = run('demo', '--endpoint', 'http://127.0.0.1:%d' % port, env={
+                    'OTEL_EXPORTER_OTLP_PROTOCOL': protocol, 'OTEL_EXPORTER_OTLP_COMPRESSION': compression})
+                self.assertEqual((code, errors), (0, ''), (protocol, compression))
+            self.assertEqual(collector.end()[0], 0)
+        names = [sorted(span['name'] for resource in json.loads(line)['resourceSpans'] for scope in resource['scopeSpans']
+                        for span in scope['spans']) for line in path.read_text().split('\n')[:-1]]
+        self.assertEqual(len(names), len(ways))
+        self.assertEqual([len(spans) for spans in names], [7] * len(ways))
+        self.assertEqual(len(set(map(tuple, names))), 1)
+
     def test_refusals(self):
         with self.collector('--output', '/dev/null', '--max-body', MEBI) as collector:
             for status, text, call in [

@@ -100,6 +100,18 @@ Test(attributes, finds_equal_keys_among_many) {
     buf_deinit(&out);
 }
 
+Test(attributes, tells_keys_apart_by_their_case) { /* (A44) */
+    struct buf out;
+    buf_init(&out, 4096);
+    struct attributes a = attributes_in(&out, TAG);
+    set_int(&a, &NO_LIMITS, "key", 1);
+    set_int(&a, &NO_LIMITS, "Key", 2);
+    set_int(&a, &NO_LIMITS, "KEY", 3);
+    set_int(&a, &NO_LIMITS, "Key", 4);
+    expect_text(listing(&a), "key=1 KEY=3 Key=4 ");
+    buf_deinit(&out);
+}
+
 Test(attributes, compares_keys_as_they_are_after_repair) {
     struct buf out;
     buf_init(&out, 4096);

@@ -219,6 +219,10 @@ Test(encode, keeps_the_last_of_equal_keys_in_a_map) {
     EXPECT_VALUE(weir_value_map(map, 4), "\x32\x12\x0a\x07\x0a\x01"
                                          "b\x12\x02\x18\x02\x0a\x07\x0a\x01"
                                          "a\x12\x02\x18\x04");
+    map[0].key = "A"; /* another key (A44) */
+    EXPECT_VALUE(weir_value_map(map, 2), "\x32\x12\x0a\x07\x0a\x01"
+                                         "A\x12\x02\x18\x01\x0a\x07\x0a\x01"
+                                         "b\x12\x02\x18\x02");
 }
 
 Test(encode, keeps_the_last_of_equal_keys_in_a_large_map) {

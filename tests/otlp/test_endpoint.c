@@ -194,6 +194,9 @@ Test(endpoint, an_endpoint_without_scheme_has_tls_unless_insecure) {
     expect_url(GRPC_OPTIONS(.endpoint = "h:1", .has_insecure = true, .insecure = true),
                "http://h:1" SERVICE);
     expect_refused(OPTIONS(.endpoint = "h:4318"), "must begin with http://"); /* B35 */
+    expect_url(OPTIONS(.endpoint = "https://h", .has_insecure = true, .insecure = true),
+               "https://h/v1/traces");
+    expect_url(OPTIONS(.endpoint = "http://h", .has_insecure = true), "http://h/v1/traces");
 }
 
 Test(endpoint, grpc_refuses_what_it_cannot_reach) {

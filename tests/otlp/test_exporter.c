@@ -75,6 +75,22 @@ Test(exporter, flush_of_nothing_returns_at_once) {
     stop(0);
 }
 
+Test(exporter, sends_one_request_at_a_time) { /* (C23, E58, E59) */
+    static const struct script_step steps[] = {{.wait = SCRIPT_UNTIL_CANCELLED}};
+    START(steps, .timeout_ns = S(60));
+    push(1);
+    script_wait_posts(&rig.script, 1);
+    push(2);
+    rig.open = segment_of(3);
+    exporter_hurry(rig.exporter);
+    cr_expect(eq(int, flush_in(MS(50)), WEIR_E_TIMEOUT));
+    cr_expect(eq(sz, script_n_posts(&rig.script), 1));
+    script_release(&rig.script);
+    cr_expect(eq(int, flush_in(S(10)), 0));
+    cr_expect(eq(sz, script_n_posts(&rig.script), 3));
+    stop(6);
+}
+
 /* ---- retries ---- */
 
 Test(exporter, tries_again_what_may_pass) {

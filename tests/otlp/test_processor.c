@@ -427,6 +427,33 @@ Test(processor, view_of_null_is_empty) {
     cr_assert(not(weir_view_next_event(&zero, NULL)));
 }
 
+static void change_in_end(void *data, const weir_otlp_view *span) {
+    struct writer *w = data;
+    weir_value late = weir_value_bool(true);
+    cr_assert(not(weir_otlp_span_is_recording(w->diary->handle)));
+    weir_otlp_span_set(w->diary->handle, "too late", &late);
+    weir_otlp_span_set_name(w->diary->handle, "too late");
+    expect_view_text(weir_otlp_view_name(span), "span");
+    note(w, "looked");
+}
+
+Test(processor, cannot_change_a_span_that_has_ended) { /* (E54) */
+    struct diary diary = {0};
+    struct writer w = {&diary, ""};
+    weir_processor changing =
+        WEIR_PROCESSOR(.data = &w, .on_start = on_start, .on_end = change_in_end);
+    const weir_processor *all[] = {&changing};
+    struct pipeline p;
+    pipeline_open(&p, &WEIR_OTLP_OPTIONS(.processors = all, .n_processors = 1));
+    weir_otlp_span_end(begin(&p));
+    expect_text(diary.text, "+root looked "); /* before the end returned */
+    const Otlp__Span *span = pipeline_span(&p);
+    expect_data(span->name, "span");
+    cr_assert(eq(sz, span->n_attributes, 0));
+    cr_assert(eq(u64, pipeline_stats(&p).stale_handles, 3));
+    pipeline_close(&p);
+}
+
 /* ---- what is not exported ---- */
 
 Test(processor, sees_what_is_recorded_only_and_the_exporter_does_not) { /* (E31, E32) */

@@ -41,6 +41,8 @@ Test(producer, gathers_spans_until_collected) {
     cr_assert(eq(sz, pipeline_scope(&p)->n_spans, 100));
     cr_assert(eq(sz, fake_exporter.n_bodies, 1));
     cr_assert(eq(u64, pipeline_stats(&p).acknowledged, 100));
+    cr_assert(eq(int, weir_otlp_flush(p.otlp, 1000), 0));
+    cr_assert(eq(sz, fake_exporter.n_bodies, 1)); /* none without spans (A53) */
     end_span(p.tracer, "s");
     cr_assert(eq(u32, fake_exporter.n_nudges, 2));
     expect_exact_sum(&p);
@@ -78,7 +80,25 @@ Test(producer, pushes_a_segment_that_is_full) {
     pipeline_close(&p);
 }
 
-Test(producer, keeps_one_segment_per_tracer) {
+/* All spans of a body are named as its scope is. */
+static void expect_own_spans(size_t nth, size_t n_spans) {
+    size_t n_bytes;
+    const uint8_t *body = fake_exporter_body(nth, &n_bytes);
+    Otlp__ExportTraceServiceRequest *request =
+        otlp__export_trace_service_request__unpack(NULL, n_bytes, body);
+    cr_assert(request != NULL);
+    cr_assert(eq(sz, request->resource_spans[0]->n_scope_spans, 1));
+    const Otlp__ScopeSpans *scope = request->resource_spans[0]->scope_spans[0];
+    cr_assert(eq(sz, scope->n_spans, n_spans));
+    for (size_t i = 0; i < n_spans; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%s", pipeline_text(scope->spans[i]->name));
+        expect_data(scope->scope->name, name);
+    }
+    otlp__export_trace_service_request__free_unpacked(request, NULL);
+}
+
+Test(producer, keeps_one_segment_per_tracer) { /* (A5, A8) */
     enum { N_TRACERS = 20 };
     weir_otlp_tracer *tracers[N_TRACERS];
     char name[16];
@@ -90,12 +110,16 @@ Test(producer, keeps_one_segment_per_tracer) {
     }
     for (int round = 0; round < 5; round++) {
         for (int i = 0; i < N_TRACERS; i++) {
-            end_span(tracers[i], "s");
+            snprintf(name, sizeof name, "t%d", i);
+            end_span(tracers[i], name);
         }
     }
     cr_assert(eq(sz, fake_exporter.n_bodies, 0));
-    cr_assert(eq(sz, pipeline_scope(&p)->n_spans, 5));
+    cr_assert(eq(int, weir_otlp_flush(p.otlp, 1000), 0));
     cr_assert(eq(sz, fake_exporter.n_bodies, N_TRACERS));
+    for (size_t i = 0; i < N_TRACERS; i++) {
+        expect_own_spans(i, 5);
+    }
     pipeline_close(&p);
 }
 

@@ -63,6 +63,9 @@ static Otlp__ExportTraceServiceRequest *unpack(struct segment *segment) {
     otlp__export_trace_service_request__pack(request, again);
     cr_assert(zero(int, memcmp(again, body, n_bytes)));
     free(again);
+    const Otlp__ResourceSpans *resource = request->resource_spans[0];
+    cr_assert(zero(uint, resource->base.n_unknown_fields)); /* 1000 is reserved (A5) */
+    cr_assert(zero(uint, resource->scope_spans[0]->base.n_unknown_fields));
     return request;
 }
 

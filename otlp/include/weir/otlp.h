@@ -307,7 +307,7 @@ typedef struct weir_otlp_span_options {
     uint64_t start_unix_ns;           /* else now */
     const weir_key_value *attributes; /* seen by samplers, unlike those set later (E17) */
     size_t n_attributes;
-    const weir_otlp_link *links;
+    const weir_otlp_link *links; /* likewise: better given here than added later (E17) */
     size_t n_links;
     const weir_otlp_context
         *context; /* the ids to use instead of new ones (a replayed span); else NULL */

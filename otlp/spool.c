@@ -16,7 +16,7 @@
 #include "otlp/common/macro.h"
 
 #define FOR_EACH_BIT(i, bits)                                                                      \
-    for (size_t i = 0; i < SPOOL_MAX_PIPELINES; i++)                                               \
+    for (size_t i = 0; i < OTLP_MAX_PIPELINES; i++)                                                \
         if (((bits)&1u << i) != 0)
 
 /* ---- the list of those that wait ---- */
@@ -243,7 +243,7 @@ int spool_own(struct spool *spool) {
 
 static int init(struct spool *spool, const struct spool_options *options,
                 weir_error_detail *detail) {
-    assert(options->n_pipelines > 0 && options->n_pipelines <= SPOOL_MAX_PIPELINES);
+    assert(options->n_pipelines > 0 && options->n_pipelines <= OTLP_MAX_PIPELINES);
     spool->max_bytes = options->max_bytes;
     spool->max_age_ns = options->max_age_ns;
     spool->n_places = MIN(options->n_places, (uint32_t)SPOOL_MAX_PLACES);

@@ -24,23 +24,22 @@
 
 #include <weir/otlp.h>
 
+#include "otlp/bounds.h"
 #include "otlp/common/lock.h"
 #include "otlp/common/log.h"
 #include "otlp/scope.h"
 #include "otlp/spool_dir.h"
 #include "otlp/spool_file.h"
 
-enum { SPOOL_MAX_PIPELINES = 8 };
-
 /* One file. */
 struct spool_entry {
     /* guarded by the spool's lock */
     struct spool_entry *next, *previous; /* of those that wait, the oldest first */
     uint32_t number;
-    size_t n_bytes;                        /* on disk */
-    uint32_t n_spans[SPOOL_MAX_PIPELINES]; /* that wait for each pipeline */
-    uint8_t waits_for;                     /* pipelines, as bits … */
-    uint8_t is_with;                       /* … and those of them that are at it now */
+    size_t n_bytes;                       /* on disk */
+    uint32_t n_spans[OTLP_MAX_PIPELINES]; /* that wait for each pipeline */
+    uint8_t waits_for;                    /* pipelines, as bits … */
+    uint8_t is_with;                      /* … and those of them that are at it now */
     uint64_t unix_ns;
 
     /* the owner's of its segment, while it is mapped */
@@ -86,7 +85,7 @@ struct spool {
     uint64_t named_by; /* the owner that the paths of those that wait name */
     size_t n_bytes;    /* of all our files */
     uint32_t n_files;
-    struct spool_counts counts[SPOOL_MAX_PIPELINES];
+    struct spool_counts counts[OTLP_MAX_PIPELINES];
     uint64_t n_refused;      /* segments that the disk had no room for */
     uint64_t try_again_ns;   /* monotonic: the disk refused, and is left in peace until then */
     uint64_t adopt_again_ns; /* monotonic */

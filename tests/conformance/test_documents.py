@@ -32,6 +32,9 @@ class Documents(unittest.TestCase):
         self.says("sampler.h", "should_sample and describe are called from any thread, several at once")
         self.says("processor.h", "from several threads at once")
 
+    def test_the_console_may_change(self):  # (I6)
+        self.says("otlp.h", "text for people on standard output, instead of HTTP; its format may change")
+
 
 if __name__ == "__main__":
     unittest.main()

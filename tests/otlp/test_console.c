@@ -133,6 +133,35 @@ Test(console, shows_all_of_a_span) {
     cr_assert(ge(sz, vectors_for_each(".", write_everything), 53));
 }
 
+static unsigned n_seen;
+
+static void look_for_words(const struct vector *vector) {
+    static const char *const rows[][2] = {
+        {"span_dropped_counts.pb",
+         "  3 attributes dropped\n  300 events dropped\n  70000 links dropped\n"},
+        {"span_status_ok.pb", "  OK\n"},
+        {"span_status_error_no_text.pb", "  ERROR\n"},
+        {"span_minimal.pb", " UTC  999 ns\n"}, /* not set: no word of it */
+        {"resource_and_scope_full.pb", "  scope "},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        if (strcmp(vector->name, rows[i][0]) == 0) {
+            struct buf out;
+            write_body(&out, vector->body, vector->n_bytes);
+            const char *text = expect_terminated(out.data, out.n_bytes);
+            cr_expect(strstr(text, rows[i][1]) != NULL, "%s: %s", vector->name, text);
+            buf_deinit(&out);
+            n_seen++;
+        }
+    }
+}
+
+/* (I7) */
+Test(console, has_a_word_for_what_is_dropped_and_for_each_status) {
+    (void)vectors_for_each(".", look_for_words);
+    cr_assert(eq(uint, n_seen, 5));
+}
+
 /* One line of a kind where nothing acts on a terminal. */
 static void check_vector(const struct vector *vector) {
     struct buf out;

@@ -292,6 +292,13 @@ static void collect(void *carrier, const char *name, const char *value) {
     snprintf(text + n, 512 - n, "%s: %s\n", name, value);
 }
 
+/* The tracestate alone. */
+static void collect_long(void *carrier, const char *name, const char *value) {
+    if (strcmp(name, "tracestate") == 0) {
+        snprintf(carrier, 1024, "%s", value);
+    }
+}
+
 Test(propagation, injects_what_there_is) { /* (G1, G13) */
     weir_baggage *baggage = NULL;
     cr_assert(eq(int, weir_baggage_set(NULL, "k", "a b", "p", &baggage), 0));
@@ -346,6 +353,21 @@ Test(propagation, a_span_passes_on_what_came_in) {
     expect_text(text + 65, "-02\ntracestate: a=1\n");
     weir_otlp_span_end(span);
     pipeline_close(&p);
+}
+
+/* However many headers they come in (G19). */
+Test(propagation, passes_on_512_characters_and_more) {
+    char first[320], second[320], expected[700], text[1024] = "";
+    snprintf(first, sizeof first, "tracestate: a=%0200d,b=%096d", 1, 2);
+    snprintf(second, sizeof second, "tracestate: c=%0200d,d=%096d", 3, 4);
+    snprintf(expected, sizeof expected, "%s,%s", first + 12, second + 12);
+    cr_assert(gt(sz, strlen(expected), 512));
+    const char *const lines[] = {"traceparent: " GOOD, first, second, NULL};
+    weir_propagated p = WEIR_PROPAGATED_INIT;
+    cr_assert(eq(int, extracted(NULL, lines, &p), 0));
+    weir_otlp_inject(NULL, &p.context, NULL, collect_long, text);
+    expect_text(text, expected);
+    weir_propagated_deinit(&p);
 }
 
 /* ---- which propagators (G23, D24) ---- */

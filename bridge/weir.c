@@ -260,6 +260,10 @@ void weir_get_stats(weir *w, weir_stats *out) {
     sized_write(out, &stats, sizeof stats);
 }
 
+int weir_each_metric(weir *w, weir_metric_fn *fn, void *data) {
+    return weir_otlp_each_metric(w != NULL ? w->otlp : NULL, fn, data);
+}
+
 weir_otlp_tracer *weir_tracer(weir *w, const char *name, const char *version) {
     return w != NULL ? weir_otlp_tracer_get(w->otlp, name, version, NULL) : NULL;
 }

@@ -74,6 +74,8 @@ enum {
     EXPORTER_SPOOL_FIRST_MS = 5000, /* until what was left to the spool is tried again, … */
     EXPORTER_SPOOL_MAX_MS = 300000, /* … and at most, while the endpoint does not answer */
     EXPORTER_PARTIAL_QUIET_S = 60,  /* between messages of partial success */
+    TALLIES_MAX_CODES = 16,         /* different ends of exports that metrics tell apart */
+    COMPONENT_MAX_ADDRESS = 256,    /* bytes of a host's name in metrics */
 };
 
 /* The spool. */

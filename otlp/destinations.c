@@ -99,6 +99,7 @@ static int add(struct destinations *destinations, const struct transport_choice 
     struct exporter_destination destination = {.timeout_ns = timeout_ns};
     int error = transport_open(choice, &destination.transport, detail);
     if (error == 0) {
+        component_describe(choice, &destinations->components[destinations->n]);
         destinations->of[destinations->n++] = destination;
     }
     return error;

@@ -7,12 +7,14 @@
 #include <weir/otlp.h>
 
 #include "otlp/bounds.h"
+#include "otlp/component.h"
 #include "otlp/config.h"
 #include "otlp/exporter.h"
 
 struct destinations {
     struct exporter_destination of[OTLP_MAX_PIPELINES];
-    size_t n; /* 0: nothing is to be recorded */
+    struct component components[OTLP_MAX_PIPELINES]; /* in the same order */
+    size_t n;                                        /* 0: nothing is to be recorded */
 };
 
 /*

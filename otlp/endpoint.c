@@ -1,6 +1,7 @@
 #include "otlp/endpoint.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -320,6 +321,33 @@ int endpoint_resolve(const weir_otlp_options *options, const struct config_reade
     *out = endpoint;
     endpoint = (struct endpoint){0};
     return 0;
+}
+
+/* ---- whom it is sent to ---- */
+
+static void copy_address(char *out, size_t n_out, const char *text, size_t n) {
+    n = n < n_out ? n : 0;
+    memcpy(out, text, n);
+    out[n] = '\0';
+}
+
+unsigned endpoint_server(const struct endpoint *endpoint, char *address, size_t n_address) {
+    const char *url = endpoint->url, *path = endpoint->unix_socket;
+    path = path != NULL ? path : endpoint->delivery.unix_socket;
+    if (path != NULL) {
+        copy_address(address, n_address, path, strlen(path));
+        return 0;
+    }
+    struct parts parts = split(url);
+    size_t end;
+    bool has_brackets = url[parts.host] == '[';
+    (void)is_host(url, &parts, &end);
+    copy_address(address, n_address, url + parts.host + has_brackets,
+                 end - parts.host - 2 * has_brackets);
+    if (end + 1 < parts.path) {
+        return (unsigned)strtoul(url + end + 1, NULL, 10);
+    }
+    return strncasecmp(url, "https", 5) == 0 ? 443 : 80;
 }
 
 void endpoint_deinit(struct endpoint *endpoint) {

@@ -29,3 +29,9 @@ struct endpoint {
 int endpoint_resolve(const weir_otlp_options *options, const struct config_reader *reader,
                      struct endpoint *out, weir_error_detail *detail);
 void endpoint_deinit(struct endpoint *endpoint);
+
+/*
+ * Whom requests go to, for metrics: the host's name or address (an IPv6 one without its brackets),
+ * or the path of the socket. One that does not fit is left out. Returns the port; 0: none.
+ */
+unsigned endpoint_server(const struct endpoint *endpoint, char *address, size_t n_address);

@@ -46,6 +46,10 @@ static void lose_for(struct pipeline *pipeline, const struct segment *segment) {
 }
 
 static void enqueue(struct pipeline *pipeline, struct segment *segment) {
+    if (pipeline->exporter->is_ending) {
+        pipeline_lose_late(pipeline, segment);
+        return;
+    }
     if (pipeline_keep_if_crowded(pipeline, segment)) {
         pipeline_wake(pipeline); /* to plan when it is taken up again */
         return;

@@ -20,6 +20,7 @@
 
 #include "otlp/common/log.h"
 #include "otlp/segment.h"
+#include "otlp/tally.h"
 
 struct exporter;
 
@@ -59,6 +60,13 @@ struct exporter_counts {
     uint64_t kept;    /* left to the spool, each time */
     uint64_t spooled; /* wait there now */
     uint64_t adopted; /* of processes that have died */
+    /*
+     * For metrics. Spans whose export began, each time: what the spool gave back begins again.
+     * processed = in_flight + the spans of all tallies.
+     */
+    uint64_t processed;
+    uint64_t late; /* dropped because the exporter was stopped before their export */
+    struct tallies tallies;
 };
 
 /* *out is set last. WEIR_E_NO_MEMORY, WEIR_E_IO (no thread, or without them no descriptor). */

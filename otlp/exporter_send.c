@@ -14,6 +14,7 @@
 #include "otlp/common/macro.h"
 #include "otlp/common/utf8.h"
 #include "otlp/exporter_state.h"
+#include "otlp/grpc_status.h"
 #include "otlp/response.h"
 #include "otlp/retry.h"
 
@@ -32,6 +33,20 @@ struct attempt {
 
 static enum retry_verdict judge(const struct attempt *attempt) {
     return retry_judge(attempt->error, &attempt->response);
+}
+
+/* What metrics say of it, unless it delivered. */
+static struct export_result result_of(const struct attempt *attempt) {
+    const weir_transport_response *response = &attempt->response;
+    if (attempt->error != 0) {
+        return (struct export_result){EXPORT_UNANSWERED, false, attempt->error};
+    }
+    if (!response->has_grpc_status) {
+        return (struct export_result){EXPORT_REFUSED, false, response->http_status};
+    }
+    int status = response->grpc_status;
+    bool is_known = status >= GRPC_OK && status <= GRPC_UNAUTHENTICATED;
+    return (struct export_result){EXPORT_REFUSED, true, is_known ? status : GRPC_UNKNOWN};
 }
 
 /* ---- texts ---- */
@@ -94,6 +109,8 @@ static void count(struct exporter_counts *counts, const struct outcome *outcome)
 static void conclude(struct pipeline *pipeline, const struct outcome *outcome) {
     struct segment *segment = pipeline->current;
     count(&pipeline->counts, outcome);
+    tallies_add(&pipeline->counts.tallies, &pipeline->result, outcome->n_spans,
+                exporter_now() - pipeline->begun_ns);
     pipeline->state = PIPELINE_IDLE;
     pipeline->current = NULL;
     pipeline_let_go(pipeline, segment);
@@ -118,6 +135,7 @@ static void give_up_for_now(struct pipeline *pipeline, weir_drop_cause cause) {
 static void deliver(struct pipeline *pipeline, const weir_transport_response *response) {
     struct outcome outcome = {.n_spans = pipeline->current->n_spans, .is_delivered = true};
     read_answer(response, &outcome);
+    pipeline->result.end = outcome.n_rejected > 0 ? EXPORT_PARTIAL : EXPORT_DELIVERED;
     conclude(pipeline, &outcome);
 }
 
@@ -164,11 +182,14 @@ static void begin(struct pipeline *pipeline, struct segment *segment, bool is_sp
     pipeline->is_spooled = is_spooled;
     pipeline->state = PIPELINE_TRYING;
     pipeline->counts.in_flight += segment->n_spans;
+    pipeline->counts.processed += segment->n_spans;
     pipeline->n_failed = 0;
+    pipeline->begun_ns = exporter_now();
     pipeline->deadline_ns =
-        pipeline->timeout_ns > 0 ? exporter_now() + pipeline->timeout_ns : UINT64_MAX;
+        pipeline->timeout_ns > 0 ? pipeline->begun_ns + pipeline->timeout_ns : UINT64_MAX;
     int error = prepare(pipeline);
     if (error != 0 && !pipeline->is_abandoned) {
+        pipeline->result = (struct export_result){EXPORT_UNANSWERED, false, error};
         give_up(pipeline, cause_of(pipeline, error));
     }
 }
@@ -208,6 +229,7 @@ static void take_answer(struct pipeline *pipeline, const struct attempt *attempt
         return; /* by exporter_stop, which has counted the spans */
     }
     enum retry_verdict verdict = judge(attempt);
+    pipeline->result = result_of(attempt);
     if (verdict == RETRY_DELIVERED) {
         deliver(pipeline, &attempt->response);
     } else if (verdict == RETRY_GIVE_UP || pipeline->transport.is_disk) {

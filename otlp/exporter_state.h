@@ -50,12 +50,14 @@ struct pipeline {
     struct segment *current; /* being sent */
     const uint8_t *body;     /* what each attempt posts */
     size_t n_body_bytes;
-    uint64_t deadline_ns;   /* of all attempts; UINT64_MAX: none */
-    uint64_t again_ns;      /* the next attempt */
-    uint64_t hold_until_ns; /* the peer asked not to be sent anything before */
-    unsigned n_failed;      /* attempts */
-    bool is_under_way;      /* one was started that has to be advanced; without threads only */
-    int watched_fd;         /* the transport's then, or -1 */
+    uint64_t begun_ns;
+    uint64_t deadline_ns;        /* of all attempts; UINT64_MAX: none */
+    uint64_t again_ns;           /* the next attempt */
+    uint64_t hold_until_ns;      /* the peer asked not to be sent anything before */
+    unsigned n_failed;           /* attempts */
+    struct export_result result; /* of the last one */
+    bool is_under_way;           /* one was started that has to be advanced; without threads only */
+    int watched_fd;              /* the transport's then, or -1 */
 
     uint64_t spool_at_ns;    /* take something from the spool; UINT64_MAX: nothing waits there */
     uint64_t spool_pause_ns; /* while the endpoint does not answer */
@@ -209,6 +211,8 @@ void pipeline_come_inside(struct pipeline *pipeline);
 /* ---- exporter_stop.c; without the mutex ---- */
 
 void pipeline_destroy_transport(struct pipeline *pipeline);
+/* With the mutex held: spans that come when nothing is exported any more. */
+void pipeline_lose_late(struct pipeline *pipeline, struct segment *segment);
 /* Flushes by the deadline, then ends the threads, unless foreign code holds one. Nothing is freed.
  */
 void exporter_halt(struct exporter *exporter, uint64_t deadline_ns);

@@ -66,11 +66,16 @@ static void end_threads(struct exporter *exporter, uint64_t deadline_ns) {
 
 /* ---- what is left ---- */
 
-/* Lost, unless the spool has them. */
-static void count_undelivered(struct pipeline *pipeline, struct segment *segment) {
-    if (!pipeline_keep(pipeline, segment)) {
-        pipeline->counts.dropped[WEIR_DROP_SHUTDOWN_DEADLINE] += segment->n_spans;
-    }
+/* Lost, unless the spool has them. How many. */
+static uint32_t count_undelivered(struct pipeline *pipeline, struct segment *segment) {
+    uint32_t n = pipeline_keep(pipeline, segment) ? 0 : segment->n_spans;
+    pipeline->counts.dropped[WEIR_DROP_SHUTDOWN_DEADLINE] += n;
+    return n;
+}
+
+void pipeline_lose_late(struct pipeline *pipeline, struct segment *segment) {
+    pipeline->counts.taken += segment->n_spans;
+    pipeline->counts.late += count_undelivered(pipeline, segment);
 }
 
 /* With the mutex held; the thread sends no more. */
@@ -79,14 +84,14 @@ static void drop_what_is_left(struct pipeline *pipeline) {
     pipeline->is_abandoned = !pipeline->is_ended;
     if (segment != NULL) {
         pipeline->counts.in_flight -= segment->n_spans;
-        count_undelivered(pipeline, segment);
+        (void)count_undelivered(pipeline, segment);
         if (!pipeline->is_abandoned) { /* else a post may still read it: the thread lets it go */
             pipeline->current = NULL;
             pipeline_let_go(pipeline, segment);
         }
     }
     while ((segment = pipeline_pop(pipeline)) != NULL) {
-        count_undelivered(pipeline, segment);
+        pipeline->counts.late += count_undelivered(pipeline, segment);
         pipeline_let_go(pipeline, segment);
     }
     pipeline->n_concluded = pipeline->n_pushed;
@@ -175,8 +180,10 @@ static uint64_t stop_whole(struct exporter *exporter, uint64_t deadline_ns,
     exporter_list_remove(exporter);
     pthread_mutex_lock(&exporter->mutex);
     FOR_EACH_PIPELINE(pipeline, exporter) {
+        const struct exporter_counts *now = &pipeline->counts;
         before[pipeline->index] = (struct before){
-            pipeline->counts.dropped[WEIR_DROP_SHUTDOWN_DEADLINE], pipeline->counts.kept};
+            .n_dropped = now->dropped[WEIR_DROP_SHUTDOWN_DEADLINE] - now->late, /* not told yet */
+            .n_kept = now->kept};
     }
     wind_up(exporter, deadline_ns);
     FOR_EACH_PIPELINE(pipeline, exporter) {

@@ -36,9 +36,6 @@ int grpc_answer_read(const struct http_answer *http, struct grpc_scratch *scratc
 /* The status that an HTTP/2 error code stands for (C9). */
 int grpc_status_of_reset(unsigned code);
 
-/* "UNAVAILABLE"; a number out of range is "UNKNOWN". */
-const char *grpc_status_name(int status);
-
 /* Appends a grpc-message with its %XX decoded; bad ones stay as they are (C11). */
 void grpc_append_decoded(struct buf *out, struct http_text message);
 

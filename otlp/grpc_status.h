@@ -1,5 +1,5 @@
 /*
- * The status codes of gRPC.
+ * The status codes of gRPC, and their names.
  */
 #pragma once
 
@@ -22,3 +22,6 @@ enum grpc_status {
     GRPC_DATA_LOSS = 15,
     GRPC_UNAUTHENTICATED = 16
 };
+
+/* "UNAVAILABLE"; a number out of range is "UNKNOWN". */
+const char *grpc_status_name(int status);

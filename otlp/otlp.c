@@ -111,6 +111,10 @@ static int start_exporter(weir_otlp *otlp, const weir_otlp_options *options,
         return error;
     }
     otlp->n_pipelines = destinations.n;
+    for (size_t i = 0; i < destinations.n; i++) {
+        otlp->components[i] = destinations.components[i];
+        component_number(&otlp->components[i]);
+    }
     destinations.n = 0; /* they are the exporter's now */
     return 0;
 }

@@ -39,6 +39,9 @@ static void add_counts(struct producer_counts *to, const struct producer_counts 
                                   memory_order_relaxed);
     }
     atomic_fetch_add_explicit(&to->not_sampled, from->not_sampled, memory_order_relaxed);
+    for (int i = 0; i < N_DECISIONS; i++) {
+        atomic_fetch_add_explicit(&to->unsent[i], from->unsent[i], memory_order_relaxed);
+    }
     atomic_fetch_add_explicit(&to->queued, from->queued, memory_order_relaxed);
     for (int i = 0; i < WEIR_N_DROP_CAUSES; i++) {
         atomic_fetch_add_explicit(&to->dropped[i], from->dropped[i], memory_order_relaxed);
@@ -50,6 +53,9 @@ static void total(struct producer_totals *to, const struct producer_counts *from
     to->queued += atomic_load_explicit(&from->queued, memory_order_acquire);
     for (int i = 0; i < WEIR_N_DROP_CAUSES; i++) {
         to->dropped[i] += atomic_load_explicit(&from->dropped[i], memory_order_acquire);
+    }
+    for (int i = 0; i < N_DECISIONS; i++) {
+        to->unsent[i] += atomic_load_explicit(&from->unsent[i], memory_order_acquire);
     }
     to->not_sampled += atomic_load_explicit(&from->not_sampled, memory_order_acquire);
     for (int i = 0; i < N_ORIGINS * N_DECISIONS; i++) {
@@ -346,6 +352,15 @@ void producer_start(weir_otlp *otlp, struct producer *producer, const weir_otlp_
     }
 }
 
+void producer_end_unsent(weir_otlp *otlp, struct producer *producer,
+                         weir_sampling_decision decision) {
+    if (producer != NULL) {
+        producer_count(&producer->counts.unsent[decision]);
+    } else {
+        atomic_fetch_add_explicit(&otlp->producers.gone.unsent[decision], 1, memory_order_relaxed);
+    }
+}
+
 void producer_drop(weir_otlp *otlp, struct producer *producer, weir_drop_cause cause) {
     if (producer != NULL) {
         producer_count(&producer->counts.dropped[cause]);
@@ -396,6 +411,9 @@ static void clear_counts(struct producer_counts *counts) {
                               memory_order_relaxed);
     }
     atomic_store_explicit(&counts->not_sampled, 0, memory_order_relaxed);
+    for (int i = 0; i < N_DECISIONS; i++) {
+        atomic_store_explicit(&counts->unsent[i], 0, memory_order_relaxed);
+    }
     atomic_store_explicit(&counts->queued, 0, memory_order_relaxed);
     for (int i = 0; i < WEIR_N_DROP_CAUSES; i++) {
         atomic_store_explicit(&counts->dropped[i], 0, memory_order_relaxed);

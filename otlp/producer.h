@@ -30,7 +30,8 @@ enum { N_DECISIONS = WEIR_SAMPLING_RECORD_AND_SAMPLE + 1 };
 struct producer_counts {
     _Atomic uint64_t started[N_ORIGINS][N_DECISIONS];
     _Atomic uint64_t not_sampled;
-    _Atomic uint64_t queued; /* ended into a segment */
+    _Atomic uint64_t unsent[N_DECISIONS]; /* of these: recorded, for processors, and ended */
+    _Atomic uint64_t queued;              /* ended into a segment */
     _Atomic uint64_t dropped[WEIR_N_DROP_CAUSES];
 };
 
@@ -78,6 +79,9 @@ void producer_commit(struct producer *producer, size_t n_bytes);
 
 /* Counts a span as dropped; the first of a queue_full series is said. `producer` may be NULL. */
 void producer_drop(weir_otlp *otlp, struct producer *producer, weir_drop_cause cause);
+/* Counts the end of one that was recorded but is not exported. `producer` may be NULL. */
+void producer_end_unsent(weir_otlp *otlp, struct producer *producer,
+                         weir_sampling_decision decision);
 /* Counts one as started; `producer` and `parent` may be NULL. */
 void producer_start(weir_otlp *otlp, struct producer *producer, const weir_otlp_context *parent,
                     weir_sampling_decision decision);
@@ -92,6 +96,7 @@ void producers_collect(void *otlp);
 struct producer_totals {
     uint64_t started, not_sampled, queued;
     uint64_t started_by[N_ORIGINS][N_DECISIONS]; /* the same as started, taken apart */
+    uint64_t unsent[N_DECISIONS];
     uint64_t dropped[WEIR_N_DROP_CAUSES];
 };
 void producers_total(weir_otlp *otlp, struct producer_totals *out);

@@ -16,6 +16,7 @@
 #include "otlp/common/buf.h"
 #include "otlp/common/lock.h"
 #include "otlp/common/log.h"
+#include "otlp/component.h"
 #include "otlp/config.h"
 #include "otlp/exporter.h"
 #include "otlp/processor.h"
@@ -66,6 +67,8 @@ struct weir_otlp {
     _Atomic bool is_losing;     /* the queue is full, and it was said */
     _Atomic uint64_t n_lost;    /* spans dropped since then */
     _Atomic uint64_t n_refused; /* bad attributes, events and links */
+
+    struct component components[OTLP_MAX_PIPELINES]; /* the pipelines, in metrics */
 };
 
 /* A fork must look after the provider from the first to the last of these (provider_fork.c); from

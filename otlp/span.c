@@ -152,7 +152,8 @@ struct otlp_span *span_begin(weir_otlp_tracer *tracer, const struct span_start *
     weir_drop_cause cause = WEIR_DROP_NO_MEMORY;
     struct otlp_span *span = LIKELY(producer != NULL) ? span_pool_take(producer, &cause) : NULL;
     if (UNLIKELY(span == NULL)) {
-        producer_start(otlp, producer, parent, sampling.decision);
+        /* Nobody was asked: what is counted as lost might have been exported. */
+        producer_start(otlp, producer, parent, WEIR_SAMPLING_RECORD_AND_SAMPLE);
         producer_drop(otlp, producer, cause);
         return NULL;
     }
@@ -271,11 +272,22 @@ static bool has_discarded(const struct otlp_span *span) {
     return (span->attributes.n_dropped | span->n_dropped_events | span->n_dropped_links) != 0;
 }
 
+static COLD void count_unsent(struct producer *producer, const struct otlp_span *span) {
+    bool is_sampled = (span->context.trace_flags & TRACE_FLAG_SAMPLED) != 0;
+    if (span->is_recording) {
+        producer_end_unsent(span_provider(span), producer,
+                            is_sampled ? WEIR_SAMPLING_RECORD_AND_SAMPLE
+                                       : WEIR_SAMPLING_RECORD_ONLY);
+    }
+}
+
 void span_end(struct otlp_span *span, uint64_t unix_ns) {
     weir_otlp *otlp = span_provider(span);
     struct producer *producer = producer_current(otlp);
     weir_drop_cause cause;
-    if (LIKELY(span->is_exported) && UNLIKELY(!enqueue(producer, span, unix_ns, &cause))) {
+    if (UNLIKELY(!span->is_exported)) {
+        count_unsent(producer, span);
+    } else if (UNLIKELY(!enqueue(producer, span, unix_ns, &cause))) {
         producer_drop(otlp, producer, cause);
     }
     if (UNLIKELY(has_discarded(span))) {

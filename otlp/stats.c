@@ -47,6 +47,11 @@ static void fill(weir_otlp *otlp, size_t pipeline, weir_otlp_stats *out) {
     out->queue_capacity_bytes = otlp->pool.max_bytes;
     out->spooled = exporter.spooled;
     out->adopted = exporter.adopted;
+    out->processed = exporter.processed;
+    for (size_t i = 0; i < exporter.tallies.n; i++) {
+        out->exports += exporter.tallies.of[i].n_exports;
+        out->export_ns += exporter.tallies.of[i].duration_ns;
+    }
     if (otlp->pool.spool != NULL) {
         out->spool_bytes = spool_bytes(otlp->pool.spool);
         out->spool_refusals = spool_n_refused(otlp->pool.spool);

@@ -233,6 +233,22 @@ Test(weir, a_smaller_struct_is_filled_as_far_as_it_goes) {
     cr_assert(eq(u64, stats.otlp.started, 0));
 }
 
+static void count_metric(const weir_metric *metric, void *data) {
+    cr_assert(ne(ptr, (void *)(uintptr_t)metric->name, NULL));
+    ++*(unsigned *)data;
+}
+
+Test(weir, its_metrics_are_those_of_its_pipeline) { /* (H1-H8) */
+    struct rig *rig CLEANUP(rig_close) = RIG(.project = "p");
+    unsigned n = 0;
+    cr_assert(eq(int, weir_each_metric(rig->w, count_metric, &n), 0));
+    cr_expect(gt(u32, n, 5));
+    n = 0;
+    cr_expect(eq(int, weir_each_metric(NULL, count_metric, &n), 0));
+    cr_expect(eq(u32, n, 0));
+    cr_expect(eq(int, weir_each_metric(rig->w, NULL, NULL), WEIR_E_INVALID));
+}
+
 /* ---- NULL everywhere ---- */
 
 Test(weir, a_weir_that_did_not_open_costs_the_telemetry_alone) {

@@ -17,7 +17,7 @@ MAX_FILE_LINES = 800
 MAX_FUNCTION_LINES = 80
 
 COMMON_HEADERS = {"weir/error.h", "weir/host.h", "weir/value.h", "weir/version.h"}
-OTLP_HEADERS = COMMON_HEADERS | {"weir/otlp.h", "weir/processor.h", "weir/propagation.h", "weir/sampler.h", "weir/trace.h"}
+OTLP_HEADERS = COMMON_HEADERS | {"weir/metrics.h", "weir/otlp.h", "weir/processor.h", "weir/propagation.h", "weir/sampler.h", "weir/trace.h"}
 TRACKING_HEADERS = COMMON_HEADERS | {"weir/tracking.h"}
 ALL_HEADERS = OTLP_HEADERS | TRACKING_HEADERS | {"weir/weir.h", "weir/weir_cpp.h", "weir/fn.h"}
 

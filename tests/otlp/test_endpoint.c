@@ -267,6 +267,30 @@ Test(endpoint, grpc_survives_failing_allocation_at_every_step) {
     }
 }
 
+static void expect_server(const weir_otlp_options *options, const char *wanted, unsigned port) {
+    struct endpoint endpoint;
+    char address[16];
+    cr_assert(eq(int, endpoint_resolve(options, &reader, &endpoint, NULL), 0));
+    cr_expect(eq(u32, endpoint_server(&endpoint, address, sizeof address), port));
+    expect_text(address, wanted);
+    endpoint_deinit(&endpoint);
+}
+
+Test(endpoint, metrics_are_told_whom_it_is_sent_to) { /* (H6) */
+    expect_server(OPTIONS(.endpoint = "http://user:pw@h.example:4318/a"), "h.example", 4318);
+    expect_server(OPTIONS(.endpoint = "http://h"), "h", 80);
+    expect_server(OPTIONS(.endpoint = "HTTPS://h?q"), "h", 443);
+    expect_server(OPTIONS(.endpoint = "http://[::1]:9/"), "::1", 9);
+    expect_server(OPTIONS(.endpoint = "https://[fe80::1]"), "fe80::1", 443);
+    expect_server(OPTIONS(.endpoint = "http://127.0.0.1:65535"), "127.0.0.1", 65535);
+    expect_server(OPTIONS(.endpoint = "http://fifteen-letters:1"), "fifteen-letters", 1);
+    expect_server(OPTIONS(.endpoint = "http://sixteen-letters-:1"), "", 1);
+    expect_server(OPTIONS(.endpoint = "http://h:1", .unix_socket = "/run/c.sock"), "/run/c.sock",
+                  0);
+    expect_server(OPTIONS(.protocol = WEIR_OTLP_PROTOCOL_GRPC, .endpoint = "h:7"), "h", 7);
+    expect_server(OPTIONS(.protocol = WEIR_OTLP_PROTOCOL_GRPC, .endpoint = "unix:///s"), "/s", 0);
+}
+
 Test(endpoint, survives_failing_allocation_at_every_step) {
     const char *const lines[] = {"a: 1", NULL};
     setenv("OTEL_EXPORTER_OTLP_HEADERS", "b=2", 1);

@@ -397,7 +397,7 @@ Test(exporter, a_halted_exporter_still_counts) {
     cr_expect(eq(u64, counts().acknowledged, 2));
     push(3);
     rig.open = segment_of(4);
-    cr_expect(eq(int, flush_in(S(10)), WEIR_E_TIMEOUT)); /* there is no thread to wait for */
+    cr_expect(eq(int, flush_in(S(10)), WEIR_E_IO)); /* nothing is sent any more */
     struct exporter_counts last;
     cr_expect(eq(int, stop_in(S(10), 9, &last), WEIR_E_TIMEOUT));
     cr_expect(eq(u64, last.dropped[WEIR_DROP_SHUTDOWN_DEADLINE], 7));

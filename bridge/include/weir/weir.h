@@ -326,6 +326,8 @@ typedef struct weir_stats {
 #define WEIR_STATS() ((struct weir_stats){.size = sizeof(struct weir_stats)})
 /* Fills *out as far as its .size goes (WEIR_STATS). NULL w: zeros, but for stale_handles. */
 WEIR_API void weir_get_stats(weir *w, weir_stats *out);
+/* The metrics otel.sdk.* of its OTLP side, as weir_otlp_each_metric; none without one. */
+WEIR_API int weir_each_metric(weir *w, weir_metric_fn *fn, void *data);
 
 /*
  * For bindings that have hooks of their own: takes one event, finds its object by the ids in it (or

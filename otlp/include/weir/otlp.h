@@ -18,6 +18,7 @@
 
 #include <weir/error.h>
 #include <weir/host.h>
+#include <weir/metrics.h>
 #include <weir/processor.h>
 #include <weir/propagation.h>
 #include <weir/sampler.h>
@@ -374,7 +375,8 @@ typedef enum weir_drop_cause {
 } weir_drop_cause;
 
 /*
- * Counters since open. Beside each the otel.sdk.* metric it stands for.
+ * Counters since open. Beside each the otel.sdk.* metric it stands for; all of these with their
+ * attributes: <weir/metrics.h>.
  * started + adopted = live + not_sampled + queued + in_flight + acknowledged + rejected + sum of
  * dropped + spooled, exact while no call is in progress, else off by at most the calls in progress.
  */
@@ -398,6 +400,9 @@ typedef struct weir_otlp_stats {
     uint64_t adopted;        /* were left there by processes that have died */
     uint64_t spool_bytes;    /* files of this pipeline there, those being filled included */
     uint64_t spool_refusals; /* segments that are in memory alone, as the disk refused them */
+    uint64_t processed;      /* otel.sdk.processor.span.processed: their export began, each time */
+    uint64_t exports;        /* that ended, of one request each, retries included … */
+    uint64_t export_ns;      /* … and their time together: otel.sdk.exporter.operation.duration */
 } weir_otlp_stats;
 /*
  * Fills *out as far as its .size goes. With several pipelines, what is about sending is of the

@@ -31,7 +31,8 @@ static bool to_uint64(struct json_slice number, uint64_t *out) {
 /* 1e3 and 5.0 are integers too, as far as doubles are exact. */
 static bool to_whole_double(struct json_slice number, double *out) {
     const double exact = 9007199254740992.0; /* 2^53 */
-    return json_to_double(number, out) && *out >= -exact && *out <= exact && trunc(*out) == *out;
+    return json_to_double(number, out) && *out >= -exact && *out <= exact &&
+           (double)(int64_t)*out == *out;
 }
 
 /* B12, B13: decimal, as a number or a string. */

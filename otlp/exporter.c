@@ -309,7 +309,7 @@ static uint64_t n_kept(struct exporter *exporter) {
     return n;
 }
 
-static uint64_t n_given_up(struct exporter *exporter) {
+uint64_t exporter_n_given_up(struct exporter *exporter) {
     uint64_t n = 0;
     FOR_EACH_PIPELINE(pipeline, exporter) {
         n += pipeline->counts.rejected;
@@ -330,8 +330,8 @@ int exporter_flush(struct exporter *exporter, uint64_t deadline_ns) {
     bool is_done = exporter_wait_concluded(exporter, deadline_ns);
     is_done &= n_kept(exporter) == exporter->n_kept_before;
     exporter->n_kept_before = n_kept(exporter);
-    bool is_whole = n_given_up(exporter) == exporter->n_reported;
-    exporter->n_reported = n_given_up(exporter);
+    bool is_whole = exporter_n_given_up(exporter) == exporter->n_reported;
+    exporter->n_reported = exporter_n_given_up(exporter);
     pthread_mutex_unlock(&exporter->mutex);
     exporter_unref(exporter);
     return !is_done ? WEIR_E_TIMEOUT : !is_whole ? WEIR_E_IO : 0;

@@ -100,8 +100,9 @@ int exporter_flush(struct exporter *exporter, uint64_t deadline_ns);
 /*
  * Flushes, ends the threads, destroys the transports and frees, by the deadline whatever the peers
  * do. What is left is counted as dropped (shutdown deadline); *counts (optional) gets the final
- * counters, one for each pipeline. 0, or WEIR_E_TIMEOUT when spans were lost to the deadline. One
- * thread, once; flushes of other threads end with it.
+ * counters, one for each pipeline. 0; WEIR_E_TIMEOUT when spans were lost to the deadline;
+ * WEIR_E_IO when others were given up or rejected since the last flush. One thread, once; flushes
+ * of other threads end with it.
  */
 int exporter_stop(struct exporter *exporter, uint64_t deadline_ns, struct exporter_counts *counts);
 

@@ -129,6 +129,8 @@ bool exporter_wait(struct exporter *exporter, pthread_cond_t *condition, uint64_
  * or when it is no use waiting.
  */
 bool exporter_wait_concluded(struct exporter *exporter, uint64_t deadline_ns);
+/* Spans that an exporter lost, or its peers rejected. */
+uint64_t exporter_n_given_up(struct exporter *exporter);
 /* Until nobody uses what is about to be freed. */
 void exporter_wait_for_borrowers(struct exporter *exporter);
 

@@ -173,8 +173,8 @@ static uint64_t part_from(struct pipeline *pipeline, const struct before *before
     return farewell.n_lost;
 }
 
-static uint64_t stop_whole(struct exporter *exporter, uint64_t deadline_ns,
-                           struct exporter_counts *counts) {
+static int stop_whole(struct exporter *exporter, uint64_t deadline_ns,
+                      struct exporter_counts *counts) {
     struct before before[OTLP_MAX_PIPELINES];
     uint64_t n_lost = 0;
     exporter_list_remove(exporter);
@@ -191,12 +191,13 @@ static uint64_t stop_whole(struct exporter *exporter, uint64_t deadline_ns,
             pipeline_read_counts(pipeline, &counts[pipeline->index]);
         }
     }
+    bool is_whole = exporter_n_given_up(exporter) == exporter->n_reported;
     pthread_mutex_unlock(&exporter->mutex);
     FOR_EACH_PIPELINE(pipeline, exporter) {
         n_lost += part_from(pipeline, &before[pipeline->index]);
     }
     exporter_unref(exporter);
-    return n_lost;
+    return n_lost > 0 ? WEIR_E_TIMEOUT : is_whole ? 0 : WEIR_E_IO;
 }
 
 int exporter_stop(struct exporter *exporter, uint64_t deadline_ns, struct exporter_counts *counts) {
@@ -208,9 +209,9 @@ int exporter_stop(struct exporter *exporter, uint64_t deadline_ns, struct export
     }
     struct signal_guard guard;
     signal_guard_begin(&guard); /* a connection's last words are written on this thread */
-    uint64_t n_lost = stop_whole(exporter, deadline_ns, counts);
+    int error = stop_whole(exporter, deadline_ns, counts);
     signal_guard_end(&guard);
-    return n_lost > 0 ? WEIR_E_TIMEOUT : 0;
+    return error;
 }
 
 /* ---- at exit ---- */

@@ -18,7 +18,12 @@
 #include "tests/soak/soak_peer.h"
 #include "tests/stress/stress.h"
 
-enum { N_THREADS = 4, TICK_MS = 2, REPORT_S = 10, MAX_GROWTH_KB = 8192 };
+enum {
+    N_THREADS = 4,
+    TICK_MS = 2,
+    REPORT_S = 10,
+    MAX_GROWTH_KB = 16 << 10 /* a queue and an answer of the greatest size */
+};
 
 static weir_otlp *otlp;
 static weir_otlp_tracer *tracer;
@@ -145,7 +150,7 @@ static void open_pipeline(int port) {
     CHECK(weir_otlp_open(&WEIR_OTLP_OPTIONS(.service_name = "soak", .endpoint = url,
                                             .has_timeout_ms = true, .timeout_ms = 2000,
                                             .has_schedule_delay_ms = true, .schedule_delay_ms = 200,
-                                            .max_export_spans = 8192, .max_queue_bytes = 32 << 20,
+                                            .max_export_spans = 8192, .max_queue_bytes = 8 << 20,
                                             .log = count_message),
                          &otlp, NULL) == 0);
     tracer = weir_otlp_tracer_get(otlp, "soak", NULL, NULL);
@@ -170,7 +175,7 @@ int main(int n_arguments, char **arguments) {
         CHECK(pthread_join(threads[i], NULL) == 0);
     }
     check_counts(counts);
-    CHECK(weir_otlp_close(otlp, 5000) == 0);
+    CHECK(weir_otlp_close(otlp, 5000) == 0);  /* nothing was lost since the flush */
     CHECK(waitpid(peer, NULL, WNOHANG) == 0); /* it has found nothing wrong */
     CHECK(kill(peer, SIGKILL) == 0 && waitpid(peer, NULL, 0) == peer);
     return 0;

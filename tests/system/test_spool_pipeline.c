@@ -111,7 +111,7 @@ Test(spool_pipeline, a_directory_that_others_may_write_to_is_refused) {
     cr_expect(kept_log_has(&said, "chmod go-w it: ended spans are in memory alone"));
     end_spans(otlp, 3);
     cr_expect(eq(u64, stats_of(otlp).spool_bytes, 0));
-    cr_expect(eq(int, weir_otlp_close(otlp, 50), WEIR_E_TIMEOUT)); /* lost */
+    cr_expect(lt(int, weir_otlp_close(otlp, 50), 0)); /* lost */
 }
 
 Test(spool_pipeline, a_directory_that_cannot_be_made_costs_the_spool_alone) {

@@ -299,8 +299,9 @@ WEIR_API int weir_flush(weir *w, uint32_t timeout_ms);
 WEIR_API int weir_poll_fd(weir *w);
 WEIR_API int64_t weir_tick(weir *w);
 /*
- * Ends what is open, flushes, frees; returns within timeout_ms whatever the peer does. 0, or
- * WEIR_E_TIMEOUT when spans, or records of a tracker_async, were lost. NULL: 0. `w` is gone
+ * Ends what is open, flushes, frees; returns within timeout_ms whatever the peer does. 0;
+ * WEIR_E_TIMEOUT when spans, or records of a tracker_async, were lost to the deadline; WEIR_E_IO
+ * when spans were given up for good, or rejected, since the last flush. NULL: 0. `w` is gone
  * afterwards; its handles are stale.
  */
 WEIR_API int weir_close(weir *w, uint32_t timeout_ms);

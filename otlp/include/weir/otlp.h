@@ -274,8 +274,9 @@ WEIR_API int64_t weir_otlp_tick(weir_otlp *otlp);
 
 /*
  * Flushes, stops the exporter threads and frees everything, within timeout_ms whatever the peers
- * do. Spans that are still open are dropped, and the log says how many. 0, or WEIR_E_TIMEOUT when
- * spans that had ended were lost; those that a spool keeps are not. NULL: 0. `otlp` and its tracers
+ * do. Spans that are still open are dropped, and the log says how many. 0; WEIR_E_TIMEOUT when
+ * spans that had ended were lost to the deadline (those that a spool keeps are not); WEIR_E_IO when
+ * spans were given up for good, or rejected, since the last flush. NULL: 0. `otlp` and its tracers
  * are gone afterwards; span handles become stale. No other call on them may be in progress
  * meanwhile.
  */

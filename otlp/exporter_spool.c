@@ -70,8 +70,8 @@ void exporter_release(struct exporter *exporter, struct segment *segment) {
 /* What came of looking for an entry. */
 struct found {
     struct spool_entry *entry; /* NULL: none waits */
-    struct segment *segment;   /* NULL: none of its spans is whole, or memory is short */
-    bool is_no_memory;
+    struct segment *segment;   /* NULL: none of its spans is whole, or it is to be left */
+    bool is_to_be_left;        /* it cannot be read now, or memory is short */
 };
 
 /* Without the mutex. */
@@ -80,12 +80,12 @@ static void read_entry(struct pipeline *pipeline, struct found *found) {
     size_t n_file = 0;
     struct spool_contents contents;
     int error = spool_read(found->entry, &file, &n_file);
-    found->is_no_memory = error == WEIR_E_NO_MEMORY;
+    found->is_to_be_left = error != 0 && error != WEIR_E_NOT_FOUND;
     if (error != 0 || spool_file_read(file, n_file, &contents) != 0 || contents.n_spans == 0) {
         return;
     }
     found->segment = segment_read_back(pipeline->exporter->pool, &contents);
-    found->is_no_memory = found->segment == NULL;
+    found->is_to_be_left = found->segment == NULL;
 }
 
 static struct found find(struct pipeline *pipeline) {
@@ -108,7 +108,7 @@ struct segment *pipeline_take_spooled(struct pipeline *pipeline) {
     struct segment *segment = found.segment;
     if (found.entry == NULL) {
         pipeline->spool_at_ns = UINT64_MAX;
-    } else if (found.is_no_memory) {
+    } else if (found.is_to_be_left) {
         spool_leave(spool, found.entry, pipeline->index);
         pipeline->spool_at_ns = exporter_now() + EXPORTER_SPOOL_FIRST_MS * NS_PER_MS;
     } else {

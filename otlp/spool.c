@@ -316,12 +316,19 @@ void spool_keep(struct spool *spool, struct spool_entry *entry, uint8_t pipeline
 
 /* ---- taking up again ---- */
 
+/* Of those that were left least often (nearly always: never) the oldest. */
 static struct spool_entry *find_waiting(const struct spool *spool, size_t pipeline) {
-    struct spool_entry *entry = spool->first;
-    while (entry != NULL && ((entry->waits_for & ~entry->is_with) & 1u << pipeline) == 0) {
-        entry = entry->next;
+    struct spool_entry *found = NULL;
+    for (struct spool_entry *entry = spool->first; entry != NULL; entry = entry->next) {
+        bool is_waiting = ((entry->waits_for & ~entry->is_with) & 1u << pipeline) != 0;
+        if (is_waiting && (found == NULL || entry->n_left < found->n_left)) {
+            found = entry;
+        }
+        if (found != NULL && found->n_left == 0) {
+            break;
+        }
     }
-    return entry;
+    return found;
 }
 
 bool spool_has_waiting(struct spool *spool, size_t pipeline) {
@@ -365,6 +372,7 @@ void spool_take(struct spool *spool, struct spool_entry *entry, size_t pipeline,
 void spool_leave(struct spool *spool, struct spool_entry *entry, size_t pipeline) {
     lock_take(&spool->lock);
     entry->is_with &= (uint8_t) ~(1u << pipeline);
+    entry->n_left++;
     lock_give(&spool->lock);
 }
 

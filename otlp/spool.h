@@ -40,6 +40,7 @@ struct spool_entry {
     uint32_t n_spans[OTLP_MAX_PIPELINES]; /* that wait for each pipeline */
     uint8_t waits_for;                    /* pipelines, as bits … */
     uint8_t is_with;                      /* … and those of them that are at it now */
+    uint32_t n_left;                      /* times that it could not be taken up */
     uint64_t unix_ns;
 
     /* the owner's of its segment, while it is mapped */
@@ -152,21 +153,23 @@ void spool_count_waiting(struct spool *spool, size_t pipeline, uint32_t n_spans)
 void spool_keep(struct spool *spool, struct spool_entry *entry, uint8_t pipelines, uint32_t n_spans,
                 size_t n_bytes);
 
-/* The oldest entry that waits for this pipeline, which is at it from now on; NULL: none. Adopts
- * first, when it is time to look for orphans again. */
+/* The oldest entry that waits for this pipeline (see spool_leave), which is at it from now on;
+ * NULL: none. Adopts first, when it is time to look for orphans again. */
 struct spool_entry *spool_next(struct spool *spool, size_t pipeline);
 /* True when spool_next would give one; or might, as it is time to look for orphans. */
 bool spool_has_waiting(struct spool *spool, size_t pipeline);
 bool spool_is_due(struct spool *spool, size_t pipeline);
 
 /*
- * Reads a whole file; free *out with mem_free. WEIR_E_NO_MEMORY: later perhaps; WEIR_E_IO: it is
- * gone or was exchanged. One thread an entry and pipeline, as the next three.
+ * Reads a whole file; free *out with mem_free. WEIR_E_NO_MEMORY and WEIR_E_IO (no descriptor is
+ * left, a sector is bad, …): later perhaps, so leave it; WEIR_E_NOT_FOUND: it is gone or was
+ * exchanged. *out is set with 0 alone. One thread an entry and pipeline, as the next three.
  */
 int spool_read(const struct spool_entry *entry, uint8_t **out, size_t *n_out);
 /* So many of the entry's spans were whole: these count no longer as waiting, the others as lost. */
 void spool_take(struct spool *spool, struct spool_entry *entry, size_t pipeline, uint32_t n_whole);
-/* Nothing was taken from it: it waits as before. */
+/* Nothing could be taken from it: it waits as before, but those that were left less often come
+ * first, as whatever is wrong may be its own. */
 void spool_leave(struct spool *spool, struct spool_entry *entry, size_t pipeline);
 /* The pipeline is done with the entry: the last one deletes it. */
 void spool_finish(struct spool *spool, struct spool_entry *entry, size_t pipeline);

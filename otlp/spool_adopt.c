@@ -20,18 +20,26 @@ static const int OPEN_FLAGS = O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
 
 /* ---- reading ---- */
 
-/* As many bytes as there are, at most n_bytes. */
-static size_t read_from_start(int fd, uint8_t *to, size_t n_bytes) {
-    size_t n_read = 0;
-    while (n_read < n_bytes) {
-        ssize_t n = pread(fd, to + n_read, n_bytes - n_read, (off_t)n_read);
+/* As many bytes as there are, at most n_bytes. False: the disk cannot read them now. */
+static bool read_from_start(int fd, uint8_t *to, size_t n_bytes, size_t *n_read) {
+    *n_read = 0;
+    while (*n_read < n_bytes) {
+        ssize_t n = pread(fd, to + *n_read, n_bytes - *n_read, (off_t)*n_read);
         if (n > 0) {
-            n_read += (size_t)n;
-        } else if (n == 0 || errno != EINTR) {
-            break; /* a bad sector reads as a file that ends there */
+            *n_read += (size_t)n;
+        } else if (n == 0) {
+            break;
+        } else if (errno != EINTR) {
+            return false;
         }
     }
-    return n_read;
+    return true;
+}
+
+/* All of them: false also when the file has become shorter. */
+static bool read_all(int fd, uint8_t *to, size_t n_bytes) {
+    size_t n_read;
+    return read_from_start(fd, to, n_bytes, &n_read) && n_read == n_bytes;
 }
 
 /* -1, or a regular file of this user and of a size that is ours. */
@@ -48,25 +56,45 @@ static int open_file(const char *path, int mode, struct stat *status) {
     return fd;
 }
 
+static bool is_same(const struct spool_entry *entry, const struct stat *status) {
+    return S_ISREG(status->st_mode) && status->st_dev == entry->device &&
+           status->st_ino == entry->inode;
+}
+
+/* Whatever else keeps us from opening it may pass. */
+static bool is_gone(const struct spool_entry *entry) {
+    struct stat status;
+    return lstat(entry->path, &status) == 0 ? !is_same(entry, &status) : errno == ENOENT;
+}
+
+static int read_file(int fd, size_t n_file, uint8_t **out, size_t *n_out) {
+    uint8_t *file = mem_alloc(n_file);
+    if (file == NULL) {
+        return WEIR_E_NO_MEMORY;
+    }
+    if (!read_from_start(fd, file, n_file, n_out)) {
+        mem_free(file);
+        return WEIR_E_IO;
+    }
+    *out = file;
+    return 0;
+}
+
 int spool_read(const struct spool_entry *entry, uint8_t **out, size_t *n_out) {
     struct stat status;
     int fd = open_file(entry->path, O_RDONLY, &status);
-    bool is_ours = fd >= 0 && status.st_dev == entry->device && status.st_ino == entry->inode;
-    size_t n_file = is_ours ? (size_t)status.st_size : 0;
-    uint8_t *file = is_ours ? mem_alloc(n_file) : NULL;
-    if (file != NULL) {
-        *out = file;
-        *n_out = read_from_start(fd, file, n_file);
+    if (fd < 0) {
+        return is_gone(entry) ? WEIR_E_NOT_FOUND : WEIR_E_IO;
     }
-    if (fd >= 0) {
-        close(fd);
-    }
-    return file != NULL ? 0 : is_ours ? WEIR_E_NO_MEMORY : WEIR_E_IO;
+    int error = is_same(entry, &status) ? read_file(fd, (size_t)status.st_size, out, n_out)
+                                        : WEIR_E_NOT_FOUND;
+    close(fd);
+    return error;
 }
 
 /* ---- adopting ---- */
 
-/* What an orphan turned out to be. */
+/* What an orphan turned out to be; one with trouble stays for the next search. */
 enum found { FOUND_SPANS, FOUND_NOTHING, FOUND_DAMAGE, FOUND_TROUBLE };
 
 /* A file whose process died before it wrote a head. */
@@ -96,7 +124,10 @@ static size_t give_back_rest(int fd, size_t end, size_t n_file) {
 static enum found look_into(int fd, size_t n_file, struct spool_entry *entry, uint32_t *n_spans) {
     uint8_t heads[SPOOL_HEADS_BYTES];
     struct spool_layout layout;
-    size_t n_heads = read_from_start(fd, heads, sizeof heads);
+    size_t n_heads = MIN(n_file, sizeof heads);
+    if (!read_all(fd, heads, n_heads)) {
+        return FOUND_TROUBLE;
+    }
     if (is_blank(heads, n_heads)) {
         return FOUND_NOTHING;
     }
@@ -105,10 +136,9 @@ static enum found look_into(int fd, size_t n_file, struct spool_entry *entry, ui
     }
     size_t n_front = MIN(n_file, (size_t)layout.data_at);
     CLEANUP(mem_cleanup) uint8_t *front = mem_alloc(n_front);
-    if (front == NULL) {
+    if (front == NULL || !read_all(fd, front, n_front)) {
         return FOUND_TROUBLE;
     }
-    n_front = read_from_start(fd, front, n_front);
     *n_spans = spool_file_count(front, n_front, &layout);
     entry->n_bytes = give_back_rest(fd, spool_file_end(front, n_front, &layout), n_file);
     return *n_spans > 0 ? FOUND_SPANS : FOUND_NOTHING;

@@ -1,8 +1,9 @@
 /*
  * An exporter whose segments are files: what it gives up for now waits, and is sent later.
  */
-#include <sys/wait.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "otlp/bounds.h"
@@ -265,6 +266,42 @@ Test(exporter_spool, a_segment_is_full_when_its_places_are) {
 }
 
 /* ---- what is read back ---- */
+
+/* As the driver would, which is idle for seconds yet. */
+static struct segment *take_spooled(size_t index) {
+    pthread_mutex_lock(&rig.exporter->mutex);
+    struct segment *segment = pipeline_take_spooled(&rig.exporter->pipelines[index]);
+    pthread_mutex_unlock(&rig.exporter->mutex);
+    return segment;
+}
+
+static uint64_t spool_at_ns(size_t index) {
+    pthread_mutex_lock(&rig.exporter->mutex);
+    uint64_t at_ns = rig.exporter->pipelines[index].spool_at_ns;
+    pthread_mutex_unlock(&rig.exporter->mutex);
+    return at_ns;
+}
+
+Test(exporter_spool, a_host_without_descriptors_loses_nothing) {
+    struct exporter_counts last[RIG_MAX_PIPELINES];
+    struct rlimit before, none;
+    ADD_PIPELINE(REFUSES, MS(1));
+    start_spooling();
+    push(3);
+    cr_expect(eq(int, flush_in(S(10)), WEIR_E_TIMEOUT));
+    cr_assert(eq(int, getrlimit(RLIMIT_NOFILE, &before), 0));
+    none = before;
+    none.rlim_cur = 0;
+    cr_assert(eq(int, setrlimit(RLIMIT_NOFILE, &none), 0));
+    uint64_t began = now_ns();
+    cr_expect(take_spooled(0) == NULL);
+    cr_assert(eq(int, setrlimit(RLIMIT_NOFILE, &before), 0));
+    cr_expect(ge(u64, spool_at_ns(0), began + MS(EXPORTER_SPOOL_FIRST_MS))); /* not at once */
+    cr_expect(eq(u64, counts().spooled, 3));
+    cr_expect(eq(u64, counts().dropped[WEIR_DROP_SPOOL_DAMAGED], 0));
+    cr_expect(eq(int, stop_spooling(S(10), 3, last), 0));
+    cr_expect(eq(u64, last[0].spooled, 3));
+}
 
 Test(exporter_spool, damage_is_counted_and_the_rest_is_sent) {
     struct exporter_counts last[RIG_MAX_PIPELINES];

@@ -2,17 +2,31 @@
  * A spool on a disk that refuses, without memory, in a host that closes its descriptors, in a
  * forked child.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "tests/support/fault.h"
 #include "tests/support/spool_rig.h"
 #include "tests/support/temp.h"
 
 TestSuite(spool_faults, .timeout = 60);
+
+/* Takes the place of libc's: a sector that cannot be read, from this byte on. */
+static off_t bad_from = INT64_MAX;
+
+ssize_t pread(int fd, void *to, size_t n_bytes, off_t from) {
+    if (from >= bad_from) {
+        errno = EIO;
+        return -1;
+    }
+    size_t n_good = (size_t)(bad_from - from);
+    return syscall(SYS_pread64, fd, to, n_bytes < n_good ? n_bytes : n_good, from);
+}
 
 /* ---- the disk refuses ---- */
 
@@ -211,6 +225,78 @@ Test(spool_faults, adopting_without_memory_leaves_the_rest_for_later) {
     }
 }
 
+/* ---- the disk cannot be read ---- */
+
+static struct spool_entry *expect_trouble(struct spool *spool, int error) {
+    uint8_t *file = NULL;
+    size_t n_file;
+    struct spool_entry *entry = spool_next(spool, 0);
+    cr_assert(entry != NULL);
+    cr_expect(eq(int, spool_read(entry, &file, &n_file), error));
+    cr_expect(file == NULL);
+    spool_leave(spool, entry, 0);
+    return entry;
+}
+
+Test(spool_faults, what_cannot_be_read_now_is_not_gone) {
+    char *dir CLEANUP(temp_dir_remove) = temp_dir_new();
+    struct spool *spool = open_at(dir, SPOOL_DEFAULT_BYTES);
+    keep(spool, 0, 3, 1);
+    keep(spool, 3, 2, 1);
+    int lowest = dup(0);
+    close(lowest);
+    set_limit(RLIMIT_NOFILE, (rlim_t)lowest);
+    struct spool_entry *first = expect_trouble(spool, WEIR_E_IO);
+    lift_files(NULL);
+    bad_from = 100;
+    struct spool_entry *second = expect_trouble(spool, WEIR_E_IO);
+    cr_expect(ne(ptr, first, second)); /* one that cannot be read does not block the others */
+    bad_from = INT64_MAX;
+    cr_expect(eq(int, take_next(spool, 0, 0), 3));
+    cr_expect(eq(int, take_next(spool, 0, 3), 2));
+    spool_close(spool);
+}
+
+Test(spool_faults, what_was_exchanged_is_gone) {
+    char *dir CLEANUP(temp_dir_remove) = temp_dir_new();
+    struct spool *spool = open_at(dir, SPOOL_DEFAULT_BYTES);
+    keep(spool, 0, 3, 1);
+    struct spool_entry *entry = spool_next(spool, 0);
+    uint8_t *file = NULL;
+    size_t n_file;
+    cr_assert(eq(int, unlink(entry->path), 0));
+    cr_assert(eq(int, symlink("/dev/null", entry->path), 0)); /* the open fails, not with ENOENT */
+    cr_expect(eq(int, spool_read(entry, &file, &n_file), WEIR_E_NOT_FOUND));
+    spool_take(spool, entry, 0, 0);
+    spool_finish(spool, entry, 0);
+    spool_close(spool);
+}
+
+static void leave_one_file(const char *dir) {
+    keep(open_at(dir, SPOOL_DEFAULT_BYTES), 0, 3, 3);
+}
+
+/* At whatever byte it cannot be read: neither nothing nor damage. */
+Test(spool_faults, an_orphan_that_cannot_be_read_stays) {
+    char *dir CLEANUP(temp_dir_remove) = temp_dir_new();
+    in_a_process_that_dies(leave_one_file, dir);
+    struct spool *spool = open_at(dir, SPOOL_DEFAULT_BYTES); /* adopts: makes it its own */
+    struct stat status;
+    cr_assert(eq(int, stat(spool->first->path, &status), 0));
+    spool_close(spool);
+    for (bad_from = 0; bad_from < SPOOL_HEADS_BYTES + 64; bad_from += 8) {
+        spool = open_at(dir, SPOOL_DEFAULT_BYTES);
+        cr_expect(eq(u64, counts_of(spool, 0).adopted, 0), "%d", (int)bad_from);
+        spool_close(spool);
+        cr_assert(eq(sz, n_files(dir, ".seg"), 1), "%d", (int)bad_from);
+    }
+    bad_from = INT64_MAX;
+    spool = open_at(dir, SPOOL_DEFAULT_BYTES);
+    cr_expect(eq(u64, counts_of(spool, 0).adopted, 3));
+    cr_expect(eq(int, take_next(spool, 0, 0), 3));
+    spool_close(spool);
+}
+
 /* ---- the host closes what it does not know ---- */
 
 static void close_all(void) {
@@ -257,7 +343,7 @@ Test(spool_faults, goes_on_under_a_new_name_when_it_was_taken_for_dead) {
     uint8_t *file = NULL;
     size_t n_file;
     struct spool_entry *entry = spool_next(spool, 0); /* the first one: it is not there any more */
-    cr_expect(eq(int, spool_read(entry, &file, &n_file), WEIR_E_IO));
+    cr_expect(eq(int, spool_read(entry, &file, &n_file), WEIR_E_NOT_FOUND));
     spool_take(spool, entry, 0, 0);
     spool_finish(spool, entry, 0);
     spool_close(other);

@@ -100,7 +100,7 @@ static void begin_pipeline(struct pipeline *pipeline) {
 void exporter_begin_anew(struct exporter *exporter) {
     exporter->n_references = 1; /* the owner's */
     exporter->n_borrowing = 0;
-    exporter->n_reported = 0;
+    exporter->n_reported = exporter->n_kept_before = 0;
     exporter->collect_at_ns = UINT64_MAX;
     atomic_store_explicit(&exporter->is_nudged, false, memory_order_relaxed);
     atomic_store_explicit(&exporter->is_hurried, false, memory_order_relaxed);

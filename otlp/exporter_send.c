@@ -125,7 +125,7 @@ static void give_up(struct pipeline *pipeline, weir_drop_cause cause) {
     conclude(pipeline, &outcome);
 }
 
-/* Another attempt might have brought it there, but there is no time for one. */
+/* Another attempt might have brought it there, but there is no time, or no memory, for one. */
 static void give_up_for_now(struct pipeline *pipeline, weir_drop_cause cause) {
     struct outcome outcome = {.n_spans = pipeline->current->n_spans, .cause = cause};
     outcome.is_kept = pipeline_keep(pipeline, pipeline->current);
@@ -147,6 +147,16 @@ static weir_drop_cause cause_of(const struct pipeline *pipeline, int error) {
     case WEIR_E_TIMEOUT:
         return pipeline->transport.is_disk ? WEIR_DROP_DISK : WEIR_DROP_EXPORT_FAILED;
     default: return WEIR_DROP_EXPORT_FAILED;
+    }
+}
+
+/* What we lack ourselves we may have later: the endpoint has not been asked. */
+static void give_up_after(struct pipeline *pipeline, int error) {
+    weir_drop_cause cause = cause_of(pipeline, error);
+    if (error == WEIR_E_NO_MEMORY) {
+        give_up_for_now(pipeline, cause);
+    } else {
+        give_up(pipeline, cause);
     }
 }
 
@@ -190,7 +200,7 @@ static void begin(struct pipeline *pipeline, struct segment *segment, bool is_sp
     int error = prepare(pipeline);
     if (error != 0 && !pipeline->is_abandoned) {
         pipeline->result = (struct export_result){EXPORT_UNANSWERED, false, error};
-        give_up(pipeline, cause_of(pipeline, error));
+        give_up_after(pipeline, error);
     }
 }
 
@@ -233,7 +243,7 @@ static void take_answer(struct pipeline *pipeline, const struct attempt *attempt
     if (verdict == RETRY_DELIVERED) {
         deliver(pipeline, &attempt->response);
     } else if (verdict == RETRY_GIVE_UP || pipeline->transport.is_disk) {
-        give_up(pipeline, cause_of(pipeline, attempt->error));
+        give_up_after(pipeline, attempt->error);
     } else {
         plan_retry(pipeline, attempt->response.retry_after_ms);
     }

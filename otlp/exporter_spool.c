@@ -49,11 +49,22 @@ bool pipeline_keep_if_crowded(struct pipeline *pipeline, struct segment *segment
     return true;
 }
 
+/* It waits from now on for those that have given it up, who may have looked in vain before. */
+static void plan_kept(struct exporter *exporter, uint8_t kept_for) {
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        if ((kept_for & 1u << pipeline->index) != 0 && pipeline->spool_at_ns == UINT64_MAX) {
+            pipeline->spool_at_ns = exporter_now() + pipeline->spool_pause_ns;
+            pipeline_wake(pipeline);
+        }
+    }
+}
+
 void exporter_release(struct exporter *exporter, struct segment *segment) {
     if (exporter->pool->spool == NULL) {
         segment_release(exporter->pool, segment);
         return;
     }
+    uint8_t kept_for = segment->kept_for;
     exporter->n_borrowing++; /* the disk may take its time */
     pthread_mutex_unlock(&exporter->mutex);
     if (segment->origin != NULL) {
@@ -62,6 +73,7 @@ void exporter_release(struct exporter *exporter, struct segment *segment) {
     segment_release(exporter->pool, segment);
     pthread_mutex_lock(&exporter->mutex);
     exporter->n_borrowing--;
+    plan_kept(exporter, kept_for);
     pthread_cond_broadcast(&exporter->progress);
 }
 
@@ -103,18 +115,18 @@ static struct found find(struct pipeline *pipeline) {
 }
 
 struct segment *pipeline_take_spooled(struct pipeline *pipeline) {
+    pipeline->spool_at_ns = UINT64_MAX; /* unless somebody plans anew meanwhile */
     struct found found = find(pipeline);
     struct spool *spool = spool_of(pipeline);
     struct segment *segment = found.segment;
-    if (found.entry == NULL) {
-        pipeline->spool_at_ns = UINT64_MAX;
-    } else if (found.is_to_be_left) {
+    if (found.is_to_be_left) {
         spool_leave(spool, found.entry, pipeline->index);
         pipeline->spool_at_ns = exporter_now() + EXPORTER_SPOOL_FIRST_MS * NS_PER_MS;
-    } else {
+    } else if (found.entry != NULL) {
         spool_take(spool, found.entry, pipeline->index, segment != NULL ? segment->n_spans : 0);
         if (segment == NULL) {
             spool_finish(spool, found.entry, pipeline->index);
+            pipeline->spool_at_ns = exporter_now(); /* the next one */
         }
     }
     if (segment != NULL) {
@@ -133,7 +145,7 @@ void pipeline_plan_spool(struct pipeline *pipeline, const struct outcome *outcom
     if (spool == NULL) {
         return;
     }
-    if (!outcome->is_kept) { /* the endpoint answers: what waits follows */
+    if (outcome->is_delivered) { /* what waits follows; after a refusal it might be refused too */
         pipeline->spool_pause_ns = 0;
         pipeline->spool_at_ns = spool_is_due(spool, pipeline->index) ? now_ns : UINT64_MAX;
         return;

@@ -360,11 +360,28 @@ static size_t own_scope(struct segment *segment, const struct scope *scope) {
     return (size_t)(at - segment->data);
 }
 
+/*
+ * Free segments go for it. What alone is over the bound passes when there is nothing else: it would
+ * wait for ever.
+ */
+static bool charge_read_back(struct segment_pool *pool, size_t n_bytes) {
+    while (!charge(pool, n_bytes)) {
+        struct segment *segment = take_free(pool, 0, SIZE_MAX);
+        if (segment == NULL) {
+            size_t nothing = 0;
+            return n_bytes > pool->max_bytes &&
+                   atomic_compare_exchange_strong(&pool->used_bytes, &nothing, n_bytes);
+        }
+        discard(pool, segment);
+    }
+    return true;
+}
+
 struct segment *segment_read_back(struct segment_pool *pool,
                                   const struct spool_contents *contents) {
     size_t around = head_room(&contents->scope) + tail_room(&contents->scope);
     size_t capacity = 2 * around + contents->n_bytes; /* the pieces, and they in the request */
-    if (!charge(pool, capacity)) {
+    if (!charge_read_back(pool, capacity)) {
         return NULL;
     }
     struct segment *segment = mem_zalloc(sizeof *segment);

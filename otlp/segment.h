@@ -106,7 +106,8 @@ void segment_seal(struct segment *segment);
 
 /*
  * What a spool file holds, as a sealed segment of its own. NULL when the pool's bound is reached,
- * or memory is short.
+ * or memory is short. A segment that alone is over the bound (another process's may have been
+ * higher) is given when the pool holds no other.
  */
 struct segment *segment_read_back(struct segment_pool *pool, const struct spool_contents *contents);
 

@@ -77,6 +77,29 @@ static void wait_acknowledged(size_t index, uint64_t n_spans) {
     }
 }
 
+/* As the driver would, which is idle for seconds yet. */
+static struct segment *take_spooled(size_t index) {
+    pthread_mutex_lock(&rig.exporter->mutex);
+    struct segment *segment = pipeline_take_spooled(&rig.exporter->pipelines[index]);
+    pthread_mutex_unlock(&rig.exporter->mutex);
+    return segment;
+}
+
+static uint64_t spool_at_ns(size_t index) {
+    pthread_mutex_lock(&rig.exporter->mutex);
+    uint64_t at_ns = rig.exporter->pipelines[index].spool_at_ns;
+    pthread_mutex_unlock(&rig.exporter->mutex);
+    return at_ns;
+}
+
+/* Has it look into the spool at once. */
+static void hasten(size_t index) {
+    pthread_mutex_lock(&rig.exporter->mutex);
+    rig.exporter->pipelines[index].spool_at_ns = 0;
+    pipeline_wake(&rig.exporter->pipelines[index]);
+    pthread_mutex_unlock(&rig.exporter->mutex);
+}
+
 Test(exporter_spool, delivered_spans_leave_nothing_behind) {
     struct exporter_counts last[RIG_MAX_PIPELINES];
     ADD_PIPELINE(ACCEPTS, S(10));
@@ -158,6 +181,84 @@ Test(exporter_spool, what_the_endpoint_refuses_for_good_is_dropped) {
     cr_expect(eq(u64, last[0].spooled, 0));
 }
 
+/* The refusal may be the whole endpoint's (a token that has expired, say): those that wait are not
+ * all sent into it. */
+Test(exporter_spool, a_refusal_costs_one_entry_a_pause) {
+    struct exporter_counts last[RIG_MAX_PIPELINES];
+    static const struct script_step steps[] = {{.status = 503}, {.status = 503}, {.status = 401}};
+    ADD_PIPELINE(steps, MS(1));
+    start_spooling();
+    push(3);
+    cr_expect(eq(int, flush_in(S(10)), WEIR_E_TIMEOUT));
+    push(4);
+    cr_expect(eq(int, flush_in(S(10)), WEIR_E_TIMEOUT));
+    push(5);
+    cr_expect(eq(int, flush_in(S(10)), WEIR_E_IO));
+    cr_expect(gt(u64, spool_at_ns(0), now_ns()));
+    cr_expect(eq(u64, counts().spooled, 7));
+    uint64_t began = now_ns();
+    hasten(0);
+    while (counts().dropped[WEIR_DROP_EXPORT_FAILED] < 8) {
+        usleep(1000);
+    }
+    cr_expect(ge(u64, spool_at_ns(0), began + MS(EXPORTER_SPOOL_FIRST_MS)));
+    cr_expect(eq(int, stop_spooling(S(10), 12, last), WEIR_E_IO)); /* the three, untold so far */
+    cr_expect(eq(u64, last[0].spooled, 4));
+    cr_expect(eq(u64, last[0].requests, 4));
+}
+
+static void expect_kept_without_memory(void) {
+    struct exporter_counts last[RIG_MAX_PIPELINES];
+    start_spooling();
+    uint64_t began = now_ns();
+    push(3);
+    cr_expect(eq(int, flush_in(S(10)), WEIR_E_TIMEOUT));
+    cr_expect(ge(u64, spool_at_ns(0), began + MS(EXPORTER_SPOOL_FIRST_MS)));
+    cr_expect(eq(int, stop_spooling(S(10), 3, last), 0));
+    cr_expect(eq(u64, last[0].spooled, 3));
+    cr_expect(eq(u64, last[0].dropped[WEIR_DROP_NO_MEMORY], 0));
+}
+
+Test(exporter_spool, a_post_without_memory_is_given_up_for_now) {
+    static const struct script_step steps[] = {{.error = WEIR_E_NO_MEMORY}, {.status = 200}};
+    ADD_PIPELINE(steps, S(10));
+    expect_kept_without_memory();
+}
+
+static int prepare_without_memory(void *data, const uint8_t *body, size_t n_bytes,
+                                  const uint8_t **out, size_t *n_out, weir_error_detail *detail) {
+    (void)data, (void)body, (void)n_bytes, (void)out, (void)n_out, (void)detail;
+    return WEIR_E_NO_MEMORY;
+}
+
+Test(exporter_spool, a_request_without_memory_is_given_up_for_now) {
+    ADD_PIPELINE(ACCEPTS, S(10))->transport.prepare = prepare_without_memory;
+    expect_kept_without_memory();
+}
+
+/* What the parent has left to the spool is no news to the child's first flush. */
+Test(exporter_spool, a_forked_child_flushes_what_is_its_own) {
+    struct exporter_counts last[RIG_MAX_PIPELINES];
+    ADD_PIPELINE(REFUSES, MS(1));
+    start_spooling();
+    push(3);
+    cr_expect(eq(int, flush_in(S(10)), WEIR_E_TIMEOUT));
+    fflush(NULL);
+    lock_take(&rig.pool.spool->lock);
+    pid_t child = fork();
+    if (child == 0) {
+        spool_begin_anew(rig.pool.spool);
+        exporter_begin_anew(rig.exporter);
+        _exit(-flush_in(S(10)));
+    }
+    lock_give(&rig.pool.spool->lock);
+    int status;
+    cr_assert(eq(int, waitpid(child, &status, 0), child));
+    cr_expect(eq(int, status, 0)); /* exited, with 0 */
+    cr_expect(eq(int, stop_spooling(S(10), 3, last), 0));
+    cr_expect(eq(u64, last[0].spooled, 3));
+}
+
 Test(exporter_spool, a_close_that_has_no_time_leaves_it) {
     struct exporter_counts last[RIG_MAX_PIPELINES];
     ADD_PIPELINE(REFUSES, S(100));
@@ -218,6 +319,30 @@ Test(exporter_spool, each_pipeline_has_its_own_that_waits) {
     cr_assert(eq(int, mkdir(dir, 0700), 0));
 }
 
+/* One has given it up, and found nothing in the spool as the other still held the segment. */
+Test(exporter_spool, what_another_held_is_taken_up_when_it_lets_go) {
+    struct exporter_counts last[RIG_MAX_PIPELINES];
+    static const struct script_step hangs[] = {{.wait = SCRIPT_DEAF}};
+    ADD_PIPELINE(RECOVERS, MS(1));
+    ADD_PIPELINE(hangs, S(100));
+    start_spooling();
+    push(3);
+    while (counts_of(0).spooled < 3) {
+        usleep(1000);
+    }
+    hasten(0);
+    while (spool_at_ns(0) != UINT64_MAX) {
+        usleep(1000);
+    }
+    script_release(&rig.scripts[1]);
+    wait_acknowledged(1, 3);
+    while (spool_at_ns(0) == UINT64_MAX) {
+        usleep(1000);
+    }
+    cr_expect(eq(int, stop_spooling(S(10), 3, last), 0));
+    cr_expect(eq(u64, last[0].spooled, 3));
+}
+
 /* ---- memory ---- */
 
 /* An endpoint that hangs: the queue would be full by and by, and drop. */
@@ -266,21 +391,6 @@ Test(exporter_spool, a_segment_is_full_when_its_places_are) {
 }
 
 /* ---- what is read back ---- */
-
-/* As the driver would, which is idle for seconds yet. */
-static struct segment *take_spooled(size_t index) {
-    pthread_mutex_lock(&rig.exporter->mutex);
-    struct segment *segment = pipeline_take_spooled(&rig.exporter->pipelines[index]);
-    pthread_mutex_unlock(&rig.exporter->mutex);
-    return segment;
-}
-
-static uint64_t spool_at_ns(size_t index) {
-    pthread_mutex_lock(&rig.exporter->mutex);
-    uint64_t at_ns = rig.exporter->pipelines[index].spool_at_ns;
-    pthread_mutex_unlock(&rig.exporter->mutex);
-    return at_ns;
-}
 
 Test(exporter_spool, a_host_without_descriptors_loses_nothing) {
     struct exporter_counts last[RIG_MAX_PIPELINES];
@@ -345,6 +455,9 @@ Test(exporter_spool, what_is_read_back_is_what_was_sent) {
     rig.scope = scope;
     struct segment *segment = segment_of(5);
     segment_seal(segment);
+    size_t n_file;
+    uint8_t *file;
+    cr_assert(eq(int, spool_read(segment->mapped, &file, &n_file), 0));
     struct spool_contents contents;
     cr_assert(
         eq(int, spool_file_read(segment->mapped->map, segment->mapped->n_bytes, &contents), 0));
@@ -359,6 +472,15 @@ Test(exporter_spool, what_is_read_back_is_what_was_sent) {
     cr_expect(segment_read_back(pool, &contents) == NULL); /* the bound */
     pool->max_spans = 0;
     segment_release(pool, segment);
+
+    /* What alone is over the bound passes when there is nothing else: else it would never. */
+    pool->max_bytes = 1;
+    cr_assert(eq(int, spool_file_read(file, n_file, &contents), 0));
+    again = segment_read_back(pool, &contents);
+    cr_assert(again != NULL);
+    cr_expect(segment_read_back(pool, &contents) == NULL);
+    segment_release(pool, again);
+    mem_free(file);
     segment_pool_deinit(pool);
     cr_expect(eq(sz, atomic_load(&pool->used_bytes), 0));
     spool_close(pool->spool);

@@ -8,17 +8,26 @@
 
 /* ---- parts ---- */
 
+void otlp_part_take(struct otlp_part *part, const weir_otlp_context *context) {
+    const char *given = context->trace_state;
+    part->context = *context;
+    part->has_context = true;
+    if (given != NULL && given != part->trace_state.bytes) {
+        part->context.trace_state = text_set(&part->trace_state, given, WEIR_TRACE_STATE_BYTES)
+                                        ? part->trace_state.bytes
+                                        : NULL;
+    }
+}
+
 void otlp_part_begin(struct weir *w, struct otlp_part *part, const char *name,
                      const weir_otlp_context *parent, uint64_t unix_ns) {
     const struct span_start start = {.name = name, .parent = parent, .unix_ns = unix_ns};
     part->span = span_begin(w->tracer, &start);
     if (part->span != NULL) {
-        part->context = span_context(part->span);
-        part->context.trace_state = parent != NULL ? parent->trace_state : NULL;
-        part->has_context = true;
-    } else if (parent != NULL) { /* not sampled: those below must know it */
-        part->context = *parent;
-        part->has_context = true;
+        const weir_otlp_context own = span_context(part->span);
+        otlp_part_take(part, &own);
+    } else if (parent != NULL) { /* no memory: those below hang where this one would have */
+        otlp_part_take(part, parent);
     }
 }
 

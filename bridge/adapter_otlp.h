@@ -29,6 +29,8 @@ void adapter_otlp_error(struct weir *w, struct step *step, struct span *span, ui
 
 /* ---- between the files ---- */
 
+/* Makes a context a part's own, with a copy of its trace state (left out when memory is short). */
+void otlp_part_take(struct otlp_part *part, const weir_otlp_context *context);
 /* Begins the span of a part below `parent` (NULL: root) and keeps its context. */
 void otlp_part_begin(struct weir *w, struct otlp_part *part, const char *name,
                      const weir_otlp_context *parent, uint64_t unix_ns);

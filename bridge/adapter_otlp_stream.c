@@ -47,8 +47,11 @@ struct otlp_part *otlp_chunk_part(struct weir *w, struct step *step) {
 void otlp_on_pull(struct weir *w, const struct scene *scene, const weir_lifecycle_event *event) {
     (void)w;
     if (!scene->step->is_otlp_finished) {
-        scene->step->chunk = (struct chunk){
-            .is_open = true, .index = event->item_index, .began_unix_ns = event->unix_ns};
+        struct text trace_state = scene->step->chunk.otlp.trace_state;
+        scene->step->chunk = (struct chunk){.is_open = true,
+                                            .otlp.trace_state = trace_state,
+                                            .index = event->item_index,
+                                            .began_unix_ns = event->unix_ns};
     }
 }
 

@@ -240,7 +240,7 @@ static bool spawning_context(struct step *step, weir_otlp_context *out, struct t
     app_lock(parent);
     bool found = object_is_live(&step->head) && adapter_otlp_context_below(step, out);
     if (found && out->trace_state != NULL) {
-        out->trace_state = text_set(trace_state, out->trace_state, WEIR_MAX_NAME_BYTES)
+        out->trace_state = text_set(trace_state, out->trace_state, WEIR_TRACE_STATE_BYTES)
                                ? trace_state->bytes
                                : NULL;
     }

@@ -1,4 +1,5 @@
 /* Calls: one execute call on an app, whose span is the method span. */
+#include "bridge/adapter_otlp.h"
 #include "bridge/app.h"
 #include "bridge/lifecycle.h"
 #include "otlp/common/sized.h"
@@ -17,11 +18,7 @@ static void tell_begin(struct call *call, struct moment when, const weir_otlp_co
     struct weir *w = app->weir;
     if (parent !=
         NULL) { /* the OTLP adapter finds it here, and puts the method span in its place */
-        bool has_state = parent->trace_state != NULL &&
-                         text_set(&call->trace_state, parent->trace_state, WEIR_MAX_NAME_BYTES);
-        call->otlp.context = *parent;
-        call->otlp.context.trace_state = has_state ? call->trace_state.bytes : NULL;
-        call->otlp.has_context = true;
+        otlp_part_take(&call->otlp, parent);
     }
     struct scene scene = {.app = app, .call = call};
     weir_lifecycle_event event = core_event(WEIR_HOOK_PRE_RUN_EXECUTE_CALL, &scene, when);

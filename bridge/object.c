@@ -121,9 +121,9 @@ struct app *app_take(void) {
 struct call *call_take(struct app *app) {
     struct call *call = pool_take(&calls, HANDLE_CALL, sizeof *call);
     if (call != NULL) {
-        struct text trace_state = call->trace_state;
+        struct text trace_state = call->otlp.trace_state;
         CLEAR_BEHIND_HEAD(call);
-        call->trace_state = trace_state;
+        call->otlp.trace_state = trace_state;
         head_renew(&call->head, app);
     }
     return call;
@@ -133,9 +133,12 @@ struct step *step_take(struct app *app) {
     struct step *step = pool_take(&steps, HANDLE_STEP, sizeof *step);
     if (step != NULL) {
         struct text action = step->action, before = step->action_before;
+        struct text own = step->otlp.trace_state, of_chunk = step->chunk.otlp.trace_state;
         CLEAR_BEHIND_HEAD(step);
         step->action = action;
         step->action_before = before;
+        step->otlp.trace_state = own;
+        step->chunk.otlp.trace_state = of_chunk;
         head_renew(&step->head, app);
     }
     return step;
@@ -144,9 +147,10 @@ struct step *step_take(struct app *app) {
 struct span *span_take(struct app *app) {
     struct span *span = pool_take(&spans, HANDLE_SPAN, sizeof *span);
     if (span != NULL) {
-        struct text name = span->name;
+        struct text name = span->name, trace_state = span->otlp.trace_state;
         CLEAR_BEHIND_HEAD(span);
         span->name = name;
+        span->otlp.trace_state = trace_state;
         head_renew(&span->head, app);
     }
     return span;

@@ -47,8 +47,9 @@ struct object {
 
 /* A span that the OTLP adapter made for an object, and its context, which outlives it. */
 struct otlp_part {
-    struct otlp_span *span; /* NULL: none, or finished */
-    weir_otlp_context context;
+    struct otlp_span *span;    /* NULL: none, or finished */
+    weir_otlp_context context; /* its trace_state: NULL, or the text below */
+    struct text trace_state;   /* as the span was given it, which a sampler may have changed */
     bool has_context;
     bool has_error; /* the application set one: an end without error does not take it back */
     struct conventions_part conventions;
@@ -91,7 +92,6 @@ struct call {
     bool has_abandoned_stream;
     uint64_t n_chunks_dropped; /* of its steps without an action span */
     struct otlp_part otlp;
-    struct text trace_state;
 };
 
 /* What the pulls of a step add up to; sums are integer nanoseconds. */

@@ -19,14 +19,25 @@ static void tell(struct stream *stream, weir_lifecycle_event *event) {
     core_tell(scene.app->weir, &scene, event);
 }
 
+/* Which of the library's adapters listen: content that goes nowhere is neither walked nor asked
+ * about. */
+static unsigned own_listeners(const struct weir *w, weir_hook hook) {
+    unsigned destinations = 0;
+    for (uint32_t i = 0; i < w->n_own_hooks[hook]; i++) {
+        destinations |=
+            w->own_destinations[hook][i] == WEIR_TO_OTLP ? CAPTURE_OTLP : CAPTURE_TRACKER;
+    }
+    return destinations;
+}
+
 /* An event with an item: what is kept of it may be asked of the host. */
 static void tell_item(struct stream *stream, weir_lifecycle_event *event) {
     struct step *step = stream->step;
     struct scene scene = {object_app(&stream->head), step->call, step, NULL, stream};
     struct captured captured;
     stream->head.n_refs++;
-    const struct captured *seen =
-        core_capture(scene.app->weir, &scene, event, CAPTURE_BOTH, &captured);
+    const struct captured *seen = core_capture(
+        scene.app->weir, &scene, event, own_listeners(scene.app->weir, event->hook), &captured);
     core_tell_captured(scene.app->weir, &scene, event, seen);
     core_forget_captured(&captured);
     stream_release(stream);

@@ -270,6 +270,24 @@ Test(capture, each_piece_is_asked_about_from_the_outside_in) {
     buf_deinit(&redactor.asked);
 }
 
+Test(capture, an_item_is_asked_about_once) {
+    struct redactor redactor = redactor_of(NULL, WEIR_KEEP, (weir_value){0});
+    struct rig *rig CLEANUP(rig_close) = REDACTING(redactor, .capture_items = WEIR_CAPTURE_FULL,
+                                                   .streaming_mode = WEIR_STREAMING_CHUNK_SPANS);
+    struct rig_run run = rig_begin(rig, &WEIR_STEP_OPTIONS(.streams = true));
+    weir_stream *stream = weir_stream_begin(run.step);
+    weir_stream_pull(stream);
+    weir_stream_yield_value(stream, weir_value_string("token"));
+    weir_stream_end(stream);
+    rig_end(rig, &run);
+    const char *asked =
+        expect_terminated((const char *)redactor.asked.data, redactor.asked.n_bytes);
+    const char *once = strstr(asked, "2 item()\n");
+    cr_assert(once != NULL, "%s", asked);
+    cr_assert(eq(ptr, strstr(once + 8, "item()"), NULL), "%s", asked);
+    buf_deinit(&redactor.asked);
+}
+
 Test(capture, what_is_dropped_is_gone_with_its_key) {
     struct redactor redactor = redactor_of("user.key", WEIR_DROP, (weir_value){0});
     struct rig *rig CLEANUP(rig_close) = REDACTING(redactor, .capture_otlp = WEIR_CAPTURE_FULL);

@@ -176,6 +176,62 @@ Test(context, comes_in_and_goes_out_by_carriers) {
     expect_tree(rig, 0, "run OK (parent elsewhere)\n");
 }
 
+/* A sampler that counts in the trace state how far below the remote parent a span is. */
+static void count_depth(void *data, const weir_sampling_params *params,
+                        weir_sampling_result *result) {
+    static char text[32]; /* stays until the begin returns */
+    (void)data;
+    const char *above = params->parent != NULL ? params->parent->trace_state : NULL;
+    int depth = above != NULL && strncmp(above, "depth=", 6) == 0 ? above[6] - '0' + 1 : 1;
+    snprintf(text, sizeof text, "depth=%d", depth);
+    result->decision = WEIR_SAMPLING_RECORD_AND_SAMPLE;
+    result->trace_state = text;
+}
+
+#define expect_depth(handle, depth)                                                                \
+    do {                                                                                           \
+        char injected[512] = "";                                                                   \
+        weir_inject((handle), NULL, collect, injected);                                            \
+        cr_assert(strstr(injected, "tracestate: depth=" #depth "\n") != NULL, "%s", injected);     \
+    } while (0)
+
+/* What a sampler makes of the trace state is the span's, and goes to its children (E33). */
+Test(context, the_trace_state_is_what_the_sampler_made_of_it) {
+    for (int with_remote = 0; with_remote < 2; with_remote++) {
+        struct rig *rig CLEANUP(rig_close) =
+            RIG(.streaming_mode = WEIR_STREAMING_SINGLE_AND_CHUNK_SPANS,
+                .otlp = &WEIR_OTLP_OPTIONS(.sampler = &WEIR_SAMPLER(.should_sample = count_depth)));
+        weir_otlp_context remote;
+        cr_assert(eq(int, weir_otlp_context_parse(REMOTE, "vendor=1", &remote), 0));
+        weir_app *app = weir_app_new(
+            rig->w, &WEIR_APP_OPTIONS(.remote_parent = with_remote > 0 ? &remote : NULL));
+        weir_call *call = weir_call_begin(app, WEIR_METHOD_RUN);
+        weir_step *step = weir_step_begin(call, "act", &WEIR_STEP_OPTIONS(.streams = true));
+        weir_span *span = weir_span_begin(step, "above", NULL);
+        weir_span *below = weir_span_begin(span, "below", NULL);
+        expect_depth(call, 1);
+        expect_depth(step, 2);
+        expect_depth(span, 3);
+        expect_depth(below, 4);
+        weir_span_end(below);
+        weir_span_end(span);
+        weir_stream *stream = weir_stream_begin(step);
+        for (int i = 0; i < 2; i++) {
+            weir_stream_pull(stream);
+            expect_depth(stream, 3); /* the chunk's */
+            weir_stream_yield(stream);
+            expect_depth(stream, 2);
+        }
+        weir_app *child = weir_app_new(rig->w, &WEIR_APP_OPTIONS(.spawning_step = step));
+        weir_call *call_of_child = weir_call_begin(child, WEIR_METHOD_RUN);
+        expect_depth(call_of_child, 3);
+        weir_call_end(call_of_child, NULL);
+        weir_stream_end(stream);
+        weir_step_end(step, NULL);
+        weir_call_end(call, NULL);
+    }
+}
+
 Test(context, of_nothing_lets_baggage_pass) {
     weir_baggage *baggage = NULL;
     char out[512] = "";

@@ -26,6 +26,7 @@ struct async {
     uint64_t n_pushed, n_done;
     uint64_t n_lost; /* lines of the queue at a stop */
     bool has_thread;
+    bool is_writing;  /* somebody is: lines go one by one, whoever writes them */
     bool is_stopping; /* the thread ends when nothing is left */
     bool is_quiet;    /* stopped: the host is not to be called any more */
     bool is_talking;
@@ -49,11 +50,26 @@ static void init_conditions(struct async *async) {
     (void)pthread_condattr_destroy(&attributes);
 }
 
+static struct timespec deadline_in(uint32_t timeout_ms) {
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += timeout_ms / 1000;
+    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    return until;
+}
+
+static bool flush_until(struct async *async, const struct timespec *until);
+
 /* exit() without a close: what waits is written, within a bound that all queues share. */
 static void flush_at_exit(void) {
+    const struct timespec until = deadline_in(TRACKER_EXIT_MS);
     pthread_mutex_lock(&list_mutex);
     for (struct async *async = all; async != NULL; async = async->next) {
-        (void)async_flush(async, TRACKER_EXIT_MS);
+        (void)flush_until(async, &until);
     }
     pthread_mutex_unlock(&list_mutex);
 }
@@ -168,10 +184,12 @@ static void write_one(struct async *async) {
     struct async_job *job = pop(async);
     size_t n_bytes = job->n_bytes; /* of a last call the owner, and the job with it, is gone then */
     async->in_hand = n_bytes > 0 ? job : NULL;
+    async->is_writing = true;
     pthread_mutex_unlock(&async->mutex);
     async->write(job->owner, n_bytes > 0 ? line_of(job) : NULL, n_bytes);
     pthread_mutex_lock(&async->mutex);
     async->in_hand = NULL;
+    async->is_writing = false;
     if (n_bytes > 0) {
         job_free(job);
     }
@@ -184,7 +202,7 @@ static void *run(void *data) {
     struct async *async = data;
     pthread_mutex_lock(&async->mutex);
     while (async->first != NULL || !async->is_stopping) {
-        if (async->first != NULL) {
+        if (async->first != NULL && !async->is_writing) {
             write_one(async);
         } else {
             (void)pthread_cond_wait(&async->work, &async->mutex);
@@ -218,14 +236,20 @@ static bool start_thread(struct async *async) {
     return async->has_thread;
 }
 
-static void see_to_it(struct async *async) {
+/* False: no thread can be had, and what waits is the caller's to write. */
+static bool wake_thread(struct async *async) {
     if (async->has_thread) {
         pthread_cond_signal(&async->work);
-    } else if (!start_thread(async)) {
-        while (async->first != NULL) {
-            write_one(async);
-        }
     }
+    return async->has_thread || start_thread(async);
+}
+
+/* In the thread's place. Where somebody else is at it, he goes on with what we brought. */
+static void write_waiting(struct async *async) {
+    while (async->first != NULL && !async->has_thread && !async->is_writing) {
+        write_one(async);
+    }
+    pthread_cond_signal(&async->work); /* a thread that came meanwhile has waited for us */
 }
 
 /* ---- pushing ---- */
@@ -241,56 +265,59 @@ int async_push(struct async *async, void *owner, const char *line, size_t n_byte
         return WEIR_E_NO_MEMORY;
     }
     pthread_mutex_lock(&async->mutex);
-    bool fits = has_room(async, n_bytes);
+    bool fits = has_room(async, n_bytes), has_thread = true;
     if (fits) {
         append(async, job);
-        see_to_it(async);
+        has_thread = wake_thread(async);
     }
     pthread_mutex_unlock(&async->mutex);
     if (!fits) {
         job_free(job);
         return WEIR_E_TOO_LARGE;
     }
-    return 0;
+    return has_thread ? 0 : ASYNC_UNATTENDED;
+}
+
+void async_write_waiting(struct async *async) {
+    pthread_mutex_lock(&async->mutex);
+    write_waiting(async);
+    pthread_mutex_unlock(&async->mutex);
 }
 
 void async_push_last(struct async *async, void *owner, struct async_job *job) {
     *job = (struct async_job){.owner = owner};
     pthread_mutex_lock(&async->mutex);
     append(async, job);
-    see_to_it(async);
+    if (!wake_thread(async)) {
+        write_waiting(async);
+    }
     pthread_mutex_unlock(&async->mutex);
 }
 
 /* ---- waiting ---- */
 
-static struct timespec deadline_in(uint32_t timeout_ms) {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
-    return until;
-}
-
 static bool wait_for_progress(struct async *async, const struct timespec *until) {
     return pthread_cond_timedwait(&async->progress, &async->mutex, until) == 0;
 }
 
-bool async_flush(struct async *async, uint32_t timeout_ms) {
-    const struct timespec until = deadline_in(timeout_ms);
+static bool flush_until(struct async *async, const struct timespec *until) {
     pthread_mutex_lock(&async->mutex);
     uint64_t target = async->n_pushed;
     bool has_time = true;
+    if (async->first != NULL && !wake_thread(async)) { /* last calls in a forked child */
+        write_waiting(async);
+    }
     while (async->n_done < target && has_time) {
-        has_time = wait_for_progress(async, &until);
+        has_time = wait_for_progress(async, until);
     }
     bool is_done = async->n_done >= target;
     pthread_mutex_unlock(&async->mutex);
     return is_done;
+}
+
+bool async_flush(struct async *async, uint32_t timeout_ms) {
+    const struct timespec until = deadline_in(timeout_ms);
+    return flush_until(async, &until);
 }
 
 /* Lines go; last calls stay in their order. Returns how many lines went. */
@@ -333,9 +360,7 @@ uint64_t async_stop(struct async *async, uint32_t timeout_ms) {
     while (async->is_talking) { /* to the host, whose function may use what is about to go */
         (void)pthread_cond_wait(&async->progress, &async->mutex);
     }
-    while (!async->has_thread && async->first != NULL) { /* of a forked child: last calls */
-        write_one(async);
-    }
+    write_waiting(async); /* of a forked child: last calls */
     pthread_mutex_unlock(&async->mutex);
     return n_lost;
 }
@@ -385,6 +410,7 @@ static void begin_anew(struct async *async) {
     }
     async->n_owners -= async->has_thread;
     async->has_thread = false;
+    async->is_writing = false;
     async->is_talking = false;
     init_conditions(async); /* whoever waited on the old ones is not here */
 }

@@ -31,10 +31,13 @@ struct async *async_new(size_t max_bytes, async_write_fn *write);
 /*
  * Pushes a copy of a line, whose byte before the first is copied too. 0; WEIR_E_TOO_LARGE: the
  * queue is full (a line larger than all of it passes when nothing else waits); WEIR_E_NO_MEMORY.
- * Where no thread can be had, everything that waits is written at once, by the caller.
+ * ASYNC_UNATTENDED: it is queued, but no thread can be had: the caller gives back its locks, as
+ * owners may be freed and the host be called now, and then calls async_write_waiting.
  */
 int async_push(struct async *async, void *owner, const char *line, size_t n_bytes);
-/* Pushes the owner's last call, which cannot fail. `job` lives until it comes. */
+enum { ASYNC_UNATTENDED = 1 };
+void async_write_waiting(struct async *async);
+/* Pushes the owner's last call, which cannot fail. `job` lives until it comes. No lock is held. */
 void async_push_last(struct async *async, void *owner, struct async_job *job);
 
 /* Waits until what was pushed before is written. false: the time was not enough. */

@@ -9,7 +9,7 @@ enum {
     TRACKER_KEPT_BUFFER_BYTES = 1 << 20, /* of an app's line buffer between records */
     TRACKER_QUEUE_BYTES = 8 << 20,       /* of records that wait for the thread, by default */
     TRACKER_CLOSE_MS = 5000,             /* that weir_tracker_close waits for them */
-    TRACKER_EXIT_MS = 1000,              /* that an exit without a close waits for a tracker's */
+    TRACKER_EXIT_MS = 1000,              /* that an exit without a close waits, for all at once */
     LOG_FILE_MAX_OPEN = 128,    /* logs kept open in a process; more are opened when written to */
     LOG_FILE_MAX_STEPS = 1024,  /* of a search for one to close */
     LOG_FILE_SPARE_TO_OPEN = 4, /* descriptors that making an app's folder needs at once */

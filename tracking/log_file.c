@@ -26,7 +26,10 @@ static void before_fork(void) {
     lock_take(&list_lock);
     for (struct log_file *file = first; file != NULL; file = file->next) {
         lock_take(&file->line_lock);
-        lock_take(&file->lock);
+        if (!file->is_queued) {
+            lock_take(&file->lock);
+        }
+        file->is_held = !file->is_queued || lock_try(&file->lock);
     }
     async_hold_all();
 }
@@ -34,17 +37,27 @@ static void before_fork(void) {
 static void after_fork_in_parent(void) {
     async_let_go_all(false);
     for (struct log_file *file = first; file != NULL; file = file->next) {
-        lock_give(&file->lock);
+        if (file->is_held) {
+            lock_give(&file->lock);
+        }
         lock_give(&file->line_lock);
     }
     lock_give(&list_lock);
 }
 
-/* The parent's waiters do not exist here. */
+/*
+ * The parent's waiters do not exist here, nor does the thread that was writing. What that one left
+ * is looked at before the next record: fd is -1 or open at any time, but maybe not yet known as
+ * that file, and the end may be torn.
+ */
 static void after_fork_in_child(void) {
     async_let_go_all(true);
     for (struct log_file *file = first; file != NULL; file = file->next) {
         file->lock = file->line_lock = (struct lock){0};
+        if (!file->is_held) {
+            file->checked_ns = 0;
+            file->is_torn = true;
+        }
     }
     list_lock = (struct lock){0};
 }
@@ -81,8 +94,8 @@ static void delist(struct log_file *file) {
 
 /* ---- the descriptor ---- */
 
-void log_file_init(struct log_file *file, struct folder_path path, mode_t mode) {
-    *file = (struct log_file){.path = path, .mode = mode, .fd = -1};
+void log_file_init(struct log_file *file, struct folder_path path, mode_t mode, bool is_queued) {
+    *file = (struct log_file){.path = path, .mode = mode, .fd = -1, .is_queued = is_queued};
     enlist(file);
 }
 

@@ -306,7 +306,7 @@ int weir_tracker_app_open(weir_tracker *tracker, const weir_tracker_app_options 
     app->tracker = tracker;
     memcpy(app->id, full.app_id, strlen(full.app_id) + 1);
     log_file_init(&app->file, (struct folder_path){tracker->root, tracker->project, app->id},
-                  tracker->mode);
+                  tracker->mode, tracker->async != NULL);
     buf_init(&app->line, TRACKER_MAX_RECORD_BYTES);
     app->writer.out = &app->line;
     int error = create(app, &full, detail);

@@ -91,7 +91,7 @@ static void see_room(weir_tracker *tracker) {
 
 /* ---- appending ---- */
 
-enum outcome { IS_WRITTEN, IS_QUEUED, IS_DROPPED };
+enum outcome { IS_WRITTEN, IS_QUEUED, IS_UNATTENDED, IS_DROPPED };
 
 /* A queued record's outcome is counted when the thread has written it. */
 static int append_record(weir_tracker_app *app, enum outcome *outcome, weir_error_detail *detail) {
@@ -106,8 +106,13 @@ static int append_record(weir_tracker_app *app, enum outcome *outcome, weir_erro
         return log_file_append(&app->file, line, n_bytes, detail);
     }
     error = async_push(app->tracker->async, app, line, n_bytes);
-    *outcome = error == 0 ? IS_QUEUED : error == WEIR_E_TOO_LARGE ? IS_DROPPED : IS_WRITTEN;
-    return error == 0 ? 0 : error_set(detail, error, "no memory for a record of %s", app->id);
+    switch (error) {
+    case 0: *outcome = IS_QUEUED; return 0;
+    case ASYNC_UNATTENDED: *outcome = IS_UNATTENDED; return 0;
+    case WEIR_E_TOO_LARGE: *outcome = IS_DROPPED; return error;
+    default: break;
+    }
+    return error_set(detail, error, "no memory for a record of %s", app->id);
 }
 
 int tracker_finish_record(weir_tracker_app *app) {
@@ -122,7 +127,10 @@ int tracker_finish_record(weir_tracker_app *app) {
     if (outcome == IS_DROPPED) {
         return count_drop(app->tracker);
     }
-    if (outcome == IS_QUEUED) {
+    if (outcome == IS_UNATTENDED) {
+        async_write_waiting(app->tracker->async);
+    }
+    if (outcome == IS_QUEUED || outcome == IS_UNATTENDED) {
         if (atomic_load_explicit(&app->tracker->is_dropping, memory_order_relaxed)) {
             see_room(app->tracker);
         }

@@ -206,7 +206,85 @@ Test(async, short_memory_is_told) {
     }
 }
 
+/* Threads of a size that no memory has room for: none can be had. */
+static void refuse_threads(void) {
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    cr_assert(eq(int, pthread_attr_setstacksize(&attributes, (size_t)1 << 46), 0));
+    cr_assert(eq(int, pthread_setattr_default_np(&attributes), 0));
+    pthread_attr_destroy(&attributes);
+}
+
+static void *write_what_waits(void *async) {
+    async_write_waiting(async);
+    return NULL;
+}
+
+Test(async, without_a_thread_the_pushers_write_one_at_a_time) {
+    struct gate gate;
+    struct async_job last;
+    pthread_t other;
+    pthread_attr_t small;
+    gate_init(&gate, false);
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 1 << 18);
+    refuse_threads();
+    struct async *async = async_new(1000, write_through_gate);
+    cr_assert(eq(int, push(async, &gate, "a"), ASYNC_UNATTENDED));
+    cr_assert(not(gate.has_arrived)); /* not below the pusher's locks */
+    cr_assert(eq(int, pthread_create(&other, &small, write_what_waits, async), 0));
+    gate_wait_for_arrival(&gate);
+    cr_assert(eq(int, push(async, &gate, "b"), ASYNC_UNATTENDED));
+    async_write_waiting(async); /* the other one is at it, and goes on with ours */
+    async_push_last(async, &gate, &last);
+    cr_assert(eq(sz, async_n_bytes(async), 2));
+    gate_open(&gate);
+    pthread_join(other, NULL);
+    pthread_attr_destroy(&small);
+    expect_text(gate.order, "ab.");
+    cr_assert(eq(u64, async_stop(async, LONG_MS), 0));
+    async_release(async);
+}
+
+Test(async, the_last_calls_of_a_child_come_by_its_flush) {
+    struct gate gate;
+    struct async_job last;
+    gate_init(&gate, false);
+    struct async *async = async_new(100, write_through_gate);
+    cr_assert(eq(int, push(async, &gate, "a"), 0));
+    gate_wait_for_arrival(&gate);
+    async_push_last(async, &gate, &last);
+    async_hold_all();
+    pid_t child = fork();
+    async_let_go_all(child == 0);
+    if (child == 0) {
+        alarm(20);
+        gate_init(&gate, true);
+        bool is_done = async_flush(async, 5000);
+        _exit(is_done && strcmp(gate.order, ".") == 0 ? 0 : 1);
+    }
+    int status = -1;
+    cr_assert(eq(int, waitpid(child, &status, 0), child));
+    cr_assert(eq(int, status, 0));
+    gate_open(&gate);
+    cr_assert(eq(u64, async_stop(async, LONG_MS), 0));
+    async_release(async);
+    expect_text(gate.order, "a.");
+}
+
 /* ---- a tracker ---- */
+
+Test(async, a_tracker_without_a_thread_writes_at_once) {
+    refuse_threads();
+    weir_tracker *tracker = open_tracker(0);
+    weir_tracker_app *app = open_app(tracker, "a");
+    cr_assert(eq(int, begin(app, 0), 0));
+    expect_text(ids_of("a"), "0 ");
+    cr_assert(eq(int, begin(app, 1), 0));
+    expect_text(ids_of("a"), "0 1 ");
+    weir_tracker_app_close(app);
+    cr_assert(eq(int, weir_tracker_close_within(tracker, LONG_MS), 0));
+}
 
 Test(async, a_close_writes_everything) {
     weir_tracker *tracker = open_tracker(0);
@@ -365,4 +443,23 @@ Test(async, an_exit_without_a_close_writes_what_waits) {
     cr_assert(eq(int, waitpid(child, &status, 0), child));
     cr_assert(eq(int, status, 0));
     cr_assert(strstr(ids_of("a"), " 98 99 ") != NULL);
+}
+
+Test(async, all_queues_share_the_time_of_an_exit) {
+    struct timespec began, ended;
+    (void)clock_gettime(CLOCK_MONOTONIC, &began);
+    pid_t child = fork();
+    if (child == 0) {
+        static struct gate gate;
+        gate_init(&gate, false); /* for ever */
+        for (int i = 0; i < 5; i++) {
+            (void)push(async_new(100, write_through_gate), &gate, "a");
+        }
+        exit(0);
+    }
+    int status = -1;
+    cr_assert(eq(int, waitpid(child, &status, 0), child));
+    cr_assert(eq(int, status, 0));
+    (void)clock_gettime(CLOCK_MONOTONIC, &ended);
+    cr_assert(lt(int, (int)(ended.tv_sec - began.tv_sec), 4)); /* one second, not five */
 }

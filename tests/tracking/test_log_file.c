@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "otlp/common/macro.h"
@@ -14,7 +15,7 @@ static struct log_file file;
 
 /* Opens a log in p/a, by way of its folder as the tracker does. */
 static void create(struct log_file *to, const char *app_id) {
-    log_file_init(to, (struct folder_path){dir, "p", app_id}, 0600);
+    log_file_init(to, (struct folder_path){dir, "p", app_id}, 0600, true);
     int folder_fd = folder_open(&to->path, 0600, NULL);
     cr_assert(ge(int, folder_fd, 0));
     cr_assert(eq(int, log_file_create(to, folder_fd, NULL), 0));
@@ -120,4 +121,26 @@ Test(log_file, spares_the_descriptors_that_are_not_used) {
     lock_give(&busy.lock);
     log_file_deinit(&idle);
     log_file_deinit(&busy);
+}
+
+/* A disk that makes the queue's thread wait: it holds the file's lock meanwhile. */
+Test(log_file, a_fork_does_not_wait_for_the_thread_of_a_queue) {
+    append("one\n");
+    cr_assert(eq(sz, (size_t)write(file.fd, "tor", 3), 3)); /* in the middle of a line */
+    alarm(20);
+    lock_take(&file.lock);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(20);
+        append("two\n"); /* the lock is free, and the end is looked at */
+        _exit(0);
+    }
+    int status = -1;
+    cr_assert(eq(int, waitpid(child, &status, 0), child));
+    cr_assert(eq(int, status, 0));
+    cr_assert(not(lock_try(&file.lock))); /* still ours here */
+    lock_give(&file.lock);
+    expect_file("p/a/log.jsonl", "one\ntor\ntwo\n");
+    append("three\n");
+    expect_file("p/a/log.jsonl", "one\ntor\ntwo\nthree\n");
 }

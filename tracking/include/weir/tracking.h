@@ -8,7 +8,7 @@
  * Threads: a tracker and its apps may be used from any thread; records of one app are written in
  * the order of the calls, each by one write(2), never a partial line. A reader is for one thread at
  * a time. After fork() both processes may go on writing: the fork waits for records that are being
- * written.
+ * written, but not for those that a thread writes (`async`).
  */
 #pragma once
 

@@ -108,9 +108,8 @@ void exporter_begin_anew(struct exporter *exporter) {
         begin_pipeline(pipeline);
     }
     if (exporter->loop.is_open) { /* timer and epoll are shared with the parent until then */
-        exporter_loop_close(&exporter->loop);
         exporter->loop.is_driven =
             exporter->loop.is_driven && pthread_equal(exporter->loop.driver, pthread_self());
-        (void)exporter_loop_open(&exporter->loop, NULL);
+        exporter_loop_keep_off_parents(&exporter->loop);
     }
 }

@@ -9,6 +9,7 @@
 #include "otlp/bounds.h"
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
+#include "otlp/common/signal_guard.h"
 
 static const uint64_t NS_PER_S = UINT64_C(1000000000);
 static const uint64_t NS_PER_MS = 1000000;
@@ -20,15 +21,36 @@ static int add_to_epoll(int epoll_fd, int fd) {
     return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
-int exporter_loop_open(struct exporter_loop *loop, weir_error_detail *detail) {
-    loop->is_open = true;
-    loop->pid = getpid();
-    loop->is_driven = false;
-    loop->alarm_ns = UINT64_MAX;
+static void close_descriptors(struct exporter_loop *loop) {
+    if (loop->epoll_fd >= 0) {
+        (void)close(loop->epoll_fd);
+    }
+    if (loop->timer_fd >= 0) {
+        (void)close(loop->timer_fd);
+    }
+    loop->epoll_fd = loop->timer_fd = -1;
+}
+
+/* False, and errno: none are open. */
+static bool open_descriptors(struct exporter_loop *loop) {
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (loop->epoll_fd < 0 || loop->timer_fd < 0 ||
-        add_to_epoll(loop->epoll_fd, loop->timer_fd) != 0) {
+    if (loop->epoll_fd >= 0 && loop->timer_fd >= 0 &&
+        add_to_epoll(loop->epoll_fd, loop->timer_fd) == 0) {
+        loop->pid = getpid();
+        return true;
+    }
+    int saved = errno;
+    close_descriptors(loop);
+    errno = saved;
+    return false;
+}
+
+int exporter_loop_open(struct exporter_loop *loop, weir_error_detail *detail) {
+    loop->is_open = true;
+    loop->is_driven = false;
+    loop->alarm_ns = UINT64_MAX;
+    if (!open_descriptors(loop)) {
         return error_set_os(detail, WEIR_E_IO, errno,
                             "no file descriptors for an exporter without a thread");
     }
@@ -36,30 +58,9 @@ int exporter_loop_open(struct exporter_loop *loop, weir_error_detail *detail) {
 }
 
 void exporter_loop_close(struct exporter_loop *loop) {
-    if (!loop->is_open) {
-        return;
+    if (loop->is_open) {
+        close_descriptors(loop);
     }
-    if (loop->epoll_fd >= 0) {
-        close(loop->epoll_fd);
-    }
-    if (loop->timer_fd >= 0) {
-        close(loop->timer_fd);
-    }
-}
-
-/*
- * A forked child has the parent's timer in its hands, and must not touch it. The old descriptors
- * are not closed: their numbers may be somebody else's by now.
- */
-static void keep_off_parents(struct exporter_loop *loop) {
-    if (loop->pid != getpid()) {
-        (void)exporter_loop_open(loop, NULL);
-    }
-}
-
-int exporter_loop_fd(struct exporter_loop *loop) {
-    keep_off_parents(loop);
-    return loop->epoll_fd;
 }
 
 /* Also ends an alarm that has gone off. A time that has passed sets it off at once. */
@@ -74,8 +75,40 @@ static void set_timer(struct exporter_loop *loop, uint64_t at_ns) {
     (void)timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
 }
 
+/*
+ * The host may have closed descriptors that it does not know, and given their numbers to files of
+ * its own: both are ours if the one still watches the other.
+ */
+static bool are_ours(const struct exporter_loop *loop) {
+    struct epoll_event event = {.events = EPOLLIN};
+    return loop->timer_fd >= 0 &&
+           epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, loop->timer_fd, &event) == 0;
+}
+
+void exporter_loop_keep_off_parents(struct exporter_loop *loop) {
+    if (loop->pid == getpid()) {
+        return;
+    }
+    if (loop->pid != 0) {
+        if (are_ours(loop)) {
+            close_descriptors(loop);
+        }
+        loop->epoll_fd = loop->timer_fd = -1;
+        loop->pid = 0;
+        loop->alarm_ns = UINT64_MAX;
+    }
+    if (open_descriptors(loop)) {
+        set_timer(loop, loop->alarm_ns); /* as it stood while there were no descriptors */
+    }
+}
+
+int exporter_loop_fd(struct exporter_loop *loop) {
+    exporter_loop_keep_off_parents(loop);
+    return loop->epoll_fd;
+}
+
 void exporter_loop_alarm(struct exporter_loop *loop, uint64_t at_ns) {
-    keep_off_parents(loop);
+    exporter_loop_keep_off_parents(loop);
     if (at_ns < loop->alarm_ns) {
         set_timer(loop, at_ns);
     }
@@ -153,7 +186,10 @@ int64_t exporter_tick(struct exporter *exporter) {
     uint64_t due_ns = UINT64_MAX;
     pthread_mutex_lock(&exporter->mutex);
     if (exporter->loop.is_open && begin_driving(exporter)) {
+        struct signal_guard guard;
+        signal_guard_begin(&guard); /* requests are written on this thread, which is the host's */
         due_ns = drive(exporter);
+        signal_guard_end(&guard);
         end_driving(exporter);
     }
     pthread_mutex_unlock(&exporter->mutex);
@@ -184,11 +220,14 @@ bool exporter_loop_wait(struct exporter *exporter, uint64_t until_ns) {
         return exporter_wait(exporter, &exporter->progress, until_ns);
     }
     uint64_t n_before = n_concluded(exporter);
+    struct signal_guard guard;
+    signal_guard_begin(&guard);
     uint64_t due_ns = drive(exporter);
+    signal_guard_end(&guard);
     end_driving(exporter);
     uint64_t now_ns = exporter_now();
     if (n_concluded(exporter) == n_before && due_ns > now_ns && now_ns < until_ns) {
-        struct pollfd fd = {.fd = loop->epoll_fd, .events = POLLIN};
+        struct pollfd fd = {.fd = exporter_loop_fd(loop), .events = POLLIN};
         int64_t ms = ms_until(MIN(until_ns, due_ns));
         pthread_mutex_unlock(&exporter->mutex);
         (void)poll(&fd, 1, (int)(ms < 0 ? -1 : MIN(ms, 60000)));

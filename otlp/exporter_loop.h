@@ -20,7 +20,7 @@ struct pipeline;
 
 struct exporter_loop {
     bool is_open; /* else the exporter has threads */
-    pid_t pid;    /* whose descriptors these are */
+    pid_t pid;    /* whose descriptors these are; 0: there are none, in a child without room */
     int epoll_fd;
     int timer_fd;
     /* all following: guarded by the exporter's mutex */
@@ -29,13 +29,20 @@ struct exporter_loop {
     pthread_t driver;
 };
 
-/* WEIR_E_IO. Close it also after a failure. */
+/* WEIR_E_IO. It may be closed also after a failure. */
 int exporter_loop_open(struct exporter_loop *loop, weir_error_detail *detail);
 void exporter_loop_close(struct exporter_loop *loop);
 
 /* All following: with the exporter's mutex held. */
 
-/* The descriptor; a forked child has one of its own from the first call here on. */
+/*
+ * A forked child has the parent's timer and epoll in its hands, and must not touch them: it opens
+ * some of its own, and tries again with each call while it has no room. The parent's are closed if
+ * they are still what they were.
+ */
+void exporter_loop_keep_off_parents(struct exporter_loop *loop);
+/* The descriptor, -1 while there is no room for one; a forked child has one of its own from the
+ * first call here on. */
 int exporter_loop_fd(struct exporter_loop *loop);
 /* It is to be readable then, or before. */
 void exporter_loop_alarm(struct exporter_loop *loop, uint64_t at_ns);

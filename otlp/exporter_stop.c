@@ -244,10 +244,13 @@ static void say_halted(struct pipeline *pipeline) {
 }
 
 void exporter_halt(struct exporter *exporter, uint64_t deadline_ns) {
+    struct signal_guard guard;
+    signal_guard_begin(&guard);
     (void)exporter_flush(exporter, deadline_ns);
     pthread_mutex_lock(&exporter->mutex);
     end_threads(exporter, 0);
     pthread_mutex_unlock(&exporter->mutex);
+    signal_guard_end(&guard);
     FOR_EACH_PIPELINE(pipeline, exporter) {
         say_halted(pipeline);
     }

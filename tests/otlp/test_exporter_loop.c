@@ -1,6 +1,9 @@
 /* An exporter that the host's event loop drives: no thread, one descriptor, tick. */
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,7 +21,8 @@ static struct stepper {
     bool has_no_fd;
     bool is_deaf; /* to cancel */
     bool is_cancelled;
-    int error; /* of the answer */
+    bool raises; /* SIGPIPE */
+    int error;   /* of the answer */
     int status;
     uint64_t by_ns;
 } stepper;
@@ -26,6 +30,9 @@ static struct stepper {
 static int start_request(void *data, const uint8_t *body, size_t n_bytes, uint64_t by_ns) {
     (void)data;
     cr_assert(n_bytes > 0 && body[0] == 0x0a);
+    if (stepper.raises) {
+        (void)raise(SIGPIPE);
+    }
     stepper.n_started++;
     stepper.is_cancelled = false;
     stepper.by_ns = by_ns;
@@ -336,15 +343,86 @@ Test(exporter_loop, a_forked_child_leaves_the_timer_to_its_parent) {
     start_simple(S(3600));
     pid_t child = fork();
     if (child == 0) {
-        int before = rig.exporter->loop.epoll_fd;
         exporter_hurry(rig.exporter); /* sets the timer off at once */
-        _exit(exporter_poll_fd(rig.exporter) != before && is_readable(0) ? 0 : 1);
+        _exit(is_readable(0) ? 0 : 1);
     }
     int status;
     cr_assert(eq(int, waitpid(child, &status, 0), child));
     cr_expect(eq(int, status, 0));
     cr_expect(not(is_readable(0)));
     stop(0);
+}
+
+static bool runs_in_child(bool (*check)(void)) {
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(check() ? 0 : 1);
+    }
+    int status;
+    cr_assert(eq(int, waitpid(child, &status, 0), child));
+    return status == 0;
+}
+
+static bool recovers_descriptors(void) {
+    struct rlimit limit, none = {.rlim_cur = 0};
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    none.rlim_max = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &none);
+    exporter_hurry(rig.exporter);
+    bool has_none = exporter_poll_fd(rig.exporter) == -1;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    return has_none && exporter_poll_fd(rig.exporter) >= 0 && is_readable(0); /* still hurried */
+}
+
+Test(exporter_loop, a_child_without_room_for_descriptors_has_one_later) {
+    start_simple(S(3600));
+    cr_expect(runs_in_child(recovers_descriptors));
+    cr_expect(not(is_readable(0)));
+    stop(0);
+}
+
+/* A host that closes all it does not know, and gives our numbers to files of its own. */
+static bool leaves_the_hosts_open(void) {
+    int epoll_fd = rig.exporter->loop.epoll_fd, timer_fd = rig.exporter->loop.timer_fd;
+    int hosts = eventfd(0, EFD_CLOEXEC);
+    if (dup2(hosts, epoll_fd) != epoll_fd || dup2(hosts, timer_fd) != timer_fd) {
+        return false;
+    }
+    int fd = exporter_poll_fd(rig.exporter);
+    return fd >= 0 && fd != epoll_fd && fd != timer_fd && fcntl(epoll_fd, F_GETFD) >= 0 &&
+           fcntl(timer_fd, F_GETFD) >= 0;
+}
+
+static bool closes_its_parents(void) {
+    int before = dup(0);
+    close(before);
+    (void)exporter_poll_fd(rig.exporter);
+    int after = dup(0);
+    return before == after; /* two closed, two opened */
+}
+
+Test(exporter_loop, a_child_closes_what_is_surely_its_parents) {
+    start_simple(S(3600));
+    cr_expect(runs_in_child(leaves_the_hosts_open));
+    cr_expect(runs_in_child(closes_its_parents));
+    stop(0);
+}
+
+/* A peer that has gone: the write raises it on the thread that drives, which is the host's. */
+Test(exporter_loop, no_sigpipe_reaches_the_host) {
+    signal(SIGPIPE, SIG_DFL); /* which would end us */
+    stepper.raises = true;
+    start_stepper(S(60));
+    push(1);
+    (void)tick();
+    answer(200);
+    (void)tick();
+    push(1);
+    answer(200);
+    cr_expect(eq(int, flush_in(S(20)), 0));
+    cr_expect(eq(u64, counts().acknowledged, 2));
+    cr_expect(eq(uint, stepper.n_started, 2));
+    stop(2);
 }
 
 Test(exporter_loop, has_a_descriptor_only_without_threads) {

@@ -386,6 +386,7 @@ typedef struct weir_call_options {
 WEIR_API weir_call *weir_call_begin(weir_app *app, weir_method method);
 WEIR_API weir_call *weir_call_begin_with(weir_app *app, weir_method method,
                                          const weir_call_options *options);
+/* Ends the call, and its method span by this error, which may be NULL: none. */
 WEIR_API void weir_call_end(weir_call *call, const weir_error *error);
 
 typedef struct weir_step_options {
@@ -398,6 +399,11 @@ typedef struct weir_step_options {
 } weir_step_options;
 #define WEIR_STEP_OPTIONS(...)                                                                     \
     ((struct weir_step_options){.size = sizeof(struct weir_step_options), __VA_ARGS__})
+/*
+ * Begins a step of the call, or, if that one is silent, of the one it is silent under. NULL when
+ * none could be begun: a NULL action (counted in refused_values), a stale or NULL call, an app that
+ * is being closed, no memory (all counted). `options` may be NULL.
+ */
 WEIR_API weir_step *weir_step_begin(weir_call *call, const char *action,
                                     const weir_step_options *options);
 
@@ -418,6 +424,11 @@ WEIR_API int64_t weir_step_sequence_id(weir_step *step);
 
 /* ---- spans and attributes; the calls without underscore are below ---- */
 
+/*
+ * What weir_span_begin calls: begins a span in a step, or below another span. `dependencies` are
+ * names, ended by a NULL, and are copied; NULL: none. NULL when none could be begun: a NULL name
+ * (counted in refused_values), a parent that is stale or NULL, no memory (counted).
+ */
 WEIR_API weir_span *weir_step_span_begin(weir_step *parent, const char *name,
                                          const char *const *dependencies);
 WEIR_API weir_span *weir_span_span_begin(weir_span *parent, const char *name,

@@ -58,8 +58,9 @@ typedef struct weir_transport {
      * `deadline_monotonic_ns` of CLOCK_MONOTONIC, whatever clock the spans use. 0 when an answer
      * came (any status; *response filled); WEIR_E_TIMEOUT, or WEIR_E_IO when there was no answer,
      * both worth a retry; WEIR_E_TOO_LARGE for an answer over its bound, WEIR_E_INVALID for a
-     * request that can never be sent, both not retried. `detail` is for the log: filled on failure,
-     * and with an answer when there is more to say of it than its status (where a redirect leads).
+     * request that can never be sent, WEIR_E_NO_MEMORY, all three not retried. `detail` is for the
+     * log: filled on failure, and with an answer when there is more to say of it than its status
+     * (where a redirect leads).
      */
     int (*post)(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_monotonic_ns,
                 weir_transport_response *response, weir_error_detail *detail);
@@ -323,7 +324,8 @@ WEIR_API weir_otlp_span *weir_otlp_span_begin(weir_otlp_tracer *tracer, const ch
 /* Sets an attribute; a key set before is replaced and comes last. NULL or empty key, NULL value:
  * ignored, counted. */
 WEIR_API void weir_otlp_span_set(weir_otlp_span *span, const char *key, const weir_value *value);
-/* Adds an event now. */
+/* Adds an event now. NULL name: ignored, counted. NULL attributes: none; if n_attributes says
+ * otherwise, counted. */
 WEIR_API void weir_otlp_span_add_event(weir_otlp_span *span, const char *name,
                                        const weir_key_value *attributes, size_t n_attributes);
 /* Adds an event of a given time, which is not corrected (E20). */
@@ -347,11 +349,13 @@ typedef struct weir_otlp_error {
  */
 WEIR_API void weir_otlp_span_record_error(weir_otlp_span *span, const weir_otlp_error *error,
                                           const weir_key_value *attributes, size_t n_attributes);
+/* NULL link, or one with an invalid context and nothing else to say: ignored, counted. */
 WEIR_API void weir_otlp_span_add_link(weir_otlp_span *span, const weir_otlp_link *link);
 /* Ok is final, Unset is ignored, else the last call wins (E23). description counts with ERROR only
  * (E24); NULL: none. */
 WEIR_API void weir_otlp_span_set_status(weir_otlp_span *span, weir_otlp_status status,
                                         const char *description);
+/* Replaces the name. NULL: ignored, counted. */
 WEIR_API void weir_otlp_span_set_name(weir_otlp_span *span, const char *name);
 WEIR_API bool weir_otlp_span_is_recording(weir_otlp_span *span);
 /* All zero for an invalid handle. trace_state is borrowed until the span's end. */
@@ -399,7 +403,7 @@ typedef struct weir_otlp_stats {
     uint64_t queue_capacity_bytes;
     uint64_t spooled;        /* wait on disk for the endpoint to answer */
     uint64_t adopted;        /* were left there by processes that have died */
-    uint64_t spool_bytes;    /* files of this pipeline there, those being filled included */
+    uint64_t spool_bytes;    /* of all files in spool_dir, those being filled included */
     uint64_t spool_refusals; /* segments that are in memory alone, as the disk refused them */
     uint64_t processed;      /* otel.sdk.processor.span.processed: their export began, each time */
     uint64_t exports;        /* that ended, of one request each, retries included … */

@@ -25,8 +25,9 @@ typedef struct weir_otlp_view weir_otlp_view;
  * threads at once. They must not wait, nor let a C++ exception out. The struct is copied; `data`
  * stays the host's.
  *
- * The lifecycle's own spans (weir_step_begin …) begin and end while their app is locked: for these
- * a processor must not call <weir/weir.h> with a handle of an app.
+ * The lifecycle's own spans (weir_step_begin …) begin and end while their app is locked. For these
+ * on_start and on_end must not call <weir/weir.h> with the app or anything of it, nor fork: either
+ * would wait for that lock for ever.
  */
 typedef struct weir_processor {
     size_t size;

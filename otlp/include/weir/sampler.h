@@ -43,7 +43,8 @@ typedef struct weir_sampling_result {
 
 /*
  * should_sample and describe are called from any thread, several at once, and must neither wait
- * nor call weir. The struct is copied.
+ * nor call weir, nor fork: the spans of <weir/weir.h> begin while their app is locked, and a call
+ * with that app, or a fork, would wait for the lock for ever. The struct is copied.
  */
 typedef struct weir_sampler {
     size_t size;
@@ -102,8 +103,8 @@ WEIR_API WEIR_WARN_UNUSED int weir_sampler_always_record(const weir_sampler *inn
                                                          weir_sampler *out);
 
 /*
- * Where ids come from (E43). Called as a sampler's functions are. An id of zeros is drawn again a
- * few times, then replaced by weir's own.
+ * Where ids come from (E43). Called as a sampler's functions are, and bound by the same rules. An
+ * id of zeros is drawn again a few times, then replaced by weir's own.
  */
 typedef struct weir_id_generator {
     size_t size;

@@ -88,11 +88,14 @@ check_leftovers() {
             left="$left $pid"
         fi
     done
+    still=''
     for pid in $left; do
+        [ -e "/proc/$pid" ] || continue # it was just ending
+        still="$still $pid"
         say "left running: $pid $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"
         kill "$pid" 2>/dev/null
     done
-    [ -z "$left" ]
+    [ -z "$still" ]
 }
 
 # True for this shell's own subshells, pipes and ancestors-in-between while check_leftovers runs.

@@ -22,7 +22,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parents[1] / "lint"))
 from lint import Lint  # noqa: E402
 
-DEADLINE_S = 300
+DEADLINE_S = 900
 INCLUDES = ["otlp/include", "tracking/include", "bridge/include"]
 
 

@@ -10,10 +10,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The thread sanitizer dies of threads that a forked child starts: its children only leave. */
-#if defined(__SANITIZE_THREAD__)
+/*
+ * The thread sanitizer dies of threads that a forked child starts, and the address sanitizer of gcc
+ * 12 leaves the child the locks of its allocator as other threads held them: children only leave.
+ */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define CHILDREN_MAY_START_THREADS false
-#else
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define CHILDREN_MAY_START_THREADS false
+#endif
+#endif
+#ifndef CHILDREN_MAY_START_THREADS
 #define CHILDREN_MAY_START_THREADS true
 #endif
 

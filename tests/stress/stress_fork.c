@@ -14,19 +14,6 @@
 #include "tests/stress/stress.h"
 #include "tests/support/temp.h"
 
-/* ThreadSanitizer knows no threads in the child of a process that had some: there the child only
- * comes to life, and the parent is looked at. */
-#if defined(__SANITIZE_THREAD__)
-#define CHILD_HAS_THREADS 0
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define CHILD_HAS_THREADS 0
-#endif
-#endif
-#ifndef CHILD_HAS_THREADS
-#define CHILD_HAS_THREADS 1
-#endif
-
 enum { N_THREADS = 8, N_FORKERS = 2, N_FORKS = 50, N_STEPS = 5, PATIENCE_S = 60 };
 
 static weir *w;
@@ -96,7 +83,7 @@ static void *run_some(void *index) {
 static void live_as_child(size_t index) {
     alarm(PATIENCE_S); /* a lock that nobody gives back ends the test */
     check_books();
-    if (!CHILD_HAS_THREADS) {
+    if (!CHILDREN_MAY_START_THREADS) {
         _exit(0);
     }
     run_some((void *)index);

@@ -322,6 +322,9 @@ static void *fork_often(void *data) {
 /* The first request, the parent's, is never answered: the queue runs full, and the children come
  * through. */
 Test(fork, from_a_thread_while_others_record_and_flush) {
+#if defined(__SANITIZE_ADDRESS__)
+    cr_skip("a child gets the locks of this sanitizer's allocator as other threads held them");
+#endif
     static const struct peer_step steps[] = {{.act = PEER_SILENT}, {.status = 200}};
     struct scene s = open_to(steps, 2);
     pthread_t threads[N_THREADS], forker;

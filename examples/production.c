@@ -3,7 +3,7 @@
  * hours without a collector, its own log, and the pipeline's counters on SIGUSR1. SIGTERM ends it.
  *
  *     cc production.c $(pkg-config --cflags --libs weir) -o production
- *     COLLECTOR=https://collector.example:4318 COLLECTOR_CA=ca.pem COLLECTOR_TOKEN=secret
+ *     COLLECTOR=https://collector.example:4318 COLLECTOR_CA=ca.pem COLLECTOR_TOKEN=secret \
  *         ./production /var/lib/shop/spool
  */
 #include <inttypes.h>

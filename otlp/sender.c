@@ -174,8 +174,8 @@ static const char *words_for(const struct sender *sender, enum http_trouble trou
                "OTLP/gRPC (4317)?";
     }
     if (sender->encoding.is_framed && trouble == HTTP_NO_ANSWER) { /* HTTP/1 looks like this too */
-        return "closed the connection before its answer was whole: is it an endpoint of OTLP/gRPC "
-               "(4317), not of OTLP/HTTP (4318)?";
+        return "closed the connection before its answer was whole: does it speak gRPC (4317)? The "
+               "port of OTLP/HTTP (4318) wants the protocol http/protobuf";
     }
     return words[trouble];
 }

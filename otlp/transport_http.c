@@ -44,6 +44,7 @@ static const char *advice_for(int status) {
     case 502:
     case 504: return ": a proxy cannot reach the collector behind it";
     case 503: return ": it is overloaded or not ready";
+    case 505: return ": is it the port of OTLP/gRPC (4317)? Set the protocol grpc, or use 4318";
     default: return "";
     }
 }

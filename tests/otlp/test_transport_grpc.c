@@ -344,7 +344,7 @@ Test(transport_grpc, a_server_of_http_1_is_told_apart) {
     weir_transport transport = open_with(peer_url(peer), NULL, &PLAIN);
     struct result result = post(&transport, S(5));
     cr_expect(result.error != 0);
-    expect_said(&result, "is it an endpoint of OTLP/gRPC (4317), not of OTLP/HTTP (4318)?");
+    expect_said(&result, "does it speak gRPC (4317)? The port of OTLP/HTTP (4318) wants");
     transport.destroy(transport.data);
     peer_stop(peer);
 }

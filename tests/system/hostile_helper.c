@@ -257,7 +257,7 @@ static void break_pipe(const char *dir) {
     EXPECT(weir_otlp_flush(otlp, PATIENCE_MS) == WEIR_E_IO);
     EXPECT(stats_of(otlp).dropped[WEIR_DROP_DISK] == 1);
     end_span(otlp);
-    EXPECT(weir_otlp_close(otlp, PATIENCE_MS) == 0);
+    EXPECT(weir_otlp_close(otlp, PATIENCE_MS) == WEIR_E_IO);
 }
 
 int main(int n_arguments, char **arguments) {

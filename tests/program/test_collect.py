@@ -329,16 +329,20 @@ class Ending(TestCase):
         for arguments in [['--tree'], ['--output', '-']]:
             collector = Collector(*arguments)
             done = threading.Event()
+            answered = [time.monotonic()]
 
             def send():
                 try:
                     while not done.is_set():
                         collector.request(body=vector('batch_thirty'))
+                        answered[0] = time.monotonic()
                 except (OSError, http.client.HTTPException):
                     pass
             sender = threading.Thread(target=send)
             sender.start()
-            weir_program.wait_for(lambda: weir_program.is_waiting_to_write(collector.process.pid))
+            # Full, and the request that found it so hangs: a pipe may also be full to the last whole line.
+            weir_program.wait_for(lambda: weir_program.is_waiting_to_write(collector.process.pid) and
+                                  time.monotonic() - answered[0] > 1)
             collector.process.send_signal(signal.SIGINT)
             self.assertEqual(collector.process.wait(timeout=weir_program.PATIENCE), 1)
             done.set()

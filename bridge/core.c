@@ -188,11 +188,11 @@ static _Thread_local struct running running;
 _Static_assert(WEIR_MAX_ADAPTERS < 64, "a guest is a bit of a word");
 
 void core_wait_for_apps(struct weir *w, uint64_t timeout_ns) {
-    const struct timespec pause = {.tv_nsec = 1000000};
+    const struct timespec pause = clock_timespec(NS_PER_MS);
     if (running.weir == w) {
         return; /* from inside a hook: the app being shut may be this thread's own */
     }
-    for (uint64_t waited = 0; n_shutting(w) > 0 && waited < timeout_ns; waited += 1000000) {
+    for (uint64_t waited = 0; n_shutting(w) > 0 && waited < timeout_ns; waited += NS_PER_MS) {
         (void)nanosleep(&pause, NULL);
     }
 }

@@ -213,7 +213,7 @@ int options_apply(const weir_options *options, struct weir *w, weir_error_detail
     }
     w->burr_exact = options->burr_exact;
     w->chunk_span_every = options->chunk_span_every;
-    w->chunk_span_min_ns = (uint64_t)options->chunk_span_min_ms * 1000000;
+    w->chunk_span_min_ns = (uint64_t)options->chunk_span_min_ms * NS_PER_MS;
     w->chunk_span_max = options->chunk_span_max;
     apply_host(options, w);
     w->project = mem_strdup(options->project != NULL ? options->project : DEFAULT_PROJECT);

@@ -8,6 +8,7 @@
 #include "bridge/mirror.h"
 #include "bridge/options.h"
 #include "otlp/common/alloc.h"
+#include "otlp/common/clock.h"
 #include "otlp/common/error.h"
 #include "otlp/common/id.h"
 #include "otlp/common/sized.h"
@@ -181,24 +182,18 @@ static struct app *next_open_app(struct weir *w) {
     return app;
 }
 
-static uint64_t now_ms(void) {
-    weir_clock clock = clock_system(); /* deadlines are real, whatever clock the spans use */
-    return clock_monotonic(&clock) / 1000000;
-}
-
-/* What is left of a time that ends then. */
-static uint32_t ms_until(uint64_t deadline_ms) {
-    uint64_t now = now_ms();
-    return now < deadline_ms ? (uint32_t)(deadline_ms - now) : 0;
+/* What is left of a time that ends then; deadlines are real, whatever clock the spans use. */
+static uint32_t ms_until(uint64_t deadline_ns) {
+    return (uint32_t)MIN(clock_ms_until(deadline_ns), UINT32_MAX);
 }
 
 int weir_flush(weir *w, uint32_t timeout_ms) {
     if (w == NULL) {
         return 0;
     }
-    uint64_t deadline_ms = now_ms() + timeout_ms;
+    uint64_t deadline_ns = clock_now_ns() + timeout_ms * NS_PER_MS;
     int error = weir_otlp_flush(w->otlp, timeout_ms);
-    int tracker_error = weir_tracker_flush(w->tracker, ms_until(deadline_ms));
+    int tracker_error = weir_tracker_flush(w->tracker, ms_until(deadline_ns));
     return error != 0 ? error : tracker_error;
 }
 
@@ -214,16 +209,16 @@ int weir_close(weir *w, uint32_t timeout_ms) {
     if (w == NULL) {
         return 0;
     }
-    uint64_t deadline_ms = now_ms() + timeout_ms;
+    uint64_t deadline_ns = clock_now_ns() + timeout_ms * NS_PER_MS;
     for (struct app *app = next_open_app(w); app != NULL; app = next_open_app(w)) {
         app_shut(app);
         app_unpin(app);
     }
-    core_wait_for_apps(w, (uint64_t)timeout_ms * 1000000);
+    core_wait_for_apps(w, timeout_ms * NS_PER_MS);
     /* adapters' hooks and a slow disk have taken their part */
-    int error = weir_otlp_close(w->otlp, ms_until(deadline_ms));
+    int error = weir_otlp_close(w->otlp, ms_until(deadline_ns));
     mirror_free(w);
-    int tracker_error = weir_tracker_close_within(w->tracker, ms_until(deadline_ms));
+    int tracker_error = weir_tracker_close_within(w->tracker, ms_until(deadline_ns));
     w->otlp = NULL;
     w->tracker = NULL;
     error = error != 0 ? error : tracker_error;

@@ -5,9 +5,8 @@
 #include <stdio.h>
 
 #include "otlp/bounds.h"
+#include "otlp/common/clock.h"
 #include "otlp/common/env.h"
-
-static const uint64_t NS_PER_MS = 1000000;
 
 /* Before the variables are asked. */
 static struct config_origin by_code(bool is_given, const char *option) {

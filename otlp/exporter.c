@@ -11,9 +11,6 @@
 #include "otlp/exporter_state.h"
 #include "otlp/spool.h"
 
-static const uint64_t NS_PER_S = UINT64_C(1000000000);
-static const uint64_t NS_PER_MS = 1000000;
-
 /* ---- waiting ---- */
 
 bool exporter_wait(struct exporter *exporter, pthread_cond_t *condition, uint64_t until_ns) {
@@ -21,8 +18,7 @@ bool exporter_wait(struct exporter *exporter, pthread_cond_t *condition, uint64_
         (void)pthread_cond_wait(condition, &exporter->mutex);
         return true;
     }
-    struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
-                             .tv_nsec = (long)(until_ns % NS_PER_S)};
+    struct timespec until = clock_timespec(until_ns);
     return pthread_cond_timedwait(condition, &exporter->mutex, &until) != ETIMEDOUT;
 }
 
@@ -134,7 +130,7 @@ void exporter_nudge(struct exporter *exporter) {
     }
     pthread_mutex_lock(&exporter->mutex);
     atomic_store_explicit(&exporter->is_nudged, true, memory_order_relaxed);
-    plan_collection(exporter, exporter_now() + exporter->schedule_delay_ns);
+    plan_collection(exporter, clock_now_ns() + exporter->schedule_delay_ns);
     pthread_mutex_unlock(&exporter->mutex);
 }
 
@@ -146,7 +142,7 @@ void exporter_hurry(struct exporter *exporter) {
     atomic_store_explicit(&exporter->is_hurried, true, memory_order_relaxed);
     /* A collection that freed nothing must not be repeated for every span that is dropped. */
     uint64_t not_before = exporter->collected_ns + EXPORTER_HURRY_SPACING_MS * NS_PER_MS;
-    plan_collection(exporter, MAX(exporter_now(), not_before));
+    plan_collection(exporter, MAX(clock_now_ns(), not_before));
     pthread_mutex_unlock(&exporter->mutex);
 }
 
@@ -155,7 +151,7 @@ void exporter_collect(struct exporter *exporter) {
         return; /* a late flush: who owns what would be collected may be gone */
     }
     exporter->collect_at_ns = UINT64_MAX;
-    exporter->collected_ns = exporter_now();
+    exporter->collected_ns = clock_now_ns();
     atomic_store_explicit(&exporter->is_nudged, false, memory_order_relaxed);
     atomic_store_explicit(&exporter->is_hurried, false, memory_order_relaxed);
     exporter->n_borrowing++;

@@ -8,8 +8,6 @@
 #include "otlp/bounds.h"
 #include "otlp/exporter_state.h"
 
-static const uint64_t NS_PER_MS = 1000000;
-
 static pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER; /* guards the list and its links */
 static struct exporter *list;
 static _Atomic pid_t list_pid; /* of the process that last added to it */
@@ -98,7 +96,7 @@ static void halt_all(void) {
     if (list_pid != getpid()) {
         return; /* a child of _Fork: the list's mutex may have been held then */
     }
-    uint64_t deadline_ns = exporter_now() + EXPORTER_EXIT_MS * NS_PER_MS;
+    uint64_t deadline_ns = clock_now_ns() + EXPORTER_EXIT_MS * NS_PER_MS;
     struct exporter *exporter;
     while ((exporter = take_listed()) != NULL) {
         exporter_halt(exporter, deadline_ns);

@@ -11,9 +11,6 @@
 #include "otlp/common/macro.h"
 #include "otlp/common/signal_guard.h"
 
-static const uint64_t NS_PER_S = UINT64_C(1000000000);
-static const uint64_t NS_PER_MS = 1000000;
-
 /* ---- the descriptors ---- */
 
 static int add_to_epoll(int epoll_fd, int fd) {
@@ -67,9 +64,7 @@ void exporter_loop_close(struct exporter_loop *loop) {
 static void set_timer(struct exporter_loop *loop, uint64_t at_ns) {
     struct itimerspec timer = {0};
     if (at_ns != UINT64_MAX) {
-        at_ns = MAX(at_ns, 1); /* 0 would be none */
-        timer.it_value.tv_sec = (time_t)(at_ns / NS_PER_S);
-        timer.it_value.tv_nsec = (long)(at_ns % NS_PER_S);
+        timer.it_value = clock_timespec(MAX(at_ns, 1)); /* 0 would be none */
     }
     loop->alarm_ns = at_ns;
     (void)timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
@@ -152,7 +147,7 @@ static uint64_t drive(struct exporter *exporter) {
     unsigned n_rounds = 0;
     do {
         loop->alarm_ns = UINT64_MAX; /* it will show what other threads bring meanwhile */
-        now_ns = exporter_now();
+        now_ns = clock_now_ns();
         due_ns = step_all(exporter, now_ns);
         due_ns = MIN(due_ns, loop->alarm_ns);
     } while (due_ns <= now_ns && !exporter->is_ending && ++n_rounds < EXPORTER_TICK_ROUNDS);
@@ -175,11 +170,7 @@ static void end_driving(struct exporter *exporter) {
 }
 
 static int64_t ms_until(uint64_t at_ns) {
-    uint64_t now_ns = exporter_now();
-    if (at_ns == UINT64_MAX) {
-        return -1;
-    }
-    return at_ns <= now_ns ? 0 : (int64_t)((at_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS);
+    return at_ns == UINT64_MAX ? -1 : (int64_t)clock_ms_until(at_ns);
 }
 
 int64_t exporter_tick(struct exporter *exporter) {
@@ -225,7 +216,7 @@ bool exporter_loop_wait(struct exporter *exporter, uint64_t until_ns) {
     uint64_t due_ns = drive(exporter);
     signal_guard_end(&guard);
     end_driving(exporter);
-    uint64_t now_ns = exporter_now();
+    uint64_t now_ns = clock_now_ns();
     if (n_concluded(exporter) == n_before && due_ns > now_ns && now_ns < until_ns) {
         struct pollfd fd = {.fd = exporter_loop_fd(loop), .events = POLLIN};
         int64_t ms = ms_until(MIN(until_ns, due_ns));
@@ -233,5 +224,5 @@ bool exporter_loop_wait(struct exporter *exporter, uint64_t until_ns) {
         (void)poll(&fd, 1, (int)(ms < 0 ? -1 : MIN(ms, 60000)));
         pthread_mutex_lock(&exporter->mutex);
     }
-    return exporter_now() < until_ns;
+    return clock_now_ns() < until_ns;
 }

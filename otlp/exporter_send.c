@@ -18,9 +18,6 @@
 #include "otlp/response.h"
 #include "otlp/retry.h"
 
-static const uint64_t NS_PER_S = UINT64_C(1000000000);
-static const uint64_t NS_PER_MS = 1000000;
-
 /* What one attempt brought. */
 struct attempt {
     int error;
@@ -110,7 +107,7 @@ static void conclude(struct pipeline *pipeline, const struct outcome *outcome) {
     struct segment *segment = pipeline->current;
     count(&pipeline->counts, outcome);
     tallies_add(&pipeline->counts.tallies, &pipeline->result, outcome->n_spans,
-                exporter_now() - pipeline->begun_ns);
+                clock_now_ns() - pipeline->begun_ns);
     pipeline->state = PIPELINE_IDLE;
     pipeline->current = NULL;
     pipeline_let_go(pipeline, segment);
@@ -194,7 +191,7 @@ static void begin(struct pipeline *pipeline, struct segment *segment, bool is_sp
     pipeline->counts.in_flight += segment->n_spans;
     pipeline->counts.processed += segment->n_spans;
     pipeline->n_failed = 0;
-    pipeline->begun_ns = exporter_now();
+    pipeline->begun_ns = clock_now_ns();
     pipeline->deadline_ns =
         pipeline->timeout_ns > 0 ? pipeline->begun_ns + pipeline->timeout_ns : UINT64_MAX;
     int error = prepare(pipeline);
@@ -225,7 +222,7 @@ static void post(struct pipeline *pipeline, struct attempt *attempt) {
 }
 
 static void plan_retry(struct pipeline *pipeline, int64_t retry_after_ms) {
-    uint64_t now_ns = exporter_now();
+    uint64_t now_ns = clock_now_ns();
     pipeline->n_failed++;
     pipeline->again_ns = now_ns + retry_delay_ns(pipeline->n_failed, retry_after_ms, id_random());
     if (retry_after_ms > 0) { /* holds for later segments too, should this one be given up */

@@ -13,8 +13,6 @@
 #include "otlp/exporter_state.h"
 #include "otlp/spool.h"
 
-static const uint64_t NS_PER_MS = 1000000;
-
 static struct spool *spool_of(const struct pipeline *pipeline) {
     return pipeline->exporter->pool->spool;
 }
@@ -44,7 +42,7 @@ bool pipeline_keep_if_crowded(struct pipeline *pipeline, struct segment *segment
     }
     pipeline->counts.taken += segment->n_spans;
     if (pipeline->spool_at_ns == UINT64_MAX) {
-        pipeline->spool_at_ns = exporter_now() + EXPORTER_SPOOL_FIRST_MS * NS_PER_MS;
+        pipeline->spool_at_ns = clock_now_ns() + EXPORTER_SPOOL_FIRST_MS * NS_PER_MS;
     }
     return true;
 }
@@ -53,7 +51,7 @@ bool pipeline_keep_if_crowded(struct pipeline *pipeline, struct segment *segment
 static void plan_kept(struct exporter *exporter, uint8_t kept_for) {
     FOR_EACH_PIPELINE(pipeline, exporter) {
         if ((kept_for & 1u << pipeline->index) != 0 && pipeline->spool_at_ns == UINT64_MAX) {
-            pipeline->spool_at_ns = exporter_now() + pipeline->spool_pause_ns;
+            pipeline->spool_at_ns = clock_now_ns() + pipeline->spool_pause_ns;
             pipeline_wake(pipeline);
         }
     }
@@ -121,12 +119,12 @@ struct segment *pipeline_take_spooled(struct pipeline *pipeline) {
     struct segment *segment = found.segment;
     if (found.is_to_be_left) {
         spool_leave(spool, found.entry, pipeline->index);
-        pipeline->spool_at_ns = exporter_now() + EXPORTER_SPOOL_FIRST_MS * NS_PER_MS;
+        pipeline->spool_at_ns = clock_now_ns() + EXPORTER_SPOOL_FIRST_MS * NS_PER_MS;
     } else if (found.entry != NULL) {
         spool_take(spool, found.entry, pipeline->index, segment != NULL ? segment->n_spans : 0);
         if (segment == NULL) {
             spool_finish(spool, found.entry, pipeline->index);
-            pipeline->spool_at_ns = exporter_now(); /* the next one */
+            pipeline->spool_at_ns = clock_now_ns(); /* the next one */
         }
     }
     if (segment != NULL) {
@@ -141,7 +139,7 @@ struct segment *pipeline_take_spooled(struct pipeline *pipeline) {
 void pipeline_plan_spool(struct pipeline *pipeline, const struct outcome *outcome,
                          bool was_spooled) {
     struct spool *spool = spool_of(pipeline);
-    uint64_t now_ns = exporter_now();
+    uint64_t now_ns = clock_now_ns();
     if (spool == NULL) {
         return;
     }

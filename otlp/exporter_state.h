@@ -115,11 +115,6 @@ struct exporter {
     for (struct pipeline *pipeline = (exporter)->pipelines;                                        \
          pipeline < (exporter)->pipelines + (exporter)->n_pipelines; pipeline++)
 
-static inline uint64_t exporter_now(void) {
-    weir_clock clock = clock_system();
-    return clock_monotonic(&clock);
-}
-
 /* ---- exporter.c ---- */
 
 /* False when the time has come (UINT64_MAX: never). The thread does nothing meanwhile. */

@@ -9,8 +9,6 @@
 #include "otlp/common/signal_guard.h"
 #include "otlp/exporter_state.h"
 
-static const uint64_t NS_PER_MS = 1000000;
-
 /* ---- ending the threads ---- */
 
 /* With the mutex held, which is given back meanwhile. */
@@ -32,7 +30,7 @@ static void cancel_post(struct pipeline *pipeline) {
  * moment longer, so that a cancelled post can come back.
  */
 static void wait_for_end(struct pipeline *pipeline, uint64_t until_ns) {
-    while (!pipeline->is_ended && !(pipeline->is_outside && exporter_now() >= until_ns)) {
+    while (!pipeline->is_ended && !(pipeline->is_outside && clock_now_ns() >= until_ns)) {
         (void)exporter_wait(pipeline->exporter, &pipeline->exporter->progress,
                             pipeline->is_outside ? until_ns : UINT64_MAX);
     }
@@ -58,7 +56,7 @@ static void end_threads(struct exporter *exporter, uint64_t deadline_ns) {
             cancel_post(pipeline);
         }
     }
-    uint64_t grace_ns = exporter_now() + EXPORTER_GRACE_MS * NS_PER_MS;
+    uint64_t grace_ns = clock_now_ns() + EXPORTER_GRACE_MS * NS_PER_MS;
     FOR_EACH_PIPELINE(pipeline, exporter) {
         wait_for_end(pipeline, MAX(deadline_ns, grace_ns));
     }

@@ -9,8 +9,6 @@
 #include "otlp/exporter_state.h"
 #include "otlp/spool.h"
 
-static const uint64_t NS_PER_S = UINT64_C(1000000000);
-
 /* One of several says which it is. */
 static void name_pipeline(const struct pipeline *pipeline, char out[32]) {
     *out = '\0';
@@ -56,7 +54,7 @@ static void tell_of_partial(struct pipeline *pipeline, const struct outcome *out
     if (outcome->n_rejected == 0 && *outcome->message == '\0') {
         return;
     }
-    uint64_t now_ns = exporter_now();
+    uint64_t now_ns = clock_now_ns();
     pipeline->n_rejected_untold += outcome->n_rejected;
     if (now_ns < pipeline->tell_partial_at_ns) {
         return;

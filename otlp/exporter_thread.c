@@ -22,7 +22,7 @@ void pipeline_come_inside(struct pipeline *pipeline) {
 /* The next thing to do, or to wait for. What is open is collected when it could be sent at once. */
 static void drive(struct pipeline *pipeline) {
     struct exporter *exporter = pipeline->exporter;
-    uint64_t now = exporter_now();
+    uint64_t now = clock_now_ns();
     bool is_idle = pipeline->state == PIPELINE_IDLE;
     if (is_idle && now >= exporter->collect_at_ns) {
         exporter_collect(exporter);

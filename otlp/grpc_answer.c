@@ -9,6 +9,7 @@
 
 #include "otlp/bounds.h"
 #include "otlp/common/base64.h"
+#include "otlp/common/clock.h"
 #include "otlp/common/macro.h"
 #include "otlp/deps/gzip.h"
 #include "otlp/grpc_status.h"
@@ -44,7 +45,7 @@ int grpc_status_of_reset(unsigned code) {
 }
 
 void grpc_format_timeout(char out[12], uint64_t left_ns) {
-    uint64_t ms = MAX(left_ns / 1000000, 1);
+    uint64_t ms = MAX(left_ns / NS_PER_MS, 1);
     if (ms <= 99999999) {
         snprintf(out, 12, "%" PRIu64 "m", ms);
     } else {

@@ -22,10 +22,8 @@
 
 static _Atomic uint64_t n_opened; /* ids of providers, from 1 */
 
-/* The exporter's deadlines are times of the system's monotonic clock. */
 static uint64_t deadline_in(uint32_t timeout_ms) {
-    weir_clock clock = clock_system();
-    return clock_monotonic(&clock) + timeout_ms * UINT64_C(1000000);
+    return clock_now_ns() + timeout_ms * NS_PER_MS;
 }
 
 /* ---- open ---- */

@@ -88,10 +88,7 @@ void processors_end(struct otlp_span *span, uint64_t end_unix_ns) {
 /* ---- flush and shutdown ---- */
 
 static uint32_t ms_left(uint64_t deadline_ns) {
-    weir_clock clock = clock_system();
-    uint64_t now = clock_monotonic(&clock);
-    uint64_t ms = now < deadline_ns ? (deadline_ns - now) / 1000000 : 0;
-    return (uint32_t)MIN(ms, UINT32_MAX);
+    return (uint32_t)MIN(clock_ms_until(deadline_ns), UINT32_MAX);
 }
 
 int processors_flush(const struct processors *processors, uint64_t deadline_ns) {

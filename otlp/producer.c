@@ -5,13 +5,14 @@
 
 #include "otlp/bounds.h"
 #include "otlp/common/alloc.h"
+#include "otlp/common/clock.h"
 #include "otlp/common/macro.h"
 #include "otlp/exporter.h"
 #include "otlp/provider.h"
 #include "otlp/span_pool.h"
 #include "otlp/spool.h"
 
-static const uint64_t ANCHOR_MAX_AGE_NS = UINT64_C(1000000000);
+static const uint64_t ANCHOR_MAX_AGE_NS = NS_PER_S;
 
 /*
  * Guards the `first` list of every provider and the `next` of every producer. One for all, because

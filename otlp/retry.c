@@ -6,12 +6,12 @@
 #include <weir/error.h>
 
 #include "otlp/bounds.h"
+#include "otlp/common/clock.h"
 #include "otlp/common/macro.h"
 #include "otlp/grpc_status.h"
 
 static const uint64_t FIRST_DELAY_NS = UINT64_C(500000000);
 static const uint64_t LONGEST_DELAY_NS = UINT64_C(8000000000);
-static const uint64_t NS_PER_MS = 1000000;
 
 /* ---- verdict and delay ---- */
 

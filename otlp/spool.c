@@ -339,8 +339,7 @@ bool spool_has_waiting(struct spool *spool, size_t pipeline) {
 }
 
 bool spool_is_due(struct spool *spool, size_t pipeline) {
-    weir_clock clock = clock_system();
-    uint64_t now = clock_monotonic(&clock);
+    uint64_t now = clock_now_ns();
     lock_take(&spool->lock);
     bool is_due = find_waiting(spool, pipeline) != NULL || now >= spool->adopt_again_ns;
     lock_give(&spool->lock);

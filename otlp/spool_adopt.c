@@ -15,7 +15,6 @@
 #include "otlp/common/clock.h"
 #include "otlp/common/macro.h"
 
-static const uint64_t NS_PER_S = UINT64_C(1000000000);
 static const int OPEN_FLAGS = O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
 
 /* ---- reading ---- */
@@ -219,8 +218,7 @@ static bool adopt_file(void *data, const char *path) {
 
 /* *dir becomes what the directory is now: other threads may renew it meanwhile. */
 static bool is_time(struct spool *spool, struct spool_dir *dir) {
-    weir_clock clock = clock_system();
-    uint64_t now = clock_monotonic(&clock);
+    uint64_t now = clock_now_ns();
     lock_take(&spool->lock);
     bool is_time = !spool->is_adopting && now >= spool->adopt_again_ns && spool_own(spool) == 0;
     if (is_time) {

@@ -1,9 +1,8 @@
 #include "otlp/spool_config.h"
 
 #include "otlp/bounds.h"
+#include "otlp/common/clock.h"
 #include "otlp/common/error.h"
-
-static const uint64_t NS_PER_S = UINT64_C(1000000000);
 
 int spool_config_resolve(const weir_otlp_options *options, const struct config_reader *reader,
                          struct spool_config *out, weir_error_detail *detail) {

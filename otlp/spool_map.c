@@ -20,7 +20,6 @@
 
 enum { PAGE_BYTES = 4096, MAX_TRIES = 100 /* when a signal comes in between */ };
 
-static const uint64_t NS_PER_MS = 1000000;
 static const int OPEN_FLAGS = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
 
 /* 0: it would be too large. */
@@ -33,18 +32,13 @@ static size_t file_size(const struct spool_layout *layout, size_t n_bytes) {
 
 /* ---- the disk refuses, or no longer ---- */
 
-static uint64_t now_ns(void) {
-    weir_clock clock = clock_system();
-    return clock_monotonic(&clock);
-}
-
 /* os_error 0: the bound, which what is in use fills by itself. */
 static void note_refusal(struct spool *spool, int os_error) {
     lock_take(&spool->lock);
     spool->is_refused = true;
     spool->refused_error = os_error;
     spool->n_refused++;
-    spool->try_again_ns = now_ns() + SPOOL_RETRY_MS * NS_PER_MS;
+    spool->try_again_ns = clock_now_ns() + SPOOL_RETRY_MS * NS_PER_MS;
     atomic_store_explicit(&spool->has_news, true, memory_order_relaxed);
     lock_give(&spool->lock);
 }
@@ -116,7 +110,7 @@ static void give_back(struct spool *spool, size_t n_bytes, uint32_t n_files) {
 /* A place in the directory and in its bounds. False: refused, and noted. */
 static bool reserve(struct spool *spool, struct spool_entry *entry, size_t n_file) {
     lock_take(&spool->lock);
-    if (spool->is_refused && now_ns() < spool->try_again_ns) {
+    if (spool->is_refused && clock_now_ns() < spool->try_again_ns) {
         spool->n_refused++;
         lock_give(&spool->lock);
         return false;

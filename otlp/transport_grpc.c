@@ -108,8 +108,7 @@ static int conclude(struct grpc_transport *grpc, int error, struct http_answer *
 
 /* What the peer is told of the deadline (C4); "" for none. */
 static void format_timeout_header(char out[40], uint64_t deadline_ns) {
-    weir_clock clock = clock_system();
-    uint64_t now_ns = clock_monotonic(&clock);
+    uint64_t now_ns = clock_now_ns();
     char value[12];
     *out = '\0';
     if (deadline_ns != UINT64_MAX) {

@@ -13,8 +13,7 @@
 enum { POLL_MS = 50 }; /* between looks at the limits */
 
 static bool is_over(const struct write_limits *limits) {
-    weir_clock clock = clock_system();
-    return limits->is_cancelled(limits->data) || clock_monotonic(&clock) >= limits->deadline_ns;
+    return limits->is_cancelled(limits->data) || clock_now_ns() >= limits->deadline_ns;
 }
 
 /* False, with errno, when the limits came before the room. */

@@ -9,6 +9,7 @@
 #include <weir/error.h>
 
 #include "otlp/common/alloc.h"
+#include "otlp/common/clock.h"
 #include "tracking/bounds.h"
 
 struct async {
@@ -51,15 +52,7 @@ static void init_conditions(struct async *async) {
 }
 
 static struct timespec deadline_in(uint32_t timeout_ms) {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
-    return until;
+    return clock_timespec(clock_now_ns() + timeout_ms * NS_PER_MS);
 }
 
 static bool flush_until(struct async *async, const struct timespec *until);

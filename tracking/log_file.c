@@ -12,7 +12,7 @@
 #include "tracking/async.h"
 #include "tracking/bounds.h"
 
-static const uint64_t CHECK_EVERY_NS = UINT64_C(1000000000);
+static const uint64_t CHECK_EVERY_NS = NS_PER_S;
 
 /* ---- all log files of the process ---- */
 
@@ -99,11 +99,6 @@ void log_file_init(struct log_file *file, struct folder_path path, mode_t mode, 
     enlist(file);
 }
 
-static uint64_t now_ns(void) {
-    weir_clock clock = clock_system();
-    return clock_monotonic(&clock);
-}
-
 static void forget_fd(struct log_file *file) {
     file->fd = -1;
     atomic_fetch_sub_explicit(&n_open, 1, memory_order_relaxed);
@@ -126,7 +121,7 @@ static int keep_fd(struct log_file *file, int fd, weir_error_detail *detail) {
     file->fd = fd;
     file->device = status.st_dev;
     file->inode = status.st_ino;
-    file->checked_ns = now_ns();
+    file->checked_ns = clock_now_ns();
     atomic_fetch_add_explicit(&n_open, 1, memory_order_relaxed);
     return 0;
 }
@@ -158,7 +153,7 @@ static void check_fd_at_times(struct log_file *file) {
     if (file->fd < 0) {
         return;
     }
-    uint64_t now = now_ns();
+    uint64_t now = clock_now_ns();
     if (now - file->checked_ns >= CHECK_EVERY_NS) {
         file->checked_ns = now;
         check_fd(file);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "otlp/common/alloc.h"
+#include "otlp/common/clock.h"
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
 #include "otlp/common/sized.h"
@@ -81,11 +82,7 @@ int weir_reader_open(const char *log_path, weir_reader **out, weir_error_detail 
 
 uint64_t reader_changed_ns(const weir_reader *reader) {
     struct stat status;
-    if (fstat(reader->fd, &status) != 0 || status.st_ctim.tv_sec < 0) {
-        return 0;
-    }
-    return (uint64_t)status.st_ctim.tv_sec * UINT64_C(1000000000) +
-           (uint64_t)status.st_ctim.tv_nsec;
+    return fstat(reader->fd, &status) == 0 ? clock_ns_of(status.st_ctim) : 0;
 }
 
 uint64_t reader_n_lines(const weir_reader *reader) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "otlp/common/alloc.h"
+#include "otlp/common/clock.h"
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
 #include "tracking/bounds.h"
@@ -141,10 +142,6 @@ void store_list_deinit(struct store_list *list) {
 
 /* ---- an app's folder ---- */
 
-static uint64_t time_ns(struct timespec time) {
-    return time.tv_sec < 0 ? 0 : (uint64_t)time.tv_sec * 1000000000U + (uint64_t)time.tv_nsec;
-}
-
 /* A regular file in the folder; not a link, not a folder. */
 static bool look_at_file(int folder_fd, const char *name, struct stat *status) {
     return fstatat(folder_fd, name, status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status->st_mode);
@@ -154,15 +151,15 @@ void store_look_at(int app_fd, struct store_look *out) {
     struct stat status;
     *out = (struct store_look){0};
     if (fstat(app_fd, &status) == 0) {
-        out->folder_changed_ns = time_ns(status.st_ctim);
-        out->folder_modified_ns = time_ns(status.st_mtim);
+        out->folder_changed_ns = clock_ns_of(status.st_ctim);
+        out->folder_modified_ns = clock_ns_of(status.st_mtim);
     }
     out->has_graph = look_at_file(app_fd, "graph.json", &status);
     if (look_at_file(app_fd, "log.jsonl", &status)) {
         out->has_log = true;
         out->log_n_bytes = (uint64_t)status.st_size;
-        out->log_changed_ns = time_ns(status.st_ctim);
-        out->log_modified_ns = time_ns(status.st_mtim);
+        out->log_changed_ns = clock_ns_of(status.st_ctim);
+        out->log_modified_ns = clock_ns_of(status.st_mtim);
     }
 }
 

@@ -1,7 +1,8 @@
 #include "tracking/time_read.h"
 
+#include "otlp/common/clock.h"
+
 static const int64_t SECONDS_PER_DAY = 86400;
-static const uint64_t NS_PER_SECOND = 1000000000;
 static const uint64_t LAST_EPOCH_SECOND = 20000000000; /* a larger number is milliseconds */
 static const uint64_t LAST_YEAR_MS = 16756761600000;   /* the end of 2500, as in dates */
 
@@ -123,7 +124,7 @@ bool time_read(const char *text, size_t n_bytes, struct time_stamp *out) {
     if (second < 0) {
         return false;
     }
-    *out = (struct time_stamp){(uint64_t)second * NS_PER_SECOND + (uint64_t)ns, is_utc};
+    *out = (struct time_stamp){(uint64_t)second * NS_PER_S + (uint64_t)ns, is_utc};
     return true;
 }
 
@@ -155,12 +156,12 @@ static bool read_epoch(const char *text, size_t n_bytes, struct time_stamp *out)
     if (!take_decimal(&rest, &units, &billionths)) {
         return false;
     }
-    uint64_t ns = (uint64_t)billionths, unit_ns = NS_PER_SECOND;
+    uint64_t ns = (uint64_t)billionths, unit_ns = NS_PER_S;
     if (units > LAST_EPOCH_SECOND) {
-        unit_ns = 1000000;
+        unit_ns = NS_PER_MS;
         ns /= 1000;
     }
-    if (units * (unit_ns / 1000000) > LAST_YEAR_MS) {
+    if (units * (unit_ns / NS_PER_MS) > LAST_YEAR_MS) {
         return false;
     }
     *out = (struct time_stamp){units * unit_ns + ns, true};

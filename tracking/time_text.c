@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-static const uint64_t NS_PER_SECOND = UINT64_C(1000000000);
+#include "otlp/common/clock.h"
 
 /* Formats broken-down time; years beyond four digits cannot come out of 64-bit nanoseconds. */
 static void fill(struct time_text_cache *cache, time_t second, const struct tm *tm) {
@@ -14,7 +14,7 @@ static void fill(struct time_text_cache *cache, time_t second, const struct tm *
 }
 
 static void append_fraction(struct buf *out, uint64_t unix_ns) {
-    unsigned microseconds = (unsigned)(unix_ns % NS_PER_SECOND / 1000);
+    unsigned microseconds = (unsigned)(unix_ns % NS_PER_S / 1000);
     if (microseconds == 0) {
         return;
     }
@@ -27,7 +27,7 @@ static void append_fraction(struct buf *out, uint64_t unix_ns) {
 }
 
 void time_text_local(struct buf *out, uint64_t unix_ns, struct time_text_cache *cache) {
-    time_t second = (time_t)(unix_ns / NS_PER_SECOND);
+    time_t second = (time_t)(unix_ns / NS_PER_S);
     if (cache->text[0] == '\0' || cache->second != second) {
         struct tm tm = {0};
         (void)localtime_r(&second, &tm);
@@ -38,7 +38,7 @@ void time_text_local(struct buf *out, uint64_t unix_ns, struct time_text_cache *
 }
 
 void time_text_utc(struct buf *out, uint64_t unix_ns, struct time_text_cache *cache) {
-    time_t second = (time_t)(unix_ns / NS_PER_SECOND);
+    time_t second = (time_t)(unix_ns / NS_PER_S);
     if (cache->text[0] == '\0' || cache->second != second) {
         struct tm tm = {0};
         (void)gmtime_r(&second, &tm);

@@ -38,7 +38,7 @@ enum {
     CLOSE_POLL_NS = 10000000
 };
 static const uint64_t IDLE_NS = UINT64_C(3000000000); /* a trace that is not whole waits so long */
-static const uint64_t SIGNAL_PATIENCE_NS = UINT64_C(1000000000);
+static const uint64_t SIGNAL_PATIENCE_NS = NS_PER_S;
 
 struct settings {
     struct listen_address listen, listen_grpc; /* the second without a host: not wanted */
@@ -125,11 +125,6 @@ struct collector {
     weir_error_detail failure;
 };
 
-static uint64_t now_ns(void) {
-    weir_clock clock = clock_system();
-    return clock_monotonic(&clock);
-}
-
 /* ---- output ---- */
 
 /* Remembers the first failure and ends the command; what comes meanwhile is refused. */
@@ -146,7 +141,7 @@ static bool is_cut_off(void *data) {
     if (!stop_signal_has_come(&collector->stop)) {
         return false;
     }
-    uint64_t none = 0, now = now_ns();
+    uint64_t none = 0, now = clock_now_ns();
     atomic_compare_exchange_strong(&collector->signal_seen_ns, &none, now);
     return now - collector->signal_seen_ns >= SIGNAL_PATIENCE_NS;
 }
@@ -184,7 +179,7 @@ static int add_to_tree(struct collector *collector, const uint8_t *request, size
     if (error != 0) {
         return error;
     }
-    error = tree_add(collector->tree, decoded_request(decoded), now_ns(), &collector->text);
+    error = tree_add(collector->tree, decoded_request(decoded), clock_now_ns(), &collector->text);
     decoded_free(decoded);
     return error != 0 ? error_set(detail, error, "no memory for the trees") : 0;
 }
@@ -287,7 +282,7 @@ static void tick(struct collector *collector) {
         return; /* a receiver prints; it may wait for the reader, and signals must be seen */
     }
     if (collector->tree != NULL && !collector->has_failed) {
-        tree_tick(collector->tree, now_ns(), &collector->text);
+        tree_tick(collector->tree, clock_now_ns(), &collector->text);
         if (print_text(collector, &detail) != 0) {
             collector->failure = detail;
             fail(collector, WEIR_E_IO);
@@ -298,11 +293,11 @@ static void tick(struct collector *collector) {
 
 /* Returns true when --timeout ended it. */
 static bool wait_for_end(struct collector *collector) {
-    uint64_t timeout_ns = collector->settings->timeout * UINT64_C(1000000000);
-    uint64_t start_ns = now_ns();
+    uint64_t timeout_ns = collector->settings->timeout * NS_PER_S;
+    uint64_t start_ns = clock_now_ns();
     while (stop_signal_wait(&collector->stop, TICK_MS) == STOP_NOT_YET) {
         tick(collector);
-        if (timeout_ns != 0 && now_ns() - start_ns >= timeout_ns) {
+        if (timeout_ns != 0 && clock_now_ns() - start_ns >= timeout_ns) {
             return true;
         }
     }

@@ -15,12 +15,11 @@
 #include "bridge/cli/report.h"
 #include "bridge/options.h"
 #include "otlp/common/alloc.h"
+#include "otlp/common/clock.h"
 #include "otlp/common/json_write.h"
 #include "otlp/common/macro.h"
 #include "otlp/explain.h"
 #include "tracking/folder.h"
-
-static const uint64_t NS_PER_MS = 1000000;
 
 struct settings {
     const char *endpoint, *traces_endpoint, *output, *tracker_dir, *spool_dir;

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "otlp/common/clock.h"
+
 /* One token, how long the model takes for it, and how long the reader takes with it. */
 struct token {
     const char *text;
@@ -38,7 +40,7 @@ static const weir_graph graph = {.entrypoint = "prompt",
 
 /* Stands for work. */
 static void work(unsigned ms) {
-    struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+    struct timespec left = clock_timespec(ms * NS_PER_MS);
     while (nanosleep(&left, &left) != 0) {
     }
 }

@@ -24,11 +24,6 @@ struct examination {
     struct findings *findings;
 };
 
-static uint64_t now_ns(void) {
-    weir_clock clock = clock_system();
-    return clock_monotonic(&clock);
-}
-
 /* When a quarter, two … of the time will have passed: no step may take what the next ones need. */
 static uint64_t deadline(const struct examination *e, unsigned quarters) {
     return e->begin_ns + e->timeout_ns / 4 * quarters;
@@ -280,10 +275,10 @@ static void export_nothing(const struct examination *e) {
         return;
     }
     weir_transport_response response = {.retry_after_ms = -1};
-    uint64_t begin = now_ns();
+    uint64_t begin = clock_now_ns();
     int error = post_nothing(&transport, deadline(e, 3), &response, &detail);
     if (retry_judge(error, &response) == RETRY_DELIVERED) {
-        say_delivered(e, &response, now_ns() - begin);
+        say_delivered(e, &response, clock_now_ns() - begin);
     } else {
         say_undelivered(e, error, &response, detail.message);
     }
@@ -296,7 +291,7 @@ void examine_endpoint(const struct transport_choice *choice, uint64_t timeout_ns
                       struct findings *findings) {
     struct examination e = {.choice = choice,
                             .endpoint = &choice->endpoint,
-                            .begin_ns = now_ns(),
+                            .begin_ns = clock_now_ns(),
                             .timeout_ns = timeout_ns,
                             .pipeline = pipeline,
                             .findings = findings};

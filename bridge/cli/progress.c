@@ -43,8 +43,7 @@ void progress_update(struct progress *progress, uint64_t done) {
     if (!progress->is_shown) {
         return;
     }
-    weir_clock clock = clock_system();
-    uint64_t now_ns = clock_monotonic(&clock);
+    uint64_t now_ns = clock_now_ns();
     if (now_ns - progress->drawn_ns >= REDRAW_NS) {
         progress->drawn_ns = now_ns;
         draw(progress, done);

@@ -2,9 +2,9 @@
 
 #include "bridge/replay/bounds.h"
 #include "otlp/common/alloc.h"
+#include "otlp/common/clock.h"
 #include "otlp/common/macro.h"
 
-static const int64_t NS_PER_SECOND = 1000000000;
 static const int64_t QUARTER = 15 * 60;
 /* Clocks that are set, and stamps that are taken a moment apart. */
 static const int64_t SLACK = 150;
@@ -15,7 +15,7 @@ void replay_offsets_deinit(struct replay_offsets *offsets) {
 }
 
 uint64_t replay_utc_of(uint64_t local_ns, int64_t offset_seconds) {
-    return local_ns - (uint64_t)(offset_seconds * NS_PER_SECOND);
+    return local_ns - (uint64_t)offset_seconds * NS_PER_S;
 }
 
 static int64_t floor_quarter(int64_t seconds) {
@@ -23,7 +23,7 @@ static int64_t floor_quarter(int64_t seconds) {
 }
 
 static int64_t difference(uint64_t local_ns, uint64_t utc_ns) {
-    return (int64_t)(local_ns - utc_ns) / NS_PER_SECOND;
+    return (int64_t)(local_ns - utc_ns) / (int64_t)NS_PER_S;
 }
 
 static bool is_possible(const struct replay_offset *offset, int64_t seconds) {

@@ -3,11 +3,11 @@
 #include <string.h>
 #include <time.h>
 
-static const uint64_t NS_PER_SECOND = UINT64_C(1000000000);
+#include "otlp/common/clock.h"
 
 /* Broken down without any zone: the reading of the clock. */
 static struct tm reading(uint64_t local_ns) {
-    time_t second = (time_t)(local_ns / NS_PER_SECOND);
+    time_t second = (time_t)(local_ns / NS_PER_S);
     struct tm tm = {0};
     (void)gmtime_r(&second, &tm);
     return tm;
@@ -27,7 +27,7 @@ static bool moment_of(struct tm tm, int is_dst, time_t *out) {
 }
 
 static uint64_t to_ns(time_t second, uint64_t local_ns) {
-    return second < 0 ? 0 : (uint64_t)second * NS_PER_SECOND + local_ns % NS_PER_SECOND;
+    return second < 0 ? 0 : (uint64_t)second * NS_PER_S + local_ns % NS_PER_S;
 }
 
 uint64_t replay_zone_utc(uint64_t local_ns, uint64_t not_before_ns) {

@@ -25,7 +25,6 @@ enum {
     READS_A_TURN = 16, /* then the other connections have theirs */
     TICK_MS = 1000,    /* between looks at deadlines, while there are connections */
 };
-static const uint64_t NS_PER_S = 1000000000;
 
 /* What a client that speaks HTTP/1.1 is told. */
 static const char not_http2[] =
@@ -59,11 +58,6 @@ struct grpc_receiver {
     uint64_t next_tick_ns;
     uint8_t bytes[READ_BYTES];
 };
-
-static uint64_t now_ns(void) {
-    weir_clock clock = clock_system();
-    return clock_monotonic(&clock);
-}
 
 static void on_call(void *data, const struct h2_request *request, struct h2_response *response) {
     struct grpc_receiver *receiver = data;
@@ -245,10 +239,10 @@ static void turn(struct grpc_receiver *receiver, bool is_listening, int timeout_
         polled[2 + i] = (struct pollfd){.fd = peer->fd, .events = wanted_events(peer)};
     }
     int n_ready = poll(polled, 2 + n_peers, timeout_ms);
-    uint64_t now = now_ns();
+    uint64_t now = clock_now_ns();
     bool is_tick = now >= receiver->next_tick_ns;
     if (is_tick) {
-        receiver->next_tick_ns = now + TICK_MS * UINT64_C(1000000);
+        receiver->next_tick_ns = now + TICK_MS * NS_PER_MS;
     }
     for (size_t i = 0; i < n_peers; i++) {
         short events = n_ready > 0 ? polled[2 + i].revents : 0;
@@ -273,7 +267,7 @@ static bool has_calls(const struct grpc_receiver *receiver) {
 
 /* GOAWAY to all; answers on their way are worth a moment: who misses one sends it again. */
 static void say_goodbye(struct grpc_receiver *receiver) {
-    uint64_t now = now_ns(), until = now + RECEIVER_STOP_WAIT_S * NS_PER_S;
+    uint64_t now = clock_now_ns(), until = now + RECEIVER_STOP_WAIT_S * NS_PER_S;
     for (size_t i = 0; i < receiver->n_peers; i++) {
         if (!receiver->peers[i].is_closing && receiver->peers[i].has_spoken) {
             h2_connection_shutdown(receiver->peers[i].connection);
@@ -281,8 +275,8 @@ static void say_goodbye(struct grpc_receiver *receiver) {
         }
     }
     forget_dropped(receiver);
-    while (has_calls(receiver) && (now = now_ns()) < until) {
-        turn(receiver, false, (int)((until - now) / 1000000) + 1);
+    while (has_calls(receiver) && (now = clock_now_ns()) < until) {
+        turn(receiver, false, (int)((until - now) / NS_PER_MS) + 1);
     }
     for (size_t i = 0; i < receiver->n_peers; i++) {
         drop_peer(&receiver->peers[i]);

@@ -1,12 +1,11 @@
 #include "otlp/common/clock.h"
 
 #include <stddef.h>
-#include <time.h>
 
 static uint64_t read_clock(clockid_t id) {
     struct timespec now;
     (void)clock_gettime(id, &now); /* cannot fail for these two clocks */
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+    return clock_ns_of(now);
 }
 
 static uint64_t system_unix_ns(void *data) {
@@ -16,7 +15,16 @@ static uint64_t system_unix_ns(void *data) {
 
 static uint64_t system_monotonic_ns(void *data) {
     (void)data;
+    return clock_now_ns();
+}
+
+uint64_t clock_now_ns(void) {
     return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t clock_ms_until(uint64_t monotonic_ns) {
+    uint64_t now_ns = clock_now_ns();
+    return monotonic_ns > now_ns ? (monotonic_ns - now_ns - 1) / NS_PER_MS + 1 : 0;
 }
 
 weir_clock clock_system(void) {

@@ -7,8 +7,12 @@
 #pragma once
 
 #include <stdint.h>
+#include <time.h>
 
 #include <weir/host.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_S UINT64_C(1000000000)
 
 /* The system's clock: CLOCK_REALTIME and CLOCK_MONOTONIC. */
 weir_clock clock_system(void);
@@ -22,6 +26,21 @@ static inline uint64_t clock_unix(const weir_clock *clock) {
 
 static inline uint64_t clock_monotonic(const weir_clock *clock) {
     return clock->monotonic_ns(clock->data);
+}
+
+/* CLOCK_MONOTONIC: deadlines are times of it, whatever clock the host has chosen for its spans. */
+uint64_t clock_now_ns(void);
+
+/* What is left until then, rounded up: waiting so long is long enough. 0 when it has passed. */
+uint64_t clock_ms_until(uint64_t monotonic_ns);
+
+/* Times and durations as the system's calls take and give them; before the epoch is 0. */
+static inline uint64_t clock_ns_of(struct timespec time) {
+    return time.tv_sec < 0 ? 0 : (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
+}
+
+static inline struct timespec clock_timespec(uint64_t ns) {
+    return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
 }
 
 /* One moment on both clocks. */

@@ -53,8 +53,7 @@ void logger_init(struct logger *logger, weir_log_fn *fn, void *data, weir_log_le
 
 /* True once a minute for a cause. */
 static bool may_print(struct logger *logger, enum log_cause cause) {
-    weir_clock clock = clock_system();
-    uint64_t now = clock_monotonic(&clock);
+    uint64_t now = clock_now_ns();
     uint64_t next = atomic_load_explicit(&logger->next_ns[cause], memory_order_relaxed);
     return now >= next &&
            atomic_compare_exchange_strong(&logger->next_ns[cause], &next, now + QUIET_NS);

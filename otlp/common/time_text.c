@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "otlp/common/clock.h"
+
 /* Three digits: 1.23, 12.3, 123. The borders lie where rounding reaches the next digit. */
 static void append_scaled(struct buf *out, uint64_t amount, uint64_t unit, const char *name) {
     char text[32];
@@ -29,7 +31,6 @@ static void append_pair(struct buf *out, uint64_t amount, uint64_t parts, const 
 }
 
 void time_text_duration(struct buf *out, uint64_t duration_ns, bool is_ascii) {
-    const uint64_t second = 1000000000;
     if (duration_ns < 1000) {
         char text[16];
         snprintf(text, sizeof(text), "%u ns", (unsigned)duration_ns);
@@ -37,24 +38,24 @@ void time_text_duration(struct buf *out, uint64_t duration_ns, bool is_ascii) {
     } else if (duration_ns < 999500) {
         append_scaled(out, duration_ns, 1000, is_ascii ? "us" : "µs");
     } else if (duration_ns < 999500000) {
-        append_scaled(out, duration_ns, 1000000, "ms");
-    } else if (duration_ns < 60 * second) {
-        append_scaled(out, duration_ns, second, "s");
-    } else if (duration_ns < 3600 * second) {
-        append_pair(out, duration_ns / second, 60, "min", "s");
+        append_scaled(out, duration_ns, NS_PER_MS, "ms");
+    } else if (duration_ns < 60 * NS_PER_S) {
+        append_scaled(out, duration_ns, NS_PER_S, "s");
+    } else if (duration_ns < 3600 * NS_PER_S) {
+        append_pair(out, duration_ns / NS_PER_S, 60, "min", "s");
     } else {
-        append_pair(out, duration_ns / (60 * second), 60, "h", "min");
+        append_pair(out, duration_ns / (60 * NS_PER_S), 60, "h", "min");
     }
 }
 
 void time_text_moment(struct buf *out, uint64_t unix_ns) {
-    time_t seconds = (time_t)(unix_ns / 1000000000);
+    time_t seconds = (time_t)(unix_ns / NS_PER_S);
     struct tm parts;
     char day[32], text[64];
     if (gmtime_r(&seconds, &parts) == NULL ||
         strftime(day, sizeof(day), "%Y-%m-%d %H:%M:%S", &parts) == 0) {
         return;
     }
-    snprintf(text, sizeof(text), "%s.%03u UTC", day, (unsigned)(unix_ns / 1000000 % 1000));
+    snprintf(text, sizeof(text), "%s.%03u UTC", day, (unsigned)(unix_ns / NS_PER_MS % 1000));
     buf_append_text(out, text);
 }

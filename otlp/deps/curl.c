@@ -26,11 +26,6 @@ static void init_library(void) {
     global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-uint64_t http_now_ns(void) {
-    weir_clock clock = clock_system();
-    return clock_monotonic(&clock);
-}
-
 /* ---- making a client ---- */
 
 static bool add_header(struct http_client *client, const char *line) {
@@ -328,7 +323,7 @@ static bool turn(struct http_client *client, CURLcode *result) {
         return true;
     }
     *result = CURLE_OPERATION_TIMEDOUT;
-    return client->is_cancelled || http_now_ns() >= client->deadline_ns;
+    return client->is_cancelled || clock_now_ns() >= client->deadline_ns;
 }
 
 int http_client_advance(struct http_client *client, struct http_answer *answer) {
@@ -347,19 +342,13 @@ int http_client_fd(const struct http_client *client) {
     return client->epoll_fd;
 }
 
-static int milliseconds_left(uint64_t deadline_ns) {
-    uint64_t now = http_now_ns();
-    uint64_t left_ms = deadline_ns > now ? (deadline_ns - now) / 1000000 + 1 : 0;
-    return (int)MIN(left_ms, (uint64_t)POST_LOOKS_UP_MS);
-}
-
 int http_client_post(struct http_client *client, const struct http_request *request,
                      uint64_t deadline_ns, struct http_answer *answer) {
     http_client_begin(client, request, deadline_ns);
     int error;
     while ((error = http_client_advance(client, answer)) == HTTP_PENDING) {
         struct pollfd readable = {.fd = client->epoll_fd, .events = POLLIN};
-        (void)poll(&readable, 1, milliseconds_left(deadline_ns));
+        (void)poll(&readable, 1, (int)MIN(clock_ms_until(deadline_ns), POST_LOOKS_UP_MS));
     }
     return error;
 }

@@ -48,8 +48,6 @@ struct http_client {
     bool has_whole_head;
 };
 
-uint64_t http_now_ns(void);
-
 /* ---- curl_wire.c ---- */
 
 /* 0, WEIR_E_IO (no file descriptors: errno says why), WEIR_E_NO_MEMORY. Nothing is open then. */

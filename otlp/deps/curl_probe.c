@@ -21,11 +21,6 @@ struct probing {
     char error_text[CURL_ERROR_SIZE];
 };
 
-static uint64_t now_ns(void) {
-    weir_clock clock = clock_system();
-    return clock_monotonic(&clock);
-}
-
 /* ---- what libcurl tells on the way ---- */
 
 /* Copies what follows a prefix of the line; false when the line begins otherwise. */
@@ -157,10 +152,6 @@ static bool has_ended(CURLM *multi, CURLcode *result) {
     return false;
 }
 
-static int ms_until(uint64_t deadline_ns, uint64_t now) {
-    return (int)MIN((deadline_ns - now) / 1000000 + 1, (uint64_t)INT_MAX);
-}
-
 /* The status line of an answer is enough. */
 static bool knows_enough(const struct probing *probing) {
     return probing->out->status != 0;
@@ -176,12 +167,11 @@ static CURLcode transfer(struct probing *probing, uint64_t deadline_ns) {
         if (has_ended(probing->multi, &result) || knows_enough(probing)) {
             return result;
         }
-        uint64_t now = now_ns();
-        if (now >= deadline_ns) {
+        int left_ms = (int)MIN(clock_ms_until(deadline_ns), INT_MAX);
+        if (left_ms == 0) {
             return CURLE_OPERATION_TIMEDOUT;
         }
-        if (curl_multi_poll(probing->multi, NULL, 0, ms_until(deadline_ns, now), NULL) !=
-            CURLM_OK) {
+        if (curl_multi_poll(probing->multi, NULL, 0, left_ms, NULL) != CURLM_OK) {
             return CURLE_OUT_OF_MEMORY;
         }
     }

@@ -14,11 +14,10 @@
 #include <unistd.h>
 
 #include "otlp/common/alloc.h"
+#include "otlp/common/clock.h"
 #include "otlp/common/macro.h"
 #include "otlp/deps/curl_client.h"
 
-static const uint64_t NS_PER_S = UINT64_C(1000000000);
-static const uint64_t NS_PER_MS = 1000000;
 static const uint64_t NO_COOKIE = UINT64_MAX; /* nothing to know the socket by: taken for ours */
 
 /* ---- sockets ---- */
@@ -107,7 +106,7 @@ static int note_timeout(CURLM *multi, long timeout_ms, void *data) {
     struct http_client *client = data;
     (void)multi;
     client->curl_due_ns =
-        timeout_ms < 0 ? UINT64_MAX : http_now_ns() + (uint64_t)timeout_ms * NS_PER_MS;
+        timeout_ms < 0 ? UINT64_MAX : clock_now_ns() + (uint64_t)timeout_ms * NS_PER_MS;
     return 0;
 }
 
@@ -270,7 +269,7 @@ void http_wire_turn(struct http_client *client) {
                                            select_bits(events[i].events), &n_running);
         }
     }
-    if (client->curl_due_ns <= http_now_ns()) {
+    if (client->curl_due_ns <= clock_now_ns()) {
         client->curl_due_ns = UINT64_MAX; /* set again by the call, if there is more to come */
         (void)curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &n_running);
     }
@@ -280,9 +279,7 @@ void http_wire_turn(struct http_client *client) {
 static void arm(int timer_fd, uint64_t due_ns) {
     struct itimerspec when = {0};
     if (due_ns != UINT64_MAX) {
-        due_ns = MAX(due_ns, 1); /* all zero would mean: never */
-        when.it_value.tv_sec = (time_t)(due_ns / NS_PER_S);
-        when.it_value.tv_nsec = (long)(due_ns % NS_PER_S);
+        when.it_value = clock_timespec(MAX(due_ns, 1)); /* all zero would mean: never */
     }
     (void)timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
@@ -292,7 +289,7 @@ static void arm(int timer_fd, uint64_t due_ns) {
 void http_wire_set_timer(struct http_client *client) {
     uint64_t due_ns =
         client->is_under_way ? MIN(client->curl_due_ns, client->deadline_ns) : UINT64_MAX;
-    if (due_ns != client->armed_ns || due_ns <= http_now_ns()) {
+    if (due_ns != client->armed_ns || due_ns <= clock_now_ns()) {
         client->armed_ns = due_ns;
         arm(client->timer_fd, due_ns);
     }

@@ -47,11 +47,6 @@ void http_response_add_header(struct http_response *response, const char *name, 
     }
 }
 
-static uint64_t now_ns(void) {
-    weir_clock clock = clock_system();
-    return clock_monotonic(&clock);
-}
-
 /* ---- answers ---- */
 
 static enum MHD_Result queue_response(struct MHD_Connection *connection,
@@ -130,7 +125,7 @@ static void keep(struct exchange *exchange, const char *bytes, size_t n_bytes) {
 static enum MHD_Result take_body(struct exchange *exchange, const char *bytes, size_t n_bytes) {
     exchange->n_received += n_bytes;
     uint64_t drain_bytes = (uint64_t)exchange->server->options.max_body_bytes * DRAIN_FACTOR;
-    if (exchange->n_received > drain_bytes || now_ns() > exchange->deadline_ns) {
+    if (exchange->n_received > drain_bytes || clock_now_ns() > exchange->deadline_ns) {
         return MHD_NO; /* closes the connection */
     }
     if (!exchange->is_too_large && !exchange->is_refused) {
@@ -164,7 +159,7 @@ static enum MHD_Result begin(struct http_server *server, struct MHD_Connection *
         return MHD_NO;
     }
     exchange->server = server;
-    exchange->deadline_ns = now_ns() + server->options.request_deadline_s * UINT64_C(1000000000);
+    exchange->deadline_ns = clock_now_ns() + server->options.request_deadline_s * NS_PER_S;
     buf_init(&exchange->body, server->options.max_body_bytes);
     *state = exchange;
     count_exchange(server, true);

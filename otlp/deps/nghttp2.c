@@ -8,6 +8,7 @@
 #include <weir/error.h>
 
 #include "otlp/common/alloc.h"
+#include "otlp/common/clock.h"
 #include "otlp/common/macro.h"
 
 enum {
@@ -15,7 +16,6 @@ enum {
     CONNECTION_WINDOW_BYTES = 4 << 20,
     MAX_RESETS = 200, /* requests begun and taken back, more than were let run to their end */
 };
-static const uint64_t NS_PER_S = 1000000000;
 
 /* The headers that are kept, and where. */
 enum field { FIELD_METHOD, FIELD_PATH, FIELD_CONTENT_TYPE, FIELD_GRPC_ENCODING, N_FIELDS };

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "otlp/common/clock.h"
 #include "otlp/common/macro.h"
 
 enum { MAX_SAMPLES = 64, CLOSE_MS = 20000 };
@@ -20,7 +21,7 @@ enum { MAX_SAMPLES = 64, CLOSE_MS = 20000 };
 uint64_t bench_now_ns(void) {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+    return clock_ns_of(now);
 }
 
 _Noreturn void bench_die(const char *what) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "otlp/common/clock.h"
 #include "tests/golden/json_tree.h"
 #include "tests/support/temp.h"
 
@@ -188,7 +189,7 @@ void rig_close(struct rig **rig) {
 }
 
 void rig_pass(struct rig *rig, unsigned ms) {
-    fake_clock_advance(&rig->clock, ms * UINT64_C(1000000));
+    fake_clock_advance(&rig->clock, ms * NS_PER_MS);
 }
 
 weir_stats rig_stats(struct rig *rig) {

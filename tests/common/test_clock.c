@@ -7,7 +7,7 @@
 static uint64_t now_ns(clockid_t id) {
     struct timespec now;
     clock_gettime(id, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    return clock_ns_of(now);
 }
 
 Test(clock, system_reads_wall_and_monotonic_time) {
@@ -57,4 +57,24 @@ Test(clock, an_anchor_does_not_see_the_wall_clock_being_set) {
     fake.unix_ns -= UINT64_C(3600000000000);
     fake_clock_advance(&fake, 1000);
     cr_assert(eq(u64, clock_anchor_unix(&anchor, clock_monotonic(&clock)), anchor.unix_ns + 1000));
+}
+
+Test(clock, tells_what_is_left_rounded_up) {
+    uint64_t before = clock_now_ns();
+    cr_assert(le(u64, before, clock_now_ns()));
+    cr_expect(zero(u64, clock_ms_until(0)));
+    cr_expect(zero(u64, clock_ms_until(before)));
+    uint64_t ms = clock_ms_until(clock_now_ns() + 3600 * NS_PER_S);
+    cr_expect(le(u64, ms, 3600 * 1000));
+    cr_expect(gt(u64, ms, 3000 * 1000));
+    cr_expect(gt(u64, clock_ms_until(UINT64_MAX), INT64_MAX / NS_PER_MS)); /* no overflow */
+}
+
+Test(clock, converts_to_and_from_what_the_system_takes) {
+    struct timespec time = clock_timespec(2 * NS_PER_S + 3 * NS_PER_MS);
+    cr_expect(eq(i64, time.tv_sec, 2));
+    cr_expect(eq(long, time.tv_nsec, 3000000));
+    cr_expect(eq(u64, clock_ns_of(time), 2 * NS_PER_S + 3 * NS_PER_MS));
+    cr_expect(zero(u64, clock_ns_of((struct timespec){.tv_sec = -1, .tv_nsec = 5})));
+    cr_expect(eq(u64, clock_ns_of(clock_timespec(UINT64_MAX)), UINT64_MAX));
 }

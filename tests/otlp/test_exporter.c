@@ -31,7 +31,7 @@ Test(exporter, sends_what_is_pushed_in_order) {
 Test(exporter, a_nudge_collects_after_the_schedule_delay) {
     START(takes, .schedule_delay_ns = MS(20));
     rig.open = segment_of(3);
-    uint64_t before = now_ns();
+    uint64_t before = clock_now_ns();
     exporter_nudge(rig.exporter);
     exporter_nudge(rig.exporter);
     script_wait_posts(&rig.script, 1);
@@ -48,12 +48,12 @@ Test(exporter, hurry_collects_at_once_but_not_for_every_call) {
     rig.open = segment_of(1);
     exporter_hurry(rig.exporter);
     script_wait_posts(&rig.script, 1);
-    uint64_t before = now_ns();
+    uint64_t before = clock_now_ns();
     unsigned n_before = rig.n_collected;
-    while (now_ns() - before < MS(50)) {
+    while (clock_now_ns() - before < MS(50)) {
         exporter_hurry(rig.exporter);
     }
-    uint64_t ms = (now_ns() - before) / MS(1);
+    uint64_t ms = (clock_now_ns() - before) / MS(1);
     cr_expect(le(uint, rig.n_collected - n_before, ms / 10 + 2)); /* one in ten milliseconds */
     stop(1);
 }
@@ -171,12 +171,12 @@ Test(exporter, a_peer_that_wants_a_pause_is_left_alone) {
     START(steps, .timeout_ns = S(10));
     push(1);
     cr_expect(eq(int, flush_in(S(120)), WEIR_E_IO)); /* cannot be retried in its ten seconds */
-    uint64_t before = now_ns();
+    uint64_t before = clock_now_ns();
     push(2);
     cr_expect(eq(int, flush_in(S(20)), WEIR_E_TIMEOUT)); /* plainly cannot be met: no waiting */
     struct exporter_counts last;
     cr_expect(eq(int, stop_in(S(20), 3, &last), WEIR_E_TIMEOUT));
-    cr_expect(lt(u64, now_ns() - before, S(15)));
+    cr_expect(lt(u64, clock_now_ns() - before, S(15)));
     cr_expect(eq(u64, last.dropped[WEIR_DROP_EXPORT_FAILED], 1));
     cr_expect(eq(u64, last.dropped[WEIR_DROP_SHUTDOWN_DEADLINE], 2));
     cr_expect(eq(sz, script_n_posts(&rig.script), 1));
@@ -304,10 +304,10 @@ Test(exporter, stop_returns_by_its_deadline_and_says_what_was_lost) {
     push(3);
     push(4);
     rig.open = segment_of(5);
-    uint64_t before = now_ns();
+    uint64_t before = clock_now_ns();
     struct exporter_counts last;
     cr_expect(eq(int, stop_in(MS(50), 12, &last), WEIR_E_TIMEOUT));
-    uint64_t took = now_ns() - before;
+    uint64_t took = clock_now_ns() - before;
     cr_expect(took >= MS(50) && took < S(5)); /* a loaded machine may be late, but not for ever */
     cr_expect(eq(u64, last.dropped[WEIR_DROP_SHUTDOWN_DEADLINE], 12));
     cr_expect(script_is_destroyed(&rig.script));
@@ -349,10 +349,10 @@ Test(exporter, stop_waits_for_no_retry_beyond_its_deadline) {
     START(steps, .timeout_ns = 0);
     push(1);
     script_wait_posts(&rig.script, 1);
-    uint64_t before = now_ns();
+    uint64_t before = clock_now_ns();
     struct exporter_counts last;
     cr_expect(eq(int, stop_in(S(50), 1, &last), WEIR_E_TIMEOUT));
-    cr_expect(lt(u64, now_ns() - before, S(25)));
+    cr_expect(lt(u64, clock_now_ns() - before, S(25)));
     cr_expect(eq(u64, last.dropped[WEIR_DROP_SHUTDOWN_DEADLINE], 1));
 }
 
@@ -393,7 +393,7 @@ Test(exporter, stop_leaves_a_hanging_log_callback_behind) {
 Test(exporter, a_halted_exporter_still_counts) {
     START(takes, .timeout_ns = S(10));
     rig.open = segment_of(2);
-    exporter_halt(rig.exporter, now_ns() + S(10)); /* as at exit, before a late close */
+    exporter_halt(rig.exporter, clock_now_ns() + S(10)); /* as at exit, before a late close */
     cr_expect(eq(u64, counts().acknowledged, 2));
     push(3);
     rig.open = segment_of(4);
@@ -416,7 +416,7 @@ Test(exporter, start_fails_cleanly_when_memory_is_short) {
         cr_assert(eq(int, error, fault_has_struck() ? WEIR_E_NO_MEMORY : 0));
         cr_assert(eq(int, exporter != NULL, error == 0));
         if (error == 0) {
-            (void)exporter_stop(exporter, now_ns() + S(10), NULL);
+            (void)exporter_stop(exporter, clock_now_ns() + S(10), NULL);
         } else {
             cr_expect(not(script_is_destroyed(&rig.script))); /* still the caller's */
         }

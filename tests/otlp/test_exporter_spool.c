@@ -60,7 +60,7 @@ static void expect_books(const struct exporter_counts *counts, uint64_t n_pushed
 
 static int stop_spooling(uint64_t ns, uint64_t n_pushed, struct exporter_counts *last) {
     bool is_deaf = rig.script.steps[0].wait == SCRIPT_DEAF; /* its thread keeps one segment */
-    int error = exporter_stop(rig.exporter, now_ns() + ns, last);
+    int error = exporter_stop(rig.exporter, clock_now_ns() + ns, last);
     for (size_t i = 0; i < rig.n_pipelines; i++) {
         expect_books(&last[i], n_pushed);
         cr_expect(eq(u64, last[i].in_flight, 0));
@@ -161,11 +161,11 @@ Test(exporter_spool, tries_again_by_itself_after_a_pause) {
     static const struct script_step steps[] = {{.status = 503}, {.status = 200}};
     ADD_PIPELINE(steps, MS(1));
     start_spooling();
-    uint64_t began = now_ns();
+    uint64_t began = clock_now_ns();
     push(3);
     cr_expect(eq(int, flush_in(S(10)), WEIR_E_TIMEOUT));
     wait_acknowledged(0, 3);
-    cr_expect(ge(u64, now_ns() - began, MS(EXPORTER_SPOOL_FIRST_MS) / 2));
+    cr_expect(ge(u64, clock_now_ns() - began, MS(EXPORTER_SPOOL_FIRST_MS) / 2));
     (void)stop_spooling(S(10), 3, last);
 }
 
@@ -194,9 +194,9 @@ Test(exporter_spool, a_refusal_costs_one_entry_a_pause) {
     cr_expect(eq(int, flush_in(S(10)), WEIR_E_TIMEOUT));
     push(5);
     cr_expect(eq(int, flush_in(S(10)), WEIR_E_IO));
-    cr_expect(gt(u64, spool_at_ns(0), now_ns()));
+    cr_expect(gt(u64, spool_at_ns(0), clock_now_ns()));
     cr_expect(eq(u64, counts().spooled, 7));
-    uint64_t began = now_ns();
+    uint64_t began = clock_now_ns();
     hasten(0);
     while (counts().dropped[WEIR_DROP_EXPORT_FAILED] < 8) {
         usleep(1000);
@@ -210,7 +210,7 @@ Test(exporter_spool, a_refusal_costs_one_entry_a_pause) {
 static void expect_kept_without_memory(void) {
     struct exporter_counts last[RIG_MAX_PIPELINES];
     start_spooling();
-    uint64_t began = now_ns();
+    uint64_t began = clock_now_ns();
     push(3);
     cr_expect(eq(int, flush_in(S(10)), WEIR_E_TIMEOUT));
     cr_expect(ge(u64, spool_at_ns(0), began + MS(EXPORTER_SPOOL_FIRST_MS)));
@@ -403,7 +403,7 @@ Test(exporter_spool, a_host_without_descriptors_loses_nothing) {
     none = before;
     none.rlim_cur = 0;
     cr_assert(eq(int, setrlimit(RLIMIT_NOFILE, &none), 0));
-    uint64_t began = now_ns();
+    uint64_t began = clock_now_ns();
     cr_expect(take_spooled(0) == NULL);
     cr_assert(eq(int, setrlimit(RLIMIT_NOFILE, &before), 0));
     cr_expect(ge(u64, spool_at_ns(0), began + MS(EXPORTER_SPOOL_FIRST_MS))); /* not at once */

@@ -7,9 +7,8 @@
 #include "otlp/common/id.h"
 #include "otlp/common/macro.h"
 #include "otlp/retry.h"
+#include "tests/support/clock.h"
 #include "tests/support/expect.h"
-
-#define MS(n) ((uint64_t)(n)*1000000)
 
 static enum retry_verdict judge_http(int error, int status) {
     return retry_judge(error, &(weir_transport_response){.http_status = status});

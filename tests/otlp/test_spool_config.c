@@ -3,11 +3,11 @@
 #include <weir/error.h>
 
 #include "otlp/bounds.h"
+#include "otlp/common/clock.h"
 #include "otlp/spool_config.h"
 #include "tests/support/expect.h"
 #include "tests/support/log.h"
 
-static const uint64_t NS_PER_S = UINT64_C(1000000000);
 static struct kept_log said = KEPT_LOG_INIT;
 
 static void forget(void) {

@@ -14,13 +14,12 @@
 #include "otlp/response.h"
 #include "otlp/retry.h"
 #include "otlp/transport.h"
+#include "tests/support/clock.h"
 #include "tests/support/expect.h"
 #include "tests/support/fault.h"
 #include "tests/support/grpc_peer.h"
 #include "tests/support/peer.h"
 
-#define MS(n) ((uint64_t)(n)*1000000)
-#define S(n) MS((n)*1000)
 #define SERVICE "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 static void begin(void) {
@@ -29,11 +28,6 @@ static void begin(void) {
 TestSuite(transport_grpc, .init = begin, .timeout = 60);
 
 static const char *const OK[] = {"grpc-status", "0", NULL};
-
-static uint64_t now_ns(void) {
-    weir_clock clock = clock_system();
-    return clock_monotonic(&clock);
-}
 
 /* ---- a transport to a peer ---- */
 
@@ -74,8 +68,8 @@ static struct result post(const weir_transport *transport, uint64_t ns) {
                  transport->prepare(transport->data, (const uint8_t *)"body", 4, &body, &n_bytes,
                                     &result.detail),
                  0));
-    result.error = transport->post(transport->data, body, n_bytes, now_ns() + ns, &result.response,
-                                   &result.detail);
+    result.error = transport->post(transport->data, body, n_bytes, clock_now_ns() + ns,
+                                   &result.response, &result.detail);
     return result;
 }
 
@@ -185,8 +179,8 @@ Test(transport_grpc, sends_a_large_request) {
     large[n_large - 1] = 'x';
     cr_assert(eq(int, transport.prepare(transport.data, large, n_large, &out, &n_out, NULL), 0));
     cr_expect(eq(int,
-                 transport.post(transport.data, out, n_out, now_ns() + S(20), &result.response,
-                                &result.detail),
+                 transport.post(transport.data, out, n_out, clock_now_ns() + S(20),
+                                &result.response, &result.detail),
                  0));
     const uint8_t *body = grpc_peer_body(peer, 0, &n_bytes);
     cr_assert(eq(sz, n_bytes, n_large + 5));
@@ -331,9 +325,9 @@ Test(transport_grpc, broken_connections_are_worth_a_retry) {
 }
 
 Test(transport_grpc, silence_lasts_until_the_deadline) {
-    uint64_t began = now_ns();
+    uint64_t began = clock_now_ns();
     struct result result = post_once(&(struct grpc_step){.act = GRPC_PEER_SILENT}, MS(200));
-    uint64_t took = now_ns() - began;
+    uint64_t took = clock_now_ns() - began;
     cr_expect(eq(int, result.error, WEIR_E_TIMEOUT));
     cr_expect(took >= MS(200) && took < S(8));
 }

@@ -14,24 +14,17 @@
 #include "otlp/deps/zstd.h"
 #include "otlp/response.h"
 #include "otlp/transport.h"
+#include "tests/support/clock.h"
 #include "tests/support/expect.h"
 #include "tests/support/fault.h"
 #include "tests/support/names.h"
 #include "tests/support/peer.h"
 #include "tests/support/temp.h"
 
-#define MS(n) ((uint64_t)(n)*1000000)
-#define S(n) MS((n)*1000)
-
 static void begin(void) {
     setenv("no_proxy", "*", 1); /* whatever the machine is set up for */
 }
 TestSuite(transport_http, .init = begin, .timeout = 60);
-
-static uint64_t now_ns(void) {
-    weir_clock clock = clock_system();
-    return clock_monotonic(&clock);
-}
 
 /* ---- a transport to a peer ---- */
 
@@ -70,8 +63,8 @@ struct result {
 static struct result post(const weir_transport *transport, const void *body, size_t n_bytes,
                           uint64_t ns) {
     struct result result = {.detail = WEIR_ERROR_DETAIL_INIT};
-    result.error = transport->post(transport->data, body, n_bytes, now_ns() + ns, &result.response,
-                                   &result.detail);
+    result.error = transport->post(transport->data, body, n_bytes, clock_now_ns() + ns,
+                                   &result.response, &result.detail);
     return result;
 }
 
@@ -572,7 +565,7 @@ Test(transport_http, a_name_nobody_knows) {
 
 /* The transport gave up by its deadline, and the machine was not so loaded as to hide a hang. */
 static void expect_in_time(const struct result *result, uint64_t began_ns, uint64_t allowed_ns) {
-    uint64_t took = now_ns() - began_ns;
+    uint64_t took = clock_now_ns() - began_ns;
     cr_expect(eq(int, result->error, WEIR_E_TIMEOUT));
     cr_expect(took >= allowed_ns && took < allowed_ns + S(8), "%llu ms",
               (unsigned long long)(took / MS(1)));
@@ -581,7 +574,7 @@ static void expect_in_time(const struct result *result, uint64_t began_ns, uint6
 Test(transport_http, silence_lasts_until_the_deadline) {
     static const enum peer_act acts[] = {PEER_SILENT, PEER_DRIP};
     for (size_t i = 0; i < ARRAY_LENGTH(acts); i++) {
-        uint64_t began = now_ns();
+        uint64_t began = clock_now_ns();
         struct result result = post_once(&(struct peer_step){.act = acts[i]}, MS(200));
         expect_in_time(&result, began, MS(200));
     }
@@ -593,7 +586,7 @@ Test(transport_http, a_black_hole_lasts_until_the_deadline) {
     black_hole_open(&hole);
     snprintf(url, sizeof url, "http://127.0.0.1:%d/", hole.port);
     weir_transport transport = open_to(url, NULL);
-    uint64_t began = now_ns();
+    uint64_t began = clock_now_ns();
     struct result result = post(&transport, "body", 4, MS(200));
     expect_in_time(&result, began, MS(200));
     transport.destroy(transport.data);
@@ -602,14 +595,14 @@ Test(transport_http, a_black_hole_lasts_until_the_deadline) {
 
 Test(transport_http, a_name_that_hangs_lasts_until_the_deadline) {
     weir_transport transport = open_to("http://hangs.test:4318/", NULL);
-    uint64_t began = now_ns();
+    uint64_t began = clock_now_ns();
     struct result result = post(&transport, "body", 4, MS(200));
     expect_in_time(&result, began, MS(200));
     cr_expect(eq(sz, names_n_hanging(), 1));
     result = post(&transport, "body", 4, MS(100)); /* and again */
     cr_expect(eq(int, result.error, WEIR_E_TIMEOUT));
     transport.destroy(transport.data);
-    cr_expect(lt(u64, now_ns() - began, S(8)));
+    cr_expect(lt(u64, clock_now_ns() - began, S(8)));
 }
 
 Test(transport_http, a_deadline_that_is_over) {
@@ -631,7 +624,8 @@ static struct result step_through(const weir_transport *transport, const char *b
                                   unsigned *n_turns) {
     struct result result = {.detail = WEIR_ERROR_DETAIL_INIT};
     cr_assert(eq(
-        int, transport->start(transport->data, (const uint8_t *)body, strlen(body), now_ns() + ns),
+        int,
+        transport->start(transport->data, (const uint8_t *)body, strlen(body), clock_now_ns() + ns),
         0));
     *n_turns = 0;
     for (;;) {
@@ -639,9 +633,9 @@ static struct result step_through(const weir_transport *transport, const char *b
         cr_assert(ge(int, readable.fd, 0));
         cr_assert(eq(int, poll(&readable, 1, 30000), 1), "nothing to do after 30 s");
         ++*n_turns;
-        uint64_t began = now_ns();
+        uint64_t began = clock_now_ns();
         result.error = transport->advance(transport->data, &result.response, &result.detail);
-        cr_expect(lt(u64, now_ns() - began, S(2)), "advance waits");
+        cr_expect(lt(u64, clock_now_ns() - began, S(2)), "advance waits");
         if (result.error != WEIR_PENDING) {
             return result;
         }
@@ -682,7 +676,7 @@ Test(transport_http, a_step_comes_at_the_deadline) {
     for (size_t i = 0; i < ARRAY_LENGTH(urls); i++) {
         weir_transport transport = open_to(urls[i] != NULL ? urls[i] : peer_url(peer), NULL);
         unsigned n_turns;
-        uint64_t began = now_ns();
+        uint64_t began = clock_now_ns();
         struct result result = step_through(&transport, "body", MS(700), &n_turns);
         expect_in_time(&result, began, MS(700));
         cr_expect(lt(uint, n_turns, 100));

@@ -8,22 +8,15 @@
 #include "otlp/common/clock.h"
 #include "otlp/common/macro.h"
 #include "otlp/transport.h"
+#include "tests/support/clock.h"
 #include "tests/support/expect.h"
 #include "tests/support/temp.h"
 #include "tests/support/tls_peer.h"
-
-#define MS(n) ((uint64_t)(n)*1000000)
-#define S(n) MS((n)*1000)
 
 static void begin(void) {
     setenv("no_proxy", "*", 1); /* whatever the machine is set up for */
 }
 TestSuite(transport_tls, .init = begin, .timeout = 60);
-
-static uint64_t now_ns(void) {
-    weir_clock clock = clock_system();
-    return clock_monotonic(&clock);
-}
 
 struct files {
     const char *ca, *certificate, *key; /* names in the peer's folder; NULL: none */
@@ -63,8 +56,8 @@ static struct result post_by(const char *url, const struct delivery *delivery, u
                        ? transport_grpc_open(&endpoint, &transport, &result.detail)
                        : transport_http_open(&endpoint, &transport, &result.detail);
     if (result.error == 0) {
-        result.error = transport.post(transport.data, (const uint8_t *)"body", 4, now_ns() + ns,
-                                      &response, &result.detail);
+        result.error = transport.post(transport.data, (const uint8_t *)"body", 4,
+                                      clock_now_ns() + ns, &response, &result.detail);
         result.status = response.http_status;
         transport.destroy(transport.data);
     }
@@ -157,9 +150,9 @@ Test(transport_tls, a_handshake_that_stalls_lasts_until_the_deadline) {
     char *paths[3];
     tls_peer_start(&peer, "stall");
     struct delivery delivery = delivery_of(&peer, &KNOWN, paths);
-    uint64_t began = now_ns();
+    uint64_t began = clock_now_ns();
     struct result result = post_by(peer.url, &delivery, MS(300));
-    uint64_t took = now_ns() - began;
+    uint64_t took = clock_now_ns() - began;
     cr_expect(eq(int, result.error, WEIR_E_TIMEOUT));
     cr_expect(took >= MS(300) && took < S(8));
     free(paths[0]);

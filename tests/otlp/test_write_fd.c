@@ -20,11 +20,6 @@ static bool asked_twice(void *data) {
     return ++*(int *)data >= 2;
 }
 
-static uint64_t now_ns(void) {
-    weir_clock clock = clock_system();
-    return clock_monotonic(&clock);
-}
-
 static const struct write_limits no_limits = {UINT64_MAX, never, NULL};
 
 /* Reads a pipe to its end. */
@@ -76,7 +71,7 @@ static void expect_given_up(int flags, const struct write_limits *limits) {
 }
 
 Test(write_fd, gives_up_at_the_deadline, .timeout = 60) {
-    struct write_limits limits = {now_ns() + 100000000, never, NULL};
+    struct write_limits limits = {clock_now_ns() + 100 * NS_PER_MS, never, NULL};
     expect_given_up(0, &limits);
     expect_given_up(O_NONBLOCK, &limits);
 }

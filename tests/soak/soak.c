@@ -3,7 +3,7 @@
  * every way it knows: memory must not grow, and at the end every span must have its one fate, the
  * same by our counters and by the collector's.
  *
- * usage: soak [SECONDS [SPANS_PER_SECOND [PERCENT_OF_FAULTS]]]     60, 50000, 30
+ * usage: soak [SECONDS [SPANS_PER_S [PERCENT_OF_FAULTS]]]     60, 50000, 30
  */
 #include <inttypes.h>
 #include <signal.h>

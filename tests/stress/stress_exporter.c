@@ -24,8 +24,7 @@ static _Atomic uint64_t n_spans;
 static atomic_bool is_over; /* for the thread that ticks */
 
 static uint64_t in_ms(uint64_t ms) {
-    weir_clock clock = clock_system();
-    return clock_monotonic(&clock) + ms * 1000000;
+    return clock_now_ns() + ms * NS_PER_MS;
 }
 
 /* ---- the peer ---- */
@@ -41,7 +40,7 @@ struct peer {
 
 static void wait_for_cancel(struct peer *peer, uint64_t ms) {
     uint64_t by_ns = in_ms(ms);
-    struct timespec by = {(time_t)(by_ns / 1000000000), (long)(by_ns % 1000000000)};
+    struct timespec by = clock_timespec(by_ns);
     pthread_mutex_lock(&peer->mutex);
     while (!peer->is_cancelled && pthread_cond_timedwait(&peer->changed, &peer->mutex, &by) == 0) {
     }

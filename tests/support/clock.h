@@ -1,5 +1,6 @@
 /*
- * A clock that the test sets. Wall time and monotonic time move together unless set apart.
+ * A clock that the test sets. Wall time and monotonic time move together unless set apart. And
+ * durations, in nanoseconds.
  */
 #pragma once
 
@@ -7,6 +8,11 @@
 #include <stdint.h>
 
 #include <weir/host.h>
+
+#include "otlp/common/clock.h"
+
+#define MS(n) ((uint64_t)(n)*NS_PER_MS)
+#define S(n) ((uint64_t)(n)*NS_PER_S)
 
 struct fake_clock {
     _Atomic uint64_t unix_ns;

@@ -9,17 +9,10 @@
 #include "otlp/common/clock.h"
 #include "otlp/common/macro.h"
 #include "otlp/exporter_state.h"
+#include "tests/support/clock.h"
 #include "tests/support/expect.h"
 #include "tests/support/log.h"
 #include "tests/support/script.h"
-
-#define MS(n) ((uint64_t)(n)*1000000)
-#define S(n) MS((n)*1000)
-
-static inline uint64_t now_ns(void) {
-    weir_clock clock = clock_system();
-    return clock_monotonic(&clock);
-}
 
 enum { RIG_MAX_PIPELINES = 3, RIG_POOL_BYTES = 1 << 20 };
 
@@ -115,7 +108,7 @@ static inline void push(uint32_t n_spans) {
 }
 
 static inline int flush_in(uint64_t ns) {
-    return exporter_flush(rig.exporter, now_ns() + ns);
+    return exporter_flush(rig.exporter, clock_now_ns() + ns);
 }
 
 static inline struct exporter_counts counts_of(size_t index) {
@@ -143,7 +136,7 @@ static inline void expect_sum(const struct exporter_counts *counts, uint64_t n_s
 
 /* Stops; `last` gets the counts of each pipeline. */
 static inline int stop_in(uint64_t ns, uint64_t n_spans, struct exporter_counts *last) {
-    int error = exporter_stop(rig.exporter, now_ns() + ns, last);
+    int error = exporter_stop(rig.exporter, clock_now_ns() + ns, last);
     for (size_t i = 0; i < rig.n_pipelines; i++) {
         expect_sum(&last[i], n_spans);
     }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "otlp/common/clock.h"
 #include "otlp/common/macro.h"
 
 void script_init(struct script *script, const struct script_step *steps, size_t n_steps) {
@@ -17,12 +18,6 @@ void script_init(struct script *script, const struct script_step *steps, size_t 
     pthread_condattr_destroy(&monotonic);
 }
 
-static uint64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static bool are_signals_blocked(void) {
     sigset_t blocked;
     pthread_sigmask(SIG_BLOCK, NULL, &blocked);
@@ -33,7 +28,7 @@ static bool are_signals_blocked(void) {
 
 static void note(struct script *script, const uint8_t *body, size_t n_bytes, uint64_t by_ns) {
     size_t at = MIN(script->n_posts, SCRIPT_MAX_POSTS - 1);
-    script->begun_ns[at] = now_ns();
+    script->begun_ns[at] = clock_now_ns();
     script->by_ns[at] = by_ns;
     script->sizes[at] = n_bytes;
     script->bodies[at] = body;
@@ -44,7 +39,7 @@ static void note(struct script *script, const uint8_t *body, size_t n_bytes, uin
 
 /* False when the deadline passed, or it was cancelled. */
 static bool wait_as_told(struct script *script, enum script_wait wait, uint64_t by_ns) {
-    struct timespec by = {(time_t)(by_ns / 1000000000), (long)(by_ns % 1000000000)};
+    struct timespec by = clock_timespec(by_ns);
     while (wait != SCRIPT_AT_ONCE && !script->is_released) {
         if (wait == SCRIPT_DEAF || by_ns == UINT64_MAX) {
             pthread_cond_wait(&script->changed, &script->mutex);

@@ -13,6 +13,7 @@
 
 #include "otlp/bounds.h"
 #include "otlp/common/alloc.h"
+#include "otlp/common/clock.h"
 #include "otlp/spool.h"
 #include "tests/support/expect.h"
 #include "tests/support/log.h"
@@ -28,7 +29,7 @@ static inline int try_open(const char *dir, size_t max_bytes, struct spool **out
     kept_log_logger(&said, &logger);
     return spool_open(&(struct spool_options){.dir = dir,
                                               .max_bytes = max_bytes,
-                                              .max_age_ns = AGE_S * UINT64_C(1000000000),
+                                              .max_age_ns = AGE_S * NS_PER_S,
                                               .n_places = 16,
                                               .n_pipelines = 2,
                                               .logger = &logger},

@@ -47,8 +47,7 @@ static void close_one_of_three(const char *url) {
 
 /* How long a forked child that exits at once takes, in ms; -1 when it does not exit well. */
 static long ms_of_a_child(void) {
-    weir_clock clock = clock_system();
-    uint64_t began = clock_monotonic(&clock);
+    uint64_t began = clock_now_ns();
     int status;
     pid_t child = fork();
     if (child == 0) {
@@ -58,7 +57,7 @@ static long ms_of_a_child(void) {
         WEXITSTATUS(status) != SURVIVED) {
         return -1;
     }
-    return (long)((clock_monotonic(&clock) - began) / 1000000);
+    return (long)((clock_now_ns() - began) / NS_PER_MS);
 }
 
 /* Prints the least of five: a loaded machine may hold up one, hardly all. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -14,6 +15,7 @@
 #include "otlp/common/buf.h"
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
+#include "otlp/exporter.h"
 
 /* ---- files of certificates ---- */
 
@@ -106,23 +108,23 @@ static int open_client(struct sender *sender, const struct endpoint *endpoint,
     return http_client_new(&options, &sender->client, detail);
 }
 
-int sender_open(struct sender *out, const struct endpoint *endpoint, const char *const *own_headers,
-                weir_error_detail *detail) {
+static int open_parts(struct sender *sender, const struct endpoint *endpoint,
+                      const char *const *own_headers, weir_error_detail *detail) {
     const struct delivery *delivery = &endpoint->delivery;
     int error = check_files(delivery, detail);
     if (error != 0) {
         return error;
     }
-    out->is_tls_guess = endpoint->is_tls_guess;
-    out->has_no_certificate =
+    sender->is_tls_guess = endpoint->is_tls_guess;
+    sender->has_no_certificate =
         strncasecmp(endpoint->url, "https:", 6) == 0 && delivery->client_certificate.path == NULL;
-    out->shown = mem_strdup(endpoint->shown);
-    if (out->shown == NULL ||
-        encoding_init(&out->encoding, delivery->protocol, delivery->compression,
+    sender->shown = mem_strdup(endpoint->shown);
+    if (sender->shown == NULL ||
+        encoding_init(&sender->encoding, delivery->protocol, delivery->compression,
                       delivery->max_request_bytes) != 0) {
         return error_set(detail, WEIR_E_NO_MEMORY, "no memory for a transport");
     }
-    return open_client(out, endpoint, own_headers, detail);
+    return open_client(sender, endpoint, own_headers, detail);
 }
 
 void sender_close(struct sender *sender) {
@@ -190,13 +192,52 @@ void sender_describe(const struct sender *sender, const struct http_answer *answ
                     *text != '\0' ? " (" : "", text, *text != '\0' ? ")" : "");
 }
 
-/* ---- for weir_transport ---- */
+/* ---- the transport ---- */
 
-void sender_cancel(void *data) {
+/* With its own header in the room of the caller. */
+static struct http_request request_of(const struct sender *sender, const uint8_t *body,
+                                      size_t n_bytes, uint64_t deadline_ns,
+                                      char header[SENDER_HEADER_BYTES]) {
+    *header = '\0';
+    if (sender->protocol->format_header != NULL) {
+        sender->protocol->format_header(header, deadline_ns);
+    }
+    return (struct http_request){
+        .body = body, .n_bytes = n_bytes, .header = *header != '\0' ? header : NULL};
+}
+
+static int post(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_ns,
+                weir_transport_response *response, weir_error_detail *detail) {
+    struct sender *sender = data;
+    struct http_answer answer;
+    char header[SENDER_HEADER_BYTES];
+    const struct http_request request = request_of(sender, body, n_bytes, deadline_ns, header);
+    int error = http_client_post(sender->client, &request, deadline_ns, &answer);
+    return sender->protocol->conclude(data, error, &answer, response, detail);
+}
+
+static int start(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_ns) {
+    struct sender *sender = data;
+    char header[SENDER_HEADER_BYTES];
+    const struct http_request request = request_of(sender, body, n_bytes, deadline_ns, header);
+    http_client_begin(sender->client, &request, deadline_ns);
+    return 0;
+}
+
+static int advance(void *data, weir_transport_response *response, weir_error_detail *detail) {
+    struct sender *sender = data;
+    struct http_answer answer;
+    int error = http_client_advance(sender->client, &answer);
+    return error == HTTP_PENDING
+               ? WEIR_PENDING
+               : sender->protocol->conclude(data, error, &answer, response, detail);
+}
+
+static void cancel(void *data) {
     http_client_cancel(((struct sender *)data)->client);
 }
 
-int sender_prepare(void *data, const uint8_t *body, size_t n_bytes, const uint8_t **out,
+static int prepare(void *data, const uint8_t *body, size_t n_bytes, const uint8_t **out,
                    size_t *n_out, weir_error_detail *detail) {
     struct sender *sender = data;
     sender->is_preparing = true;
@@ -205,7 +246,7 @@ int sender_prepare(void *data, const uint8_t *body, size_t n_bytes, const uint8_
     return error;
 }
 
-void sender_after_fork(void *data) {
+static void after_fork(void *data) {
     struct sender *sender = data;
     if (sender->is_preparing) {
         sender->is_preparing = false;
@@ -214,6 +255,30 @@ void sender_after_fork(void *data) {
     http_client_forget(sender->client);
 }
 
-int sender_poll_fd(void *data) {
+static int poll_fd(void *data) {
     return http_client_fd(((struct sender *)data)->client);
+}
+
+int sender_open(struct sender *sender, const struct sender_protocol *protocol,
+                const struct endpoint *endpoint, const char *const *own_headers,
+                weir_transport *out, weir_error_detail *detail) {
+    int error = open_parts(sender, endpoint, own_headers, detail);
+    if (error != 0) {
+        protocol->destroy(sender);
+        return error;
+    }
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, exporter_watch_exit); /* behind what TLS has registered for exit */
+    sender->protocol = protocol;
+    *out = (weir_transport){.size = sizeof *out,
+                            .post = post,
+                            .cancel = cancel,
+                            .destroy = protocol->destroy,
+                            .data = sender,
+                            .prepare = prepare,
+                            .start = start,
+                            .advance = advance,
+                            .poll_fd = poll_fd,
+                            .after_fork = after_fork};
+    return 0;
 }

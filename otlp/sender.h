@@ -1,6 +1,6 @@
 /*
- * What OTLP/HTTP and OTLP/gRPC have in common: a client for an endpoint, the form of its requests,
- * and the words for what can go wrong on the way.
+ * What OTLP/HTTP and OTLP/gRPC have in common: a transport that sends by a client for an endpoint,
+ * the form of its requests, and the words for what can go wrong on the way.
  */
 #pragma once
 
@@ -10,7 +10,21 @@
 #include "otlp/encoding.h"
 #include "otlp/endpoint.h"
 
+/* A request's own header: "name: value", or "" for none. */
+enum { SENDER_HEADER_BYTES = 40 };
+
+/* What a protocol adds. `data` is its struct, whose first member is the sender. */
+struct sender_protocol {
+    /* NULL: its requests have no headers of their own. */
+    void (*format_header)(char out[SENDER_HEADER_BYTES], uint64_t deadline_ns);
+    /* What came of a request, as weir_transport.post tells it; `error` as of http_client_post. */
+    int (*conclude)(void *data, int error, struct http_answer *answer,
+                    weir_transport_response *response, weir_error_detail *detail);
+    void (*destroy)(void *data); /* all of it, by sender_close too */
+};
+
 struct sender {
+    const struct sender_protocol *protocol;
     struct http_client *client;
     struct encoding encoding;
     char *shown;             /* the URL, for messages */
@@ -20,22 +34,16 @@ struct sender {
 };
 
 /*
- * Fills *out, which must be zero; close it with sender_close, also after a failure. own_headers are
- * the protocol's, NULL-terminated. WEIR_E_INVALID (a file of certificates cannot be read …),
- * WEIR_E_NO_MEMORY, WEIR_E_UNSUPPORTED, WEIR_E_IO.
+ * Opens a sender, which must be zero, and fills *out with the transport that it is; what it is part
+ * of is destroyed after a failure. own_headers are the protocol's, NULL-terminated. WEIR_E_INVALID
+ * (a file of certificates cannot be read …), WEIR_E_NO_MEMORY, WEIR_E_UNSUPPORTED, WEIR_E_IO.
  */
-int sender_open(struct sender *out, const struct endpoint *endpoint, const char *const *own_headers,
-                weir_error_detail *detail);
+int sender_open(struct sender *sender, const struct sender_protocol *protocol,
+                const struct endpoint *endpoint, const char *const *own_headers,
+                weir_transport *out, weir_error_detail *detail);
 /* A struct of zeros is fine. */
 void sender_close(struct sender *sender);
 
 /* No answer, for `error`: "<URL> <what is wrong and what to do>". */
 void sender_describe(const struct sender *sender, const struct http_answer *answer, int error,
                      weir_error_detail *detail);
-
-/* For weir_transport: data is a struct whose first member is the sender. */
-void sender_cancel(void *data);
-int sender_prepare(void *data, const uint8_t *body, size_t n_bytes, const uint8_t **out,
-                   size_t *n_out, weir_error_detail *detail);
-int sender_poll_fd(void *data);
-void sender_after_fork(void *data);

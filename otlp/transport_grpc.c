@@ -3,7 +3,6 @@
  */
 #include "otlp/transport.h"
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +13,6 @@
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
 #include "otlp/deps/gzip.h"
-#include "otlp/exporter.h"
 #include "otlp/grpc_answer.h"
 #include "otlp/grpc_status.h"
 #include "otlp/sender.h"
@@ -77,8 +75,9 @@ static int conclude_reset(const struct grpc_transport *grpc, const struct http_a
 }
 
 /* What came of a post, for the exporter. */
-static int conclude(struct grpc_transport *grpc, int error, struct http_answer *http,
+static int conclude(void *data, int error, struct http_answer *http,
                     weir_transport_response *response, weir_error_detail *detail) {
+    struct grpc_transport *grpc = data;
     if (error != 0 && http->trouble == HTTP_STREAM_RESET) {
         return conclude_reset(grpc, http, response, detail);
     }
@@ -104,51 +103,17 @@ static int conclude(struct grpc_transport *grpc, int error, struct http_answer *
     return 0;
 }
 
-/* ---- a post ---- */
-
-/* What the peer is told of the deadline (C4); "" for none. */
-static void format_timeout_header(char out[40], uint64_t deadline_ns) {
-    uint64_t now_ns = clock_now_ns();
-    char value[12];
-    *out = '\0';
-    if (deadline_ns != UINT64_MAX) {
-        grpc_format_timeout(value, deadline_ns > now_ns ? deadline_ns - now_ns : 0);
-        snprintf(out, 40, "grpc-timeout: %s", value);
-    }
-}
-
-static int post(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_ns,
-                weir_transport_response *response, weir_error_detail *detail) {
-    struct grpc_transport *grpc = data;
-    struct http_answer answer;
-    char timeout[40];
-    format_timeout_header(timeout, deadline_ns);
-    const struct http_request request = {
-        .body = body, .n_bytes = n_bytes, .header = *timeout != '\0' ? timeout : NULL};
-    int error = http_client_post(grpc->sender.client, &request, deadline_ns, &answer);
-    return conclude(grpc, error, &answer, response, detail);
-}
-
-static int start(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_ns) {
-    struct grpc_transport *grpc = data;
-    char timeout[40];
-    format_timeout_header(timeout, deadline_ns);
-    const struct http_request request = {
-        .body = body, .n_bytes = n_bytes, .header = *timeout != '\0' ? timeout : NULL};
-    http_client_begin(grpc->sender.client, &request, deadline_ns);
-    return 0;
-}
-
-static int advance(void *data, weir_transport_response *response, weir_error_detail *detail) {
-    struct grpc_transport *grpc = data;
-    struct http_answer answer;
-    int error = http_client_advance(grpc->sender.client, &answer);
-    return error == HTTP_PENDING ? WEIR_PENDING : conclude(grpc, error, &answer, response, detail);
-}
-
 /* ---- opening ---- */
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+/* What the peer is told of the deadline (C4). */
+static void format_timeout(char out[SENDER_HEADER_BYTES], uint64_t deadline_ns) {
+    uint64_t now_ns = clock_now_ns();
+    char value[12];
+    if (deadline_ns != UINT64_MAX) {
+        grpc_format_timeout(value, deadline_ns > now_ns ? deadline_ns - now_ns : 0);
+        snprintf(out, SENDER_HEADER_BYTES, "grpc-timeout: %s", value);
+    }
+}
 
 static const char *encoding_of(weir_otlp_compression compression) {
     switch (compression) {
@@ -157,6 +122,9 @@ static const char *encoding_of(weir_otlp_compression compression) {
     default: return NULL;
     }
 }
+
+static const struct sender_protocol protocol = {
+    .format_header = format_timeout, .conclude = conclude, .destroy = destroy};
 
 int transport_grpc_open(const struct endpoint *endpoint, weir_transport *out,
                         weir_error_detail *detail) {
@@ -169,21 +137,5 @@ int transport_grpc_open(const struct endpoint *endpoint, weir_transport *out,
                                    gzip_is_built() ? "grpc-accept-encoding: identity,gzip"
                                                    : "grpc-accept-encoding: identity", /* C6 */
                                    encoding_of(endpoint->delivery.compression), NULL};
-    int error = sender_open(&grpc->sender, endpoint, headers, detail);
-    if (error != 0) {
-        destroy(grpc);
-        return error;
-    }
-    (void)pthread_once(&once, exporter_watch_exit); /* behind what TLS has registered for exit */
-    *out = (weir_transport){.size = sizeof *out,
-                            .post = post,
-                            .cancel = sender_cancel,
-                            .destroy = destroy,
-                            .data = grpc,
-                            .prepare = sender_prepare,
-                            .start = start,
-                            .advance = advance,
-                            .poll_fd = sender_poll_fd,
-                            .after_fork = sender_after_fork};
-    return 0;
+    return sender_open(&grpc->sender, &protocol, endpoint, headers, out, detail);
 }

@@ -3,7 +3,6 @@
  */
 #include "otlp/transport.h"
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
 #include <time.h>
@@ -12,7 +11,6 @@
 #include "otlp/common/alloc.h"
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
-#include "otlp/exporter.h"
 #include "otlp/json_answer.h"
 #include "otlp/retry.h"
 #include "otlp/sender.h"
@@ -87,8 +85,9 @@ static void translate(struct http_transport *http, weir_transport_response *resp
 }
 
 /* What came of a post, for the exporter. */
-static int conclude(struct http_transport *http, int error, const struct http_answer *answer,
+static int conclude(void *data, int error, struct http_answer *answer,
                     weir_transport_response *response, weir_error_detail *detail) {
+    struct http_transport *http = data;
     if (error != 0) {
         sender_describe(&http->sender, answer, error, detail);
         return error;
@@ -108,32 +107,7 @@ static int conclude(struct http_transport *http, int error, const struct http_an
     return 0;
 }
 
-static int post(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_ns,
-                weir_transport_response *response, weir_error_detail *detail) {
-    struct http_transport *http = data;
-    struct http_answer answer;
-    const struct http_request request = {.body = body, .n_bytes = n_bytes};
-    int error = http_client_post(http->sender.client, &request, deadline_ns, &answer);
-    return conclude(http, error, &answer, response, detail);
-}
-
-static int start(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_ns) {
-    struct http_transport *http = data;
-    const struct http_request request = {.body = body, .n_bytes = n_bytes};
-    http_client_begin(http->sender.client, &request, deadline_ns);
-    return 0;
-}
-
-static int advance(void *data, weir_transport_response *response, weir_error_detail *detail) {
-    struct http_transport *http = data;
-    struct http_answer answer;
-    int error = http_client_advance(http->sender.client, &answer);
-    return error == HTTP_PENDING ? WEIR_PENDING : conclude(http, error, &answer, response, detail);
-}
-
 /* ---- opening ---- */
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static const char *content_encoding_of(weir_otlp_compression compression) {
     switch (compression) {
@@ -142,6 +116,8 @@ static const char *content_encoding_of(weir_otlp_compression compression) {
     default: return NULL;
     }
 }
+
+static const struct sender_protocol protocol = {.conclude = conclude, .destroy = destroy};
 
 int transport_http_open(const struct endpoint *endpoint, weir_transport *out,
                         weir_error_detail *detail) {
@@ -154,21 +130,5 @@ int transport_http_open(const struct endpoint *endpoint, weir_transport *out,
     const char *const headers[] = {is_json ? "Content-Type: application/json"
                                            : "Content-Type: application/x-protobuf",
                                    content_encoding_of(endpoint->delivery.compression), NULL};
-    int error = sender_open(&http->sender, endpoint, headers, detail);
-    if (error != 0) {
-        destroy(http);
-        return error;
-    }
-    (void)pthread_once(&once, exporter_watch_exit); /* behind what TLS has registered for exit */
-    *out = (weir_transport){.size = sizeof *out,
-                            .post = post,
-                            .cancel = sender_cancel,
-                            .destroy = destroy,
-                            .data = http,
-                            .prepare = sender_prepare,
-                            .start = start,
-                            .advance = advance,
-                            .poll_fd = sender_poll_fd,
-                            .after_fork = sender_after_fork};
-    return 0;
+    return sender_open(&http->sender, &protocol, endpoint, headers, out, detail);
 }

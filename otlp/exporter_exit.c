@@ -58,22 +58,13 @@ void exporter_list_remove(struct exporter *exporter) {
     pthread_mutex_unlock(&list_mutex);
 }
 
-static bool is_driven_by_us(struct exporter *exporter) {
-    const struct exporter_loop *loop = &exporter->loop;
-    if (loop->is_open) {
-        return loop->is_driven && pthread_equal(loop->driver, pthread_self());
-    }
-    FOR_EACH_PIPELINE(pipeline, exporter) {
-        if (pipeline->has_thread && pthread_equal(pipeline->thread, pthread_self())) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Not for a child that was forked without handlers, nor for an exit by the log callback. */
 static bool is_ours(struct exporter *exporter) {
-    return exporter->pid == getpid() && !is_driven_by_us(exporter);
+    bool is_driven_here = false;
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        is_driven_here |= pipeline_is_driven_here(pipeline);
+    }
+    return exporter->pid == getpid() && !is_driven_here;
 }
 
 /* The next one that is ours, with a reference: another thread may be about to stop it. */

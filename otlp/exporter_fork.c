@@ -45,16 +45,6 @@ void exporter_watch_forks(void) {
 
 /* ---- the child begins ---- */
 
-/* The child's only thread may be a pipeline's own, if foreign code that it had called forked. Then
- * it goes on. */
-static bool is_driven_by_us(const struct pipeline *pipeline) {
-    const struct exporter_loop *loop = &pipeline->exporter->loop;
-    if (loop->is_open) {
-        return loop->is_driven && pthread_equal(loop->driver, pthread_self());
-    }
-    return pipeline->has_thread && pthread_equal(pipeline->thread, pthread_self());
-}
-
 static void leave(struct pipeline *pipeline, struct segment *segment) {
     if (--segment->n_holders == 0) {
         segment_leave(pipeline->exporter->pool, segment);
@@ -82,8 +72,10 @@ static void empty(struct pipeline *pipeline) {
     pipeline->watched_fd = -1;
 }
 
+/* The child's only thread may be the one that drives, if foreign code that it had called forked.
+ * Then it goes on. */
 static void begin_pipeline(struct pipeline *pipeline) {
-    if (is_driven_by_us(pipeline)) {
+    if (pipeline_is_driven_here(pipeline)) {
         pipeline->exporter->n_references += pipeline->has_thread;
         return;
     }
@@ -108,8 +100,7 @@ void exporter_begin_anew(struct exporter *exporter) {
         begin_pipeline(pipeline);
     }
     if (exporter->loop.is_open) { /* timer and epoll are shared with the parent until then */
-        exporter->loop.is_driven =
-            exporter->loop.is_driven && pthread_equal(exporter->loop.driver, pthread_self());
+        exporter->loop.is_driven = exporter_loop_is_driven_here(&exporter->loop);
         exporter_loop_keep_off_parents(&exporter->loop);
     }
 }

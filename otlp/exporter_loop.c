@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "otlp/bounds.h"
@@ -13,34 +12,11 @@
 
 /* ---- the descriptors ---- */
 
-static int add_to_epoll(int epoll_fd, int fd) {
-    struct epoll_event event = {.events = EPOLLIN};
-    return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event);
-}
-
-static void close_descriptors(struct exporter_loop *loop) {
-    if (loop->epoll_fd >= 0) {
-        (void)close(loop->epoll_fd);
-    }
-    if (loop->timer_fd >= 0) {
-        (void)close(loop->timer_fd);
-    }
-    loop->epoll_fd = loop->timer_fd = -1;
-}
-
 /* False, and errno: none are open. */
 static bool open_descriptors(struct exporter_loop *loop) {
-    loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (loop->epoll_fd >= 0 && loop->timer_fd >= 0 &&
-        add_to_epoll(loop->epoll_fd, loop->timer_fd) == 0) {
-        loop->pid = getpid();
-        return true;
-    }
-    int saved = errno;
-    close_descriptors(loop);
-    errno = saved;
-    return false;
+    bool is_open = wakeup_open(&loop->wakeup);
+    loop->pid = is_open ? getpid() : loop->pid;
+    return is_open;
 }
 
 int exporter_loop_open(struct exporter_loop *loop, weir_error_detail *detail) {
@@ -56,28 +32,14 @@ int exporter_loop_open(struct exporter_loop *loop, weir_error_detail *detail) {
 
 void exporter_loop_close(struct exporter_loop *loop) {
     if (loop->is_open) {
-        close_descriptors(loop);
+        wakeup_close(&loop->wakeup);
     }
 }
 
 /* Also ends an alarm that has gone off. A time that has passed sets it off at once. */
 static void set_timer(struct exporter_loop *loop, uint64_t at_ns) {
-    struct itimerspec timer = {0};
-    if (at_ns != UINT64_MAX) {
-        timer.it_value = clock_timespec(MAX(at_ns, 1)); /* 0 would be none */
-    }
     loop->alarm_ns = at_ns;
-    (void)timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
-}
-
-/*
- * The host may have closed descriptors that it does not know, and given their numbers to files of
- * its own: both are ours if the one still watches the other.
- */
-static bool are_ours(const struct exporter_loop *loop) {
-    struct epoll_event event = {.events = EPOLLIN};
-    return loop->timer_fd >= 0 &&
-           epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, loop->timer_fd, &event) == 0;
+    wakeup_set(&loop->wakeup, at_ns);
 }
 
 void exporter_loop_keep_off_parents(struct exporter_loop *loop) {
@@ -85,10 +47,7 @@ void exporter_loop_keep_off_parents(struct exporter_loop *loop) {
         return;
     }
     if (loop->pid != 0) {
-        if (are_ours(loop)) {
-            close_descriptors(loop);
-        }
-        loop->epoll_fd = loop->timer_fd = -1;
+        wakeup_close(&loop->wakeup);
         loop->pid = 0;
         loop->alarm_ns = UINT64_MAX;
     }
@@ -99,7 +58,7 @@ void exporter_loop_keep_off_parents(struct exporter_loop *loop) {
 
 int exporter_loop_fd(struct exporter_loop *loop) {
     exporter_loop_keep_off_parents(loop);
-    return loop->epoll_fd;
+    return loop->wakeup.epoll_fd;
 }
 
 void exporter_loop_alarm(struct exporter_loop *loop, uint64_t at_ns) {
@@ -112,9 +71,13 @@ void exporter_loop_alarm(struct exporter_loop *loop, uint64_t at_ns) {
 /* A descriptor that was closed has left by itself, and its number may be another one's now. */
 void exporter_loop_watch(struct exporter_loop *loop, int *watched_fd, int fd) {
     if (*watched_fd >= 0 && *watched_fd != fd) {
-        (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, *watched_fd, NULL);
+        (void)epoll_ctl(loop->wakeup.epoll_fd, EPOLL_CTL_DEL, *watched_fd, NULL);
     }
-    *watched_fd = fd >= 0 && (add_to_epoll(loop->epoll_fd, fd) == 0 || errno == EEXIST) ? fd : -1;
+    struct epoll_event event = {.events = EPOLLIN};
+    *watched_fd = fd >= 0 && (epoll_ctl(loop->wakeup.epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ||
+                              errno == EEXIST)
+                      ? fd
+                      : -1;
 }
 
 /* ---- driving ---- */
@@ -204,7 +167,7 @@ static uint64_t n_concluded(struct exporter *exporter) {
 
 bool exporter_loop_wait(struct exporter *exporter, uint64_t until_ns) {
     struct exporter_loop *loop = &exporter->loop;
-    if (loop->is_driven && pthread_equal(loop->driver, pthread_self())) {
+    if (exporter_loop_is_driven_here(loop)) {
         return false; /* a flush by the log callback */
     }
     if (!begin_driving(exporter)) {

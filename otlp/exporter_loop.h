@@ -15,19 +15,25 @@
 
 #include <weir/error.h>
 
+#include "otlp/common/wakeup.h"
+
 struct exporter;
 struct pipeline;
 
 struct exporter_loop {
     bool is_open; /* else the exporter has threads */
     pid_t pid;    /* whose descriptors these are; 0: there are none, in a child without room */
-    int epoll_fd;
-    int timer_fd;
+    struct wakeup wakeup;
     /* all following: guarded by the exporter's mutex */
     uint64_t alarm_ns; /* when the timer is set off; UINT64_MAX: never */
     bool is_driven;    /* by a thread in exporter_tick, or one that waits for something */
     pthread_t driver;
 };
+
+/* This thread is in the middle of driving. */
+static inline bool exporter_loop_is_driven_here(const struct exporter_loop *loop) {
+    return loop->is_driven && pthread_equal(loop->driver, pthread_self());
+}
 
 /* WEIR_E_IO. It may be closed also after a failure. */
 int exporter_loop_open(struct exporter_loop *loop, weir_error_detail *detail);

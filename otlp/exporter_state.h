@@ -201,6 +201,9 @@ int exporter_start_threads(struct exporter *exporter, weir_error_detail *detail)
 /* There is something to do. Starts the thread if a fork has left it behind. */
 void pipeline_wake(struct pipeline *pipeline);
 
+/* By this thread: its own, or the one that drives them all. */
+bool pipeline_is_driven_here(const struct pipeline *pipeline);
+
 /* Around each call of foreign code by the driver, which is made without the mutex. */
 void pipeline_go_outside(struct pipeline *pipeline);
 void pipeline_come_inside(struct pipeline *pipeline);

@@ -8,6 +8,13 @@
 #include "otlp/common/macro.h"
 #include "otlp/exporter_state.h"
 
+bool pipeline_is_driven_here(const struct pipeline *pipeline) {
+    if (pipeline->exporter->loop.is_open) {
+        return exporter_loop_is_driven_here(&pipeline->exporter->loop);
+    }
+    return pipeline->has_thread && pthread_equal(pipeline->thread, pthread_self());
+}
+
 void pipeline_go_outside(struct pipeline *pipeline) {
     pipeline->is_outside = true;
     pthread_cond_broadcast(&pipeline->exporter->progress); /* exporter_stop may leave us behind */

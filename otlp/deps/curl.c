@@ -197,8 +197,7 @@ int http_client_new(const struct http_client_options *options, struct http_clien
     buf_init(&client->trailers, options->max_header_bytes);
     client->max_header_bytes = options->max_header_bytes;
     client->needs_http2 = options->version == HTTP_VERSION_2;
-    client->epoll_fd = -1;
-    client->timer_fd = -1;
+    client->wakeup = (struct wakeup)WAKEUP_INIT;
     client->model = curl_easy_init();
     bool is_whole = client->model != NULL && add_headers(client, options);
     CURLcode code = is_whole ? set_up(client, options) : CURLE_OUT_OF_MEMORY;
@@ -339,7 +338,7 @@ int http_client_advance(struct http_client *client, struct http_answer *answer) 
 }
 
 int http_client_fd(const struct http_client *client) {
-    return client->epoll_fd;
+    return client->wakeup.epoll_fd;
 }
 
 int http_client_post(struct http_client *client, const struct http_request *request,
@@ -347,7 +346,7 @@ int http_client_post(struct http_client *client, const struct http_request *requ
     http_client_begin(client, request, deadline_ns);
     int error;
     while ((error = http_client_advance(client, answer)) == HTTP_PENDING) {
-        struct pollfd readable = {.fd = client->epoll_fd, .events = POLLIN};
+        struct pollfd readable = {.fd = client->wakeup.epoll_fd, .events = POLLIN};
         (void)poll(&readable, 1, (int)MIN(clock_ms_until(deadline_ns), POST_LOOKS_UP_MS));
     }
     return error;

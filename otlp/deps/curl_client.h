@@ -9,6 +9,7 @@
 #include <curl/curl.h>
 
 #include "otlp/common/buf.h"
+#include "otlp/common/wakeup.h"
 #include "otlp/deps/curl.h"
 
 /* Connections of one client: the one in use, a second address tried meanwhile, a few kept. */
@@ -31,10 +32,9 @@ struct http_client {
     /* what libcurl works with, and is waited for; made by http_wire_open */
     CURLM *multi; /* keeps the connections; NULL: not open */
     CURL *easy;
-    int epoll_fd;         /* over libcurl's sockets and timer_fd */
-    _Atomic int timer_fd; /* for libcurl's timeouts, our deadline and cancelling */
+    struct wakeup wakeup; /* for libcurl's sockets and timeouts, our deadline and cancelling */
     uint64_t curl_due_ns; /* when libcurl wants to be called; UINT64_MAX: never */
-    uint64_t armed_ns;    /* what timer_fd was set to */
+    uint64_t armed_ns;    /* what wakeup was set to */
     bool is_broken;       /* a descriptor could not be watched: start anew */
     struct http_socket sockets[HTTP_MAX_SOCKETS];
 

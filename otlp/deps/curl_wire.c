@@ -2,15 +2,12 @@
  * What the client waits for: libcurl's sockets and timeouts and our deadline, all behind one epoll
  * descriptor; and the care that these descriptors are ours.
  *
- * A host may close descriptors that it does not know (3 to 1023, before it becomes a daemon) and
- * get the same numbers for files of its own. So nothing is ever read from or written to a
- * descriptor of ours here: epoll_ctl and timerfd_settime fail on what is no epoll or timer
- * descriptor, and a socket must still be the one that was opened, or it is left alone.
+ * A socket, like the descriptors of wakeup.h, may be the host's by now: it must still be the one
+ * that was opened, or it is left alone.
  */
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "otlp/common/alloc.h"
@@ -89,14 +86,14 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *data, void
     if (what == CURL_POLL_REMOVE) {
         const struct http_socket *place = place_of(client, fd);
         if (place == NULL || is_same(place)) { /* else it is closed, and perhaps somebody else's */
-            (void)epoll_ctl(client->epoll_fd, EPOLL_CTL_DEL, fd, &event);
+            (void)epoll_ctl(client->wakeup.epoll_fd, EPOLL_CTL_DEL, fd, &event);
         }
         return 0;
     }
     event.events = (what & CURL_POLL_IN ? EPOLLIN : 0U) | (what & CURL_POLL_OUT ? EPOLLOUT : 0U);
-    int result = epoll_ctl(client->epoll_fd, EPOLL_CTL_MOD, fd, &event);
+    int result = epoll_ctl(client->wakeup.epoll_fd, EPOLL_CTL_MOD, fd, &event);
     if (result != 0 && errno == ENOENT) {
-        result = epoll_ctl(client->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+        result = epoll_ctl(client->wakeup.epoll_fd, EPOLL_CTL_ADD, fd, &event);
     }
     client->is_broken = client->is_broken || result != 0;
     return 0; /* a refusal would make libcurl's handle useless at once */
@@ -111,26 +108,6 @@ static int note_timeout(CURLM *multi, long timeout_ms, void *data) {
 }
 
 /* ---- opening and closing ---- */
-
-static int open_descriptors(struct http_client *client) {
-    client->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    client->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = client->timer_fd};
-    bool is_open = client->epoll_fd >= 0 && client->timer_fd >= 0 &&
-                   epoll_ctl(client->epoll_fd, EPOLL_CTL_ADD, client->timer_fd, &event) == 0;
-    return is_open ? 0 : WEIR_E_IO;
-}
-
-static void close_descriptors(struct http_client *client) {
-    if (client->epoll_fd >= 0) {
-        close(client->epoll_fd);
-    }
-    if (client->timer_fd >= 0) {
-        close(client->timer_fd);
-    }
-    client->epoll_fd = -1;
-    client->timer_fd = -1;
-}
 
 static int open_handles(struct http_client *client) {
     client->multi = curl_multi_init();
@@ -164,13 +141,13 @@ int http_wire_open(struct http_client *client) {
     for (size_t i = 0; i < HTTP_MAX_SOCKETS; i++) {
         client->sockets[i].fd = -1;
     }
-    int error = open_descriptors(client);
-    int os_error = errno;
-    error = error != 0 ? error : open_handles(client);
+    if (!wakeup_open(&client->wakeup)) {
+        return WEIR_E_IO;
+    }
+    int error = open_handles(client);
     if (error != 0) {
         close_handles(client);
-        close_descriptors(client);
-        errno = os_error;
+        wakeup_close(&client->wakeup);
     }
     return error;
 }
@@ -200,21 +177,6 @@ static void leave_handles(struct http_client *client) {
     client->easy = NULL;
 }
 
-/* An epoll descriptor of ours watches our timer, and no other file of that number. */
-static bool has_descriptors(const struct http_client *client) {
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = client->timer_fd};
-    return epoll_ctl(client->epoll_fd, EPOLL_CTL_MOD, client->timer_fd, &event) == 0;
-}
-
-/* Leaves both alone when one may be none of ours any more. */
-static void close_own_descriptors(struct http_client *client) {
-    if (!has_descriptors(client)) {
-        client->epoll_fd = -1;
-        client->timer_fd = -1;
-    }
-    close_descriptors(client);
-}
-
 void http_wire_leave(struct http_client *client) {
     if (client->multi == NULL) {
         return;
@@ -224,12 +186,12 @@ void http_wire_leave(struct http_client *client) {
             (void)close_socket(client, client->sockets[i].fd);
         }
     }
-    close_own_descriptors(client);
+    wakeup_close(&client->wakeup);
     leave_handles(client);
 }
 
 bool http_wire_is_ours(const struct http_client *client) {
-    if (!has_descriptors(client)) {
+    if (!wakeup_is_ours(&client->wakeup)) {
         return false;
     }
     for (size_t i = 0; i < HTTP_MAX_SOCKETS; i++) {
@@ -249,7 +211,7 @@ void http_wire_close(struct http_client *client) {
         return;
     }
     close_handles(client);
-    close_descriptors(client);
+    wakeup_close(&client->wakeup);
 }
 
 /* ---- turning ---- */
@@ -262,9 +224,9 @@ static int select_bits(uint32_t events) {
 void http_wire_turn(struct http_client *client) {
     struct epoll_event events[8];
     int n_running;
-    int n = epoll_wait(client->epoll_fd, events, ARRAY_LENGTH(events), 0);
+    int n = epoll_wait(client->wakeup.epoll_fd, events, ARRAY_LENGTH(events), 0);
     for (int i = 0; i < n; i++) {
-        if (events[i].data.fd != client->timer_fd) {
+        if (events[i].data.fd != client->wakeup.timer_fd) {
             (void)curl_multi_socket_action(client->multi, events[i].data.fd,
                                            select_bits(events[i].events), &n_running);
         }
@@ -276,14 +238,6 @@ void http_wire_turn(struct http_client *client) {
     http_wire_settle(client);
 }
 
-static void arm(int timer_fd, uint64_t due_ns) {
-    struct itimerspec when = {0};
-    if (due_ns != UINT64_MAX) {
-        when.it_value = clock_timespec(MAX(due_ns, 1)); /* all zero would mean: never */
-    }
-    (void)timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
-}
-
 /* The order of flag and timer, here and in cancelling, lets no cancel be lost: whoever sets the
  * timer last has seen the flag. */
 void http_wire_set_timer(struct http_client *client) {
@@ -291,14 +245,14 @@ void http_wire_set_timer(struct http_client *client) {
         client->is_under_way ? MIN(client->curl_due_ns, client->deadline_ns) : UINT64_MAX;
     if (due_ns != client->armed_ns || due_ns <= clock_now_ns()) {
         client->armed_ns = due_ns;
-        arm(client->timer_fd, due_ns);
+        wakeup_set(&client->wakeup, due_ns);
     }
     if (client->is_under_way && client->is_cancelled) {
-        arm(client->timer_fd, 0);
+        wakeup_set(&client->wakeup, 0);
     }
 }
 
 void http_client_cancel(struct http_client *client) {
     client->is_cancelled = true;
-    arm(client->timer_fd, 0);
+    wakeup_set(&client->wakeup, 0);
 }

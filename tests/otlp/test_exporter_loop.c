@@ -383,7 +383,8 @@ Test(exporter_loop, a_child_without_room_for_descriptors_has_one_later) {
 
 /* A host that closes all it does not know, and gives our numbers to files of its own. */
 static bool leaves_the_hosts_open(void) {
-    int epoll_fd = rig.exporter->loop.epoll_fd, timer_fd = rig.exporter->loop.timer_fd;
+    const struct wakeup *wakeup = &rig.exporter->loop.wakeup;
+    int epoll_fd = wakeup->epoll_fd, timer_fd = wakeup->timer_fd;
     int hosts = eventfd(0, EFD_CLOEXEC);
     if (dup2(hosts, epoll_fd) != epoll_fd || dup2(hosts, timer_fd) != timer_fd) {
         return false;

@@ -357,3 +357,17 @@ void endpoint_deinit(struct endpoint *endpoint) {
     headers_deinit(&endpoint->headers);
     *endpoint = (struct endpoint){0};
 }
+
+struct http_route endpoint_route(const struct endpoint *endpoint) {
+    const struct delivery *delivery = &endpoint->delivery;
+    return (struct http_route){
+        .url = endpoint->url,
+        .ca_file = delivery->ca.path,
+        .client_certificate_file = delivery->client_certificate.path,
+        .client_key_file = delivery->client_key.path,
+        .needs_tls_1_3 = delivery->min_tls_version == WEIR_OTLP_TLS_1_3,
+        .proxy = delivery->proxy,
+        .unix_socket =
+            endpoint->unix_socket != NULL ? endpoint->unix_socket : delivery->unix_socket,
+    };
+}

@@ -10,6 +10,7 @@
 
 #include "otlp/config_read.h"
 #include "otlp/delivery.h"
+#include "otlp/deps/http_route.h"
 #include "otlp/headers.h"
 
 struct endpoint {
@@ -35,3 +36,6 @@ void endpoint_deinit(struct endpoint *endpoint);
  * or the path of the socket. One that does not fit is left out. Returns the port; 0: none.
  */
 unsigned endpoint_server(const struct endpoint *endpoint, char *address, size_t n_address);
+
+/* The way that requests take; its texts are the endpoint's. */
+struct http_route endpoint_route(const struct endpoint *endpoint);

@@ -89,7 +89,7 @@ static int open_client(struct sender *sender, const struct endpoint *endpoint,
     }
     bool is_grpc = delivery->protocol == WEIR_OTLP_PROTOCOL_GRPC;
     const struct http_client_options options = {
-        .url = endpoint->url,
+        .route = endpoint_route(endpoint),
         .own_headers = own_headers,
         .headers = endpoint->headers.lines,
         .user_agent = user_agent,
@@ -97,13 +97,6 @@ static int open_client(struct sender *sender, const struct endpoint *endpoint,
         .takes_gzip = !is_grpc, /* gRPC has its own way (C6) */
         .max_response_bytes = delivery->max_response_bytes,
         .max_header_bytes = HTTP_MAX_RESPONSE_HEADERS,
-        .ca_file = delivery->ca.path,
-        .client_certificate_file = delivery->client_certificate.path,
-        .client_key_file = delivery->client_key.path,
-        .needs_tls_1_3 = delivery->min_tls_version == WEIR_OTLP_TLS_1_3,
-        .proxy = delivery->proxy,
-        .unix_socket =
-            endpoint->unix_socket != NULL ? endpoint->unix_socket : delivery->unix_socket,
     };
     return http_client_new(&options, &sender->client, detail);
 }

@@ -59,18 +59,9 @@ static bool other_scheme(const struct examination *e, char *out, size_t n_out) {
 
 static int probe(const struct examination *e, const char *url, enum http_probe_kind kind,
                  bool trusts_anyone, unsigned quarters, struct http_probe *out) {
-    const struct delivery *delivery = &e->endpoint->delivery;
-    const struct http_probe_options options = {
-        .url = url,
-        .kind = kind,
-        .trusts_anyone = trusts_anyone,
-        .ca_file = delivery->ca.path,
-        .client_certificate_file = delivery->client_certificate.path,
-        .client_key_file = delivery->client_key.path,
-        .needs_tls_1_3 = delivery->min_tls_version == WEIR_OTLP_TLS_1_3,
-        .proxy = delivery->proxy,
-        .unix_socket =
-            e->endpoint->unix_socket != NULL ? e->endpoint->unix_socket : delivery->unix_socket};
+    struct http_probe_options options = {
+        .route = endpoint_route(e->endpoint), .kind = kind, .trusts_anyone = trusts_anyone};
+    options.route.url = url;
     return http_probe(&options, deadline(e, quarters), out);
 }
 

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -13,18 +12,9 @@
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
 #include "otlp/deps/curl_client.h"
+#include "otlp/deps/curl_settings.h"
 
 enum { POST_LOOKS_UP_MS = 1000 }; /* should the host have closed what a post waits for */
-
-/* ---- the library ---- */
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static CURLcode global_result;
-
-/* There is no counterpart: the host may use libcurl too, and the process ends anyhow. */
-static void init_library(void) {
-    global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
-}
 
 /* ---- making a client ---- */
 
@@ -64,68 +54,16 @@ static bool add_headers(struct http_client *client, const struct http_client_opt
     return is_added;
 }
 
-static CURLcode restrict_protocols(CURL *easy) {
-#if LIBCURL_VERSION_NUM >= 0x075500 /* 7.85 */
-    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-#endif
-}
-
-/* A name that never resolves: its thread is left behind instead of being waited for. */
-static void leave_resolver_behind(CURL *easy) {
-#if LIBCURL_VERSION_NUM >= 0x075700 /* 7.87; an older library at run time says no */
-    (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-#else
-    (void)easy;
-#endif
-}
-
-/* Options by name, until one is refused. */
-struct setting {
-    CURL *easy;
-    CURLcode code;
-};
-
-static void set_long(struct setting *setting, CURLoption option, long value) {
-    if (setting->code == CURLE_OK) {
-        setting->code = curl_easy_setopt(setting->easy, option, value);
-    }
-}
-
-/* NULL: the option stays as it is. */
-static void set_pointer(struct setting *setting, CURLoption option, const void *value) {
-    if (setting->code == CURLE_OK && value != NULL) {
-        setting->code = curl_easy_setopt(setting->easy, option, value);
-    }
-}
-
-static void set_manners(struct setting *setting, struct http_client *client) {
-    CURL *easy = setting->easy;
-    leave_resolver_behind(easy);
-    set_pointer(setting, CURLOPT_ERRORBUFFER, client->error_text);
-    set_long(setting, CURLOPT_NOSIGNAL, 1);
-    set_long(setting, CURLOPT_POST, 1);
-    set_long(setting, CURLOPT_FOLLOWLOCATION, 0);
-    set_long(setting, CURLOPT_TCP_KEEPALIVE, 1); /* a peer that vanished is noticed … */
-    set_long(setting, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1); /* a proxy's are not the endpoint's */
-    set_pointer(setting, CURLOPT_WRITEDATA, client);
-    set_pointer(setting, CURLOPT_HEADERDATA, client);
-    set_pointer(setting, CURLOPT_HTTPHEADER, client->headers);
+static void set_manners(struct http_settings *settings, struct http_client *client) {
+    CURL *easy = settings->easy;
+    http_set_long(settings, CURLOPT_POST, 1);
+    http_set_long(settings, CURLOPT_FOLLOWLOCATION, 0);
+    http_set_long(settings, CURLOPT_TCP_KEEPALIVE, 1); /* a peer that vanished is noticed … */
+    http_set_pointer(settings, CURLOPT_WRITEDATA, client);
+    http_set_pointer(settings, CURLOPT_HEADERDATA, client);
+    http_set_pointer(settings, CURLOPT_HTTPHEADER, client->headers);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, http_take_body);
     (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, http_take_header);
-}
-
-/* The system's folder of certificates would be trusted beside the file. */
-static void set_tls(struct setting *setting, const struct http_client_options *options) {
-    set_long(setting, CURLOPT_SSLVERSION,
-             options->needs_tls_1_3 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2);
-    set_pointer(setting, CURLOPT_CAINFO, options->ca_file);
-    if (options->ca_file != NULL) {
-        (void)curl_easy_setopt(setting->easy, CURLOPT_CAPATH, NULL); /* NULL: not known here */
-    }
-    set_pointer(setting, CURLOPT_SSLCERT, options->client_certificate_file);
-    set_pointer(setting, CURLOPT_SSLKEY, options->client_key_file);
 }
 
 static bool has_scheme_http(const char *url) {
@@ -137,18 +75,18 @@ bool http_keeps_cleartext_http2(void) {
 }
 
 /* HTTP/2 alone passes through a proxy only as through a tunnel. */
-static void set_version(struct setting *setting, const struct http_client_options *options) {
-    bool is_cleartext = has_scheme_http(options->url);
+static void set_version(struct http_settings *settings, const struct http_client_options *options) {
+    bool is_cleartext = has_scheme_http(options->route.url);
     if (options->version == HTTP_VERSION_ANY) {
-        set_long(setting, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
+        http_set_long(settings, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
         return;
     }
-    set_long(setting, CURLOPT_HTTP_VERSION,
-             is_cleartext ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : CURL_HTTP_VERSION_2TLS);
-    set_long(setting, CURLOPT_HTTPPROXYTUNNEL, 1);
+    http_set_long(settings, CURLOPT_HTTP_VERSION,
+                  is_cleartext ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : CURL_HTTP_VERSION_2TLS);
+    http_set_long(settings, CURLOPT_HTTPPROXYTUNNEL, 1);
     if (is_cleartext && !http_keeps_cleartext_http2()) {
-        set_long(setting, CURLOPT_FRESH_CONNECT, 1);
-        set_long(setting, CURLOPT_FORBID_REUSE, 1);
+        http_set_long(settings, CURLOPT_FRESH_CONNECT, 1);
+        http_set_long(settings, CURLOPT_FORBID_REUSE, 1);
     }
 }
 
@@ -157,17 +95,14 @@ static bool can_unpack_gzip(void) {
 }
 
 static CURLcode set_up(struct http_client *client, const struct http_client_options *options) {
-    struct setting setting = {client->model, CURLE_OK};
-    set_manners(&setting, client);
-    set_tls(&setting, options);
-    set_version(&setting, options);
-    set_pointer(&setting, CURLOPT_USERAGENT, options->user_agent);
-    set_pointer(&setting, CURLOPT_ACCEPT_ENCODING,
-                options->takes_gzip && can_unpack_gzip() ? "gzip" : NULL);
-    set_pointer(&setting, CURLOPT_PROXY, options->proxy);
-    set_pointer(&setting, CURLOPT_UNIX_SOCKET_PATH, options->unix_socket);
-    set_pointer(&setting, CURLOPT_URL, options->url);
-    return setting.code != CURLE_OK ? setting.code : restrict_protocols(client->model);
+    struct http_settings settings = {client->model, CURLE_OK};
+    http_set_route(&settings, &options->route, client->error_text);
+    set_manners(&settings, client);
+    set_version(&settings, options);
+    http_set_pointer(&settings, CURLOPT_USERAGENT, options->user_agent);
+    http_set_pointer(&settings, CURLOPT_ACCEPT_ENCODING,
+                     options->takes_gzip && can_unpack_gzip() ? "gzip" : NULL);
+    return settings.code;
 }
 
 static int fail_to_make(struct http_client *client, CURLcode code, weir_error_detail *detail) {
@@ -178,10 +113,10 @@ static int fail_to_make(struct http_client *client, CURLcode code, weir_error_de
 
 int http_client_new(const struct http_client_options *options, struct http_client **out,
                     weir_error_detail *detail) {
-    (void)pthread_once(&once, init_library);
-    if (global_result != CURLE_OK) {
+    CURLcode library = http_library();
+    if (library != CURLE_OK) {
         return error_set(detail, WEIR_E_UNSUPPORTED, "libcurl cannot be initialised: %s",
-                         curl_easy_strerror(global_result));
+                         curl_easy_strerror(library));
     }
     bool has_http2 = (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2) != 0;
     if (options->version == HTTP_VERSION_2 && !has_http2) {
@@ -293,19 +228,6 @@ void http_client_begin(struct http_client *client, const struct http_request *re
     http_wire_set_timer(client);
 }
 
-/* True when the transfer has ended; *result gets how. */
-static bool has_ended(struct http_client *client, CURLcode *result) {
-    CURLMsg *message;
-    int n_left;
-    while ((message = curl_multi_info_read(client->multi, &n_left)) != NULL) {
-        if (message->msg == CURLMSG_DONE) {
-            *result = message->data.result;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* True when the post is over; *result gets how. */
 static bool turn(struct http_client *client, CURLcode *result) {
     *result = client->early;
@@ -318,7 +240,7 @@ static bool turn(struct http_client *client, CURLcode *result) {
         return true;
     }
     http_wire_turn(client);
-    if (has_ended(client, result)) {
+    if (http_transfer_has_ended(client->multi, result)) {
         return true;
     }
     *result = CURLE_OPERATION_TIMEDOUT;

@@ -14,6 +14,8 @@
 
 #include <weir/error.h>
 
+#include "otlp/deps/http_route.h"
+
 struct http_client;
 
 enum http_version {
@@ -23,7 +25,7 @@ enum http_version {
 
 /* Texts are copied. */
 struct http_client_options {
-    const char *url;
+    struct http_route route;
     const char *const *own_headers; /* "name: value", NULL-terminated; NULL: none */
     char *const *headers;           /* the user's, the same */
     const char *user_agent;         /* unless the headers have one */
@@ -31,11 +33,6 @@ struct http_client_options {
     bool takes_gzip;           /* answers may come so, if libcurl can unpack it */
     size_t max_response_bytes; /* of a body, unpacked */
     size_t max_header_bytes;   /* of all headers of one answer */
-    const char *ca_file;       /* PEM; NULL: what the system trusts */
-    const char *client_certificate_file, *client_key_file; /* PEM; NULL: none */
-    bool needs_tls_1_3;                                    /* else 1.2 will do */
-    const char *proxy;       /* NULL: as the environment says (http_proxy …); "": none */
-    const char *unix_socket; /* connect to it instead of the URL's host; NULL: no */
 };
 
 /* What was wrong when there was no answer. */

@@ -5,12 +5,11 @@
 #include <string.h>
 #include <strings.h>
 
-#include <curl/curl.h>
-
 #include <weir/error.h>
 
 #include "otlp/common/clock.h"
 #include "otlp/common/macro.h"
+#include "otlp/deps/curl_settings.h"
 
 struct probing {
     const struct http_probe_options *options;
@@ -79,78 +78,34 @@ static size_t end_after_head(char *line, size_t one, size_t n_bytes, void *data)
 
 /* ---- setting up ---- */
 
-static CURLcode set_request(struct probing *probing) {
-    const struct http_probe_options *options = probing->options;
-    if (options->kind == HTTP_PROBE_CONNECT) {
-        return curl_easy_setopt(probing->easy, CURLOPT_CONNECT_ONLY, 1L);
+static void set_request(struct http_settings *settings, enum http_probe_kind kind) {
+    if (kind == HTTP_PROBE_CONNECT) {
+        http_set_long(settings, CURLOPT_CONNECT_ONLY, 1);
+        return;
     }
-    return curl_easy_setopt(probing->easy, CURLOPT_HTTP_VERSION,
-                            options->kind == HTTP_PROBE_HTTP_2
-                                ? (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
-                                : (long)CURL_HTTP_VERSION_1_1);
-}
-
-static CURLcode restrict_protocols(CURL *easy) {
-#if LIBCURL_VERSION_NUM >= 0x075500 /* 7.85 */
-    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-#endif
+    http_set_long(settings, CURLOPT_HTTP_VERSION,
+                  kind == HTTP_PROBE_HTTP_2 ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
+                                            : CURL_HTTP_VERSION_1_1);
 }
 
 static CURLcode set_up(struct probing *probing) {
     const struct http_probe_options *options = probing->options;
-    CURL *easy = probing->easy;
-    CURLcode first = CURLE_OK, code;
-#define SET(option, value)                                                                         \
-    do {                                                                                           \
-        code = curl_easy_setopt(easy, option, value);                                              \
-        first = first != CURLE_OK ? first : code;                                                  \
-    } while (0)
-    SET(CURLOPT_ERRORBUFFER, probing->error_text);
-    SET(CURLOPT_NOSIGNAL, 1L);
-    SET(CURLOPT_VERBOSE, 1L);
-    SET(CURLOPT_DEBUGFUNCTION, hear);
-    SET(CURLOPT_DEBUGDATA, probing);
-    SET(CURLOPT_WRITEFUNCTION, ignore_body);
-    SET(CURLOPT_HEADERFUNCTION, end_after_head);
-    SET(CURLOPT_HEADERDATA, probing);
-    SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    SET(CURLOPT_URL, options->url);
-    SET(CURLOPT_SSL_VERIFYPEER, options->trusts_anyone ? 0L : 1L);
-    SET(CURLOPT_SSL_VERIFYHOST, options->trusts_anyone ? 0L : 2L);
-    SET(CURLOPT_CERTINFO, 1L);
-    SET(CURLOPT_SSLVERSION,
-        options->needs_tls_1_3 ? (long)CURL_SSLVERSION_TLSv1_3 : (long)CURL_SSLVERSION_TLSv1_2);
-    if (options->ca_file != NULL) {
-        SET(CURLOPT_CAINFO, options->ca_file);
-    }
-    SET(CURLOPT_SSLCERT, options->client_certificate_file);
-    SET(CURLOPT_SSLKEY, options->client_key_file);
-    SET(CURLOPT_PROXY, options->proxy);
-    SET(CURLOPT_UNIX_SOCKET_PATH, options->unix_socket);
-#if LIBCURL_VERSION_NUM >= 0x075700 /* 7.87: a name that never resolves is not waited for */
-    (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-#endif
-#undef SET
-    code = restrict_protocols(easy);
-    first = first != CURLE_OK ? first : code;
-    code = set_request(probing);
-    return first != CURLE_OK ? first : code;
+    struct http_settings settings = {probing->easy, CURLE_OK};
+    http_set_route(&settings, &options->route, probing->error_text);
+    http_set_long(&settings, CURLOPT_VERBOSE, 1);
+    http_set_long(&settings, CURLOPT_CERTINFO, 1);
+    http_set_long(&settings, CURLOPT_SSL_VERIFYPEER, options->trusts_anyone ? 0 : 1);
+    http_set_long(&settings, CURLOPT_SSL_VERIFYHOST, options->trusts_anyone ? 0 : 2);
+    http_set_pointer(&settings, CURLOPT_DEBUGDATA, probing);
+    http_set_pointer(&settings, CURLOPT_HEADERDATA, probing);
+    (void)curl_easy_setopt(probing->easy, CURLOPT_DEBUGFUNCTION, hear);
+    (void)curl_easy_setopt(probing->easy, CURLOPT_WRITEFUNCTION, ignore_body);
+    (void)curl_easy_setopt(probing->easy, CURLOPT_HEADERFUNCTION, end_after_head);
+    set_request(&settings, options->kind);
+    return settings.code;
 }
 
 /* ---- the transfer ---- */
-
-static bool has_ended(CURLM *multi, CURLcode *result) {
-    int n_left;
-    for (CURLMsg *message; (message = curl_multi_info_read(multi, &n_left)) != NULL;) {
-        if (message->msg == CURLMSG_DONE) {
-            *result = message->data.result;
-            return true;
-        }
-    }
-    return false;
-}
 
 /* The status line of an answer is enough. */
 static bool knows_enough(const struct probing *probing) {
@@ -164,7 +119,7 @@ static CURLcode transfer(struct probing *probing, uint64_t deadline_ns) {
         if (curl_multi_perform(probing->multi, &n_running) != CURLM_OK) {
             return CURLE_OUT_OF_MEMORY;
         }
-        if (has_ended(probing->multi, &result) || knows_enough(probing)) {
+        if (http_transfer_has_ended(probing->multi, &result) || knows_enough(probing)) {
             return result;
         }
         int left_ms = (int)MIN(clock_ms_until(deadline_ns), INT_MAX);
@@ -196,7 +151,8 @@ static void take_connection(struct probing *probing) {
     out->name_us = time_of(probing->easy, CURLINFO_NAMELOOKUP_TIME_T);
     out->connect_us = time_of(probing->easy, CURLINFO_CONNECT_TIME_T);
     out->tls_us = time_of(probing->easy, CURLINFO_APPCONNECT_TIME_T);
-    out->is_proxied |= probing->options->proxy != NULL && *probing->options->proxy != '\0';
+    out->is_proxied |=
+        probing->options->route.proxy != NULL && *probing->options->route.proxy != '\0';
 }
 
 /* Of the peer's own certificate, the first of the chain. */
@@ -254,7 +210,7 @@ static enum http_distrust distrust_of(const struct probing *probing) {
 /* Where time ran out. */
 static enum http_probe_step step_by_times(const struct probing *probing) {
     const struct http_probe *out = probing->out;
-    bool is_https = strncasecmp(probing->options->url, "https:", 6) == 0;
+    bool is_https = strncasecmp(probing->options->route.url, "https:", 6) == 0;
     if (out->name_us == 0) {
         return out->is_proxied ? HTTP_PROBE_PROXY_NAME : HTTP_PROBE_NAME;
     }
@@ -316,10 +272,13 @@ int http_probe(const struct http_probe_options *options, uint64_t deadline_ns,
                struct http_probe *out) {
     *out = (struct http_probe){0};
     struct probing probing = {.options = options, .out = out};
-    probing.multi = curl_multi_init();
-    probing.easy = curl_easy_init();
-    bool has_memory = probing.multi != NULL && probing.easy != NULL;
-    CURLcode result = has_memory ? set_up(&probing) : CURLE_OUT_OF_MEMORY;
+    CURLcode result = http_library();
+    if (result == CURLE_OK) {
+        probing.multi = curl_multi_init();
+        probing.easy = curl_easy_init();
+        bool has_memory = probing.multi != NULL && probing.easy != NULL;
+        result = has_memory ? set_up(&probing) : CURLE_OUT_OF_MEMORY;
+    }
     if (result == CURLE_OK && curl_multi_add_handle(probing.multi, probing.easy) != CURLM_OK) {
         result = CURLE_OUT_OF_MEMORY;
     }

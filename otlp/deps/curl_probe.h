@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "otlp/deps/http_route.h"
+
 enum http_probe_kind {
     HTTP_PROBE_CONNECT, /* name, connection and, with https, TLS; nothing is sent */
     HTTP_PROBE_HTTP_1,  /* and a GET by HTTP/1.1 */
@@ -17,14 +19,9 @@ enum http_probe_kind {
 };
 
 struct http_probe_options {
-    const char *url; /* without user, password and query */
+    struct http_route route; /* its URL without user, password and query */
     enum http_probe_kind kind;
-    bool trusts_anyone;  /* the certificate is looked at, not judged */
-    const char *ca_file; /* PEM; NULL: what the system trusts */
-    const char *client_certificate_file, *client_key_file; /* PEM; NULL: none */
-    bool needs_tls_1_3;
-    const char *proxy;       /* NULL: as the environment says; "": none */
-    const char *unix_socket; /* NULL: none */
+    bool trusts_anyone; /* the certificate is looked at, not judged */
 };
 
 /* The steps in their order. */

@@ -28,7 +28,7 @@ static struct http_client *client_of(const char *url) {
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
     const char *const own[] = {"Content-Type: text/plain", NULL};
     const struct http_client_options options = {
-        .url = url,
+        .route.url = url,
         .own_headers = own,
         .user_agent = "test",
         .max_response_bytes = 1000,

@@ -32,14 +32,15 @@ static struct http_probe probed(const struct http_probe_options *options, uint64
 
 static struct http_probe probe_act(enum peer_act act, enum http_probe_kind kind, uint64_t ms) {
     struct peer *peer = peer_start(&(struct peer_step){.act = act, .status = 404}, 1);
-    struct http_probe probe = PROBE(ms, .url = peer_url(peer), .kind = kind);
+    struct http_probe probe = PROBE(ms, .route.url = peer_url(peer), .kind = kind);
     peer_stop(peer);
     return probe;
 }
 
 Test(curl_probe, connects_and_sends_nothing) {
     struct peer *peer = peer_start(&(struct peer_step){.status = 200}, 1);
-    struct http_probe probe = PROBE(LONG_MS, .url = peer_url(peer), .kind = HTTP_PROBE_CONNECT);
+    struct http_probe probe =
+        PROBE(LONG_MS, .route.url = peer_url(peer), .kind = HTTP_PROBE_CONNECT);
     cr_expect(eq(int, probe.failed_at, HTTP_PROBE_DONE), "%s", probe.text);
     expect_text(probe.address, "127.0.0.1");
     cr_expect(eq(int, probe.port, (int)strtol(strrchr(peer_url(peer), ':') + 1, NULL, 10)));
@@ -67,18 +68,18 @@ Test(curl_probe, finds_out_which_http_is_spoken) {
 Test(curl_probe, names_the_step_that_failed) {
     char url[64];
     struct http_probe probe =
-        PROBE(LONG_MS, .url = "http://no.such.invalid:1", .kind = HTTP_PROBE_CONNECT);
+        PROBE(LONG_MS, .route.url = "http://no.such.invalid:1", .kind = HTTP_PROBE_CONNECT);
     cr_expect(eq(int, probe.failed_at, HTTP_PROBE_NAME), "%s", probe.text);
     snprintf(url, sizeof url, "http://127.0.0.1:%d", peer_closed_port());
-    probe = PROBE(LONG_MS, .url = url, .kind = HTTP_PROBE_CONNECT);
+    probe = PROBE(LONG_MS, .route.url = url, .kind = HTTP_PROBE_CONNECT);
     cr_expect(eq(int, probe.failed_at, HTTP_PROBE_CONNECTION));
     expect_text(probe.text, "Connection refused");
     cr_expect(not(probe.has_timed_out));
-    probe =
-        PROBE(LONG_MS, .url = url, .kind = HTTP_PROBE_CONNECT, .proxy = "http://no.such.invalid:1");
+    probe = PROBE(LONG_MS, .route.url = url, .kind = HTTP_PROBE_CONNECT,
+                  .route.proxy = "http://no.such.invalid:1");
     cr_expect(eq(int, probe.failed_at, HTTP_PROBE_PROXY_NAME), "%s", probe.text);
     cr_expect(probe.is_proxied);
-    probe = PROBE(LONG_MS, .url = "ftp://h", .kind = HTTP_PROBE_CONNECT);
+    probe = PROBE(LONG_MS, .route.url = "ftp://h", .kind = HTTP_PROBE_CONNECT);
     cr_expect(eq(int, probe.failed_at, HTTP_PROBE_SETUP), "%s", probe.text);
 }
 
@@ -89,7 +90,7 @@ Test(curl_probe, ends_by_its_deadline) {
     struct peer *peer = peer_start(&(struct peer_step){.act = PEER_SILENT}, 1);
     char url[64];
     snprintf(url, sizeof url, "https%s", peer_url(peer) + strlen("http"));
-    probe = PROBE(SHORT_MS, .url = url, .kind = HTTP_PROBE_CONNECT);
+    probe = PROBE(SHORT_MS, .route.url = url, .kind = HTTP_PROBE_CONNECT);
     cr_expect(eq(int, probe.failed_at, HTTP_PROBE_TLS), "%s", probe.text);
     cr_expect(probe.has_timed_out);
     peer_stop(peer);
@@ -99,7 +100,7 @@ Test(curl_probe, tells_a_port_without_tls) {
     struct peer *peer = peer_start(&(struct peer_step){.act = PEER_BABBLE}, 1);
     char url[64];
     snprintf(url, sizeof url, "https%s", peer_url(peer) + strlen("http"));
-    struct http_probe probe = PROBE(SHORT_MS, .url = url, .kind = HTTP_PROBE_CONNECT);
+    struct http_probe probe = PROBE(SHORT_MS, .route.url = url, .kind = HTTP_PROBE_CONNECT);
     cr_expect(eq(int, probe.failed_at, HTTP_PROBE_TLS), "%s", probe.text);
     peer_stop(peer);
 }
@@ -108,8 +109,8 @@ Test(curl_probe, goes_by_a_unix_socket) {
     char *dir CLEANUP(temp_dir_remove) = temp_dir_new();
     char *path CLEANUP(temp_path_free) = temp_path(dir, "socket");
     struct peer *peer = peer_start_unix(path, &(struct peer_step){.status = 204}, 1);
-    struct http_probe probe =
-        PROBE(LONG_MS, .url = "http://h", .kind = HTTP_PROBE_HTTP_1, .unix_socket = path);
+    struct http_probe probe = PROBE(LONG_MS, .route.url = "http://h", .kind = HTTP_PROBE_HTTP_1,
+                                    .route.unix_socket = path);
     cr_expect(eq(int, probe.status, 204), "%s", probe.text);
     peer_stop(peer);
 }

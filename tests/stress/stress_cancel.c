@@ -18,8 +18,10 @@ static const char *url;
 
 static struct http_client *client_new(void) {
     struct http_client *client = NULL;
-    const struct http_client_options options = {
-        .url = url, .user_agent = "stress", .max_response_bytes = 1000, .max_header_bytes = 1000};
+    const struct http_client_options options = {.route.url = url,
+                                                .user_agent = "stress",
+                                                .max_response_bytes = 1000,
+                                                .max_header_bytes = 1000};
     CHECK(http_client_new(&options, &client, NULL) == 0);
     return client;
 }

@@ -11,58 +11,19 @@
 #include "otlp/tags.h"
 #include "otlp/wire_read.h"
 
-/* Field numbers (A4-A36). */
-enum {
-    RESOURCE_SPANS_RESOURCE = 1,
-    RESOURCE_SPANS_SCHEMA_URL = 3,
-    RESOURCE_ATTRIBUTES = 1,
-    SCOPE_SPANS_SCOPE = 1,
-    SCOPE_SPANS_SCHEMA_URL = 3,
-    SCOPE_NAME = 1,
-    SCOPE_VERSION = 2,
-    SCOPE_ATTRIBUTES = 3,
-    SPAN_PARENT_SPAN_ID = 4,
-    SPAN_NAME = 5,
-    SPAN_ATTRIBUTE = 9,
-    SPAN_EVENT = 11,
-    SPAN_LINK = 13,
-    SPAN_STATUS_FIELD = 15,
-    EVENT_TIME = 1,
-    EVENT_NAME = 2,
-    EVENT_ATTRIBUTES = 3,
-    EVENT_DROPPED = 4,
-    LINK_TRACE_ID = 1,
-    LINK_SPAN_ID = 2,
-    LINK_TRACE_STATE = 3,
-    LINK_ATTRIBUTES = 4,
-    LINK_DROPPED = 5,
-    LINK_FLAGS = 6,
-    STATUS_MESSAGE = 2,
-    KEY_VALUE_KEY = 1,
-    KEY_VALUE_VALUE = 2,
-    ANY_STRING = 1,
-    ANY_BOOL = 2,
-    ANY_INT = 3,
-    ANY_DOUBLE = 4,
-    ANY_ARRAY = 5,
-    ANY_MAP = 6,
-    ANY_BYTES = 7,
-    LIST_VALUES = 1
-};
-
 /* ---- bytes ---- */
 
 static weir_view_text text_of(const struct wire_field *field) {
     return (weir_view_text){(const char *)field->bytes, field->n_bytes};
 }
 
-static weir_view_list list_over(const uint8_t *bytes, size_t n_bytes, uint32_t field) {
+static weir_view_list list_over(const uint8_t *bytes, size_t n_bytes, uint32_t tag) {
     struct wire_reader reader = wire_reader_over(bytes, n_bytes);
-    return (weir_view_list){reader.at, reader.end, field};
+    return (weir_view_list){reader.at, reader.end, FIELD_OF(tag)};
 }
 
-static weir_view_list list_of(const struct wire_field *message, uint32_t field) {
-    return list_over(message->bytes, message->n_bytes, field);
+static weir_view_list list_of(const struct wire_field *message, uint32_t tag) {
+    return list_over(message->bytes, message->n_bytes, tag);
 }
 
 /* The next field of a list's number, moving on behind it. */
@@ -81,19 +42,19 @@ static bool next_field(weir_view_list *list, struct wire_field *out) {
     return false;
 }
 
-/* The first field of that number; one of no bytes when there is none. */
-static struct wire_field find(const uint8_t *bytes, size_t n_bytes, uint32_t number) {
+/* The first field of that tag; one of no bytes when there is none. */
+static struct wire_field find(const uint8_t *bytes, size_t n_bytes, uint32_t tag) {
     static const uint8_t nothing[1];
-    weir_view_list list = list_over(bytes, n_bytes, number);
+    weir_view_list list = list_over(bytes, n_bytes, tag);
     struct wire_field field;
     if (!next_field(&list, &field)) {
-        field = (struct wire_field){.number = number, .type = WIRE_LEN, .bytes = nothing};
+        field = (struct wire_field){.number = FIELD_OF(tag), .type = WIRE_LEN, .bytes = nothing};
     }
     return field;
 }
 
-static struct wire_field find_in(const struct wire_field *message, uint32_t number) {
-    return find(message->bytes, message->n_bytes, number);
+static struct wire_field find_in(const struct wire_field *message, uint32_t tag) {
+    return find(message->bytes, message->n_bytes, tag);
 }
 
 /* ---- values ---- */
@@ -101,9 +62,9 @@ static struct wire_field find_in(const struct wire_field *message, uint32_t numb
 static bool number_of(const struct wire_field *field, weir_value *out) {
     double number;
     switch (field->number) {
-    case ANY_BOOL: *out = weir_value_bool(field->value != 0); return true;
-    case ANY_INT: *out = weir_value_int((int64_t)field->value); return true;
-    case ANY_DOUBLE:
+    case FIELD_OF(TAG_ANY_BOOL): *out = weir_value_bool(field->value != 0); return true;
+    case FIELD_OF(TAG_ANY_INT): *out = weir_value_int((int64_t)field->value); return true;
+    case FIELD_OF(TAG_ANY_DOUBLE):
         memcpy(&number, &field->value, sizeof number);
         *out = weir_value_double(number);
         return true;
@@ -113,17 +74,19 @@ static bool number_of(const struct wire_field *field, weir_value *out) {
 
 static void bytes_of(const struct wire_field *field, weir_view_value *out) {
     switch (field->number) {
-    case ANY_STRING:
+    case FIELD_OF(TAG_ANY_STRING):
         out->value = weir_value_string_n((const char *)field->bytes, field->n_bytes);
         break;
-    case ANY_BYTES: out->value = weir_value_bytes(field->bytes, field->n_bytes); break;
-    case ANY_ARRAY:
-        out->value = weir_value_array(NULL, 0);
-        out->items = list_of(field, LIST_VALUES);
+    case FIELD_OF(TAG_ANY_BYTES):
+        out->value = weir_value_bytes(field->bytes, field->n_bytes);
         break;
-    case ANY_MAP:
+    case FIELD_OF(TAG_ANY_ARRAY):
+        out->value = weir_value_array(NULL, 0);
+        out->items = list_of(field, TAG_ARRAY_VALUES);
+        break;
+    case FIELD_OF(TAG_ANY_MAP):
         out->value = weir_value_map(NULL, 0);
-        out->items = list_of(field, LIST_VALUES);
+        out->items = list_of(field, TAG_MAP_VALUES);
         break;
     default: break;
     }
@@ -156,8 +119,8 @@ bool weir_view_next_attribute(weir_view_list *list, weir_view_attribute *out) {
     if (!next_field(list, &field)) {
         return false;
     }
-    struct wire_field key = find_in(&field, KEY_VALUE_KEY);
-    struct wire_field value = find_in(&field, KEY_VALUE_VALUE);
+    struct wire_field key = find_in(&field, TAG_KEY_VALUE_KEY);
+    struct wire_field value = find_in(&field, TAG_KEY_VALUE_VALUE);
     *out = (weir_view_attribute){text_of(&key), value_of(&value)};
     return true;
 }
@@ -169,14 +132,14 @@ bool weir_view_next_event(weir_view_list *list, weir_view_event *out) {
     if (!next_field(list, &event)) {
         return false;
     }
-    struct wire_field name = find_in(&event, EVENT_NAME);
-    *out =
-        (weir_view_event){.name = text_of(&name), .attributes = list_of(&event, EVENT_ATTRIBUTES)};
+    struct wire_field name = find_in(&event, TAG_EVENT_NAME);
+    *out = (weir_view_event){.name = text_of(&name),
+                             .attributes = list_of(&event, TAG_EVENT_ATTRIBUTES)};
     struct wire_reader reader = wire_reader_over(event.bytes, event.n_bytes);
     while (wire_read(&reader, &field) > 0) {
-        if (field.number == EVENT_TIME) {
+        if (field.number == FIELD_OF(TAG_EVENT_TIME)) {
             out->unix_ns = field.value;
-        } else if (field.number == EVENT_DROPPED) {
+        } else if (field.number == FIELD_OF(TAG_EVENT_DROPPED_ATTRIBUTES)) {
             out->n_dropped_attributes = (uint32_t)field.value;
         }
     }
@@ -192,11 +155,17 @@ static void copy_id(uint8_t *to, size_t n_bytes, const struct wire_field *from) 
 static void take_link_field(weir_view_link *link, const struct wire_field *field) {
     weir_otlp_context *context = &link->context;
     switch (field->number) {
-    case LINK_TRACE_ID: copy_id(context->trace_id, sizeof context->trace_id, field); break;
-    case LINK_SPAN_ID: copy_id(context->span_id, sizeof context->span_id, field); break;
-    case LINK_TRACE_STATE: link->trace_state = text_of(field); break;
-    case LINK_DROPPED: link->n_dropped_attributes = (uint32_t)field->value; break;
-    case LINK_FLAGS:
+    case FIELD_OF(TAG_LINK_TRACE_ID):
+        copy_id(context->trace_id, sizeof context->trace_id, field);
+        break;
+    case FIELD_OF(TAG_LINK_SPAN_ID):
+        copy_id(context->span_id, sizeof context->span_id, field);
+        break;
+    case FIELD_OF(TAG_LINK_TRACE_STATE): link->trace_state = text_of(field); break;
+    case FIELD_OF(TAG_LINK_DROPPED_ATTRIBUTES):
+        link->n_dropped_attributes = (uint32_t)field->value;
+        break;
+    case FIELD_OF(TAG_LINK_FLAGS):
         context->trace_flags = (uint8_t)field->value;
         context->is_remote = (field->value & FLAGS_IS_REMOTE) != 0;
         break;
@@ -209,7 +178,8 @@ bool weir_view_next_link(weir_view_list *list, weir_view_link *out) {
     if (!next_field(list, &link)) {
         return false;
     }
-    *out = (weir_view_link){.trace_state = {"", 0}, .attributes = list_of(&link, LINK_ATTRIBUTES)};
+    *out =
+        (weir_view_link){.trace_state = {"", 0}, .attributes = list_of(&link, TAG_LINK_ATTRIBUTES)};
     struct wire_reader reader = wire_reader_over(link.bytes, link.n_bytes);
     while (wire_read(&reader, &field) > 0) {
         take_link_field(out, &field);
@@ -220,25 +190,24 @@ bool weir_view_next_link(weir_view_list *list, weir_view_link *out) {
 /* ---- the span ---- */
 
 static struct wire_field find_in_part(const weir_otlp_view *view, enum span_part part,
-                                      uint32_t number) {
+                                      uint32_t tag) {
     if (view == NULL) {
-        return find(NULL, 0, number);
+        return find(NULL, 0, tag);
     }
     const struct buf *buf = &view->span->parts[part];
-    return find(buf->data, buf->n_bytes, number);
+    return find(buf->data, buf->n_bytes, tag);
 }
 
-static weir_view_list list_in_part(const weir_otlp_view *view, enum span_part part,
-                                   uint32_t number) {
+static weir_view_list list_in_part(const weir_otlp_view *view, enum span_part part, uint32_t tag) {
     if (view == NULL) {
-        return list_over(NULL, 0, number);
+        return list_over(NULL, 0, tag);
     }
     const struct buf *buf = &view->span->parts[part];
-    return list_over(buf->data, buf->n_bytes, number);
+    return list_over(buf->data, buf->n_bytes, tag);
 }
 
 weir_view_text weir_otlp_view_name(const weir_otlp_view *view) {
-    struct wire_field name = find_in_part(view, SPAN_HEAD, SPAN_NAME);
+    struct wire_field name = find_in_part(view, SPAN_HEAD, TAG_SPAN_NAME);
     return text_of(&name);
 }
 
@@ -251,7 +220,7 @@ weir_otlp_context weir_otlp_view_context(const weir_otlp_view *view) {
 }
 
 bool weir_otlp_view_parent(const weir_otlp_view *view, weir_otlp_context *out) {
-    struct wire_field id = find_in_part(view, SPAN_HEAD, SPAN_PARENT_SPAN_ID);
+    struct wire_field id = find_in_part(view, SPAN_HEAD, TAG_SPAN_PARENT_SPAN_ID);
     if (out == NULL || id.n_bytes != sizeof out->span_id) {
         return false;
     }
@@ -274,23 +243,23 @@ uint64_t weir_otlp_view_end(const weir_otlp_view *view) {
 
 weir_otlp_status weir_otlp_view_status(const weir_otlp_view *view, weir_view_text *description) {
     if (description != NULL) {
-        struct wire_field status = find_in_part(view, SPAN_STATUS, SPAN_STATUS_FIELD);
-        struct wire_field message = find_in(&status, STATUS_MESSAGE);
+        struct wire_field status = find_in_part(view, SPAN_STATUS, TAG_SPAN_STATUS);
+        struct wire_field message = find_in(&status, TAG_STATUS_MESSAGE);
         *description = text_of(&message);
     }
     return view != NULL ? (weir_otlp_status)view->span->status : WEIR_OTLP_STATUS_UNSET;
 }
 
 weir_view_list weir_otlp_view_attributes(const weir_otlp_view *view) {
-    return list_in_part(view, SPAN_ATTRIBUTES, SPAN_ATTRIBUTE);
+    return list_in_part(view, SPAN_ATTRIBUTES, TAG_SPAN_ATTRIBUTES);
 }
 
 weir_view_list weir_otlp_view_events(const weir_otlp_view *view) {
-    return list_in_part(view, SPAN_EVENTS, SPAN_EVENT);
+    return list_in_part(view, SPAN_EVENTS, TAG_SPAN_EVENTS);
 }
 
 weir_view_list weir_otlp_view_links(const weir_otlp_view *view) {
-    return list_in_part(view, SPAN_LINKS, SPAN_LINK);
+    return list_in_part(view, SPAN_LINKS, TAG_SPAN_LINKS);
 }
 
 weir_view_dropped weir_otlp_view_dropped(const weir_otlp_view *view) {
@@ -310,40 +279,42 @@ static const struct scope *around(const weir_otlp_view *view) {
     return view != NULL ? &view->span->tracer->scope : &nothing;
 }
 
-static struct wire_field find_in_piece(const struct scope_piece *piece, uint32_t number) {
-    return find(piece->bytes, piece->n_bytes, number);
+static struct wire_field find_in_piece(const struct scope_piece *piece, uint32_t tag) {
+    return find(piece->bytes, piece->n_bytes, tag);
 }
 
 static struct wire_field scope_of(const weir_otlp_view *view) {
-    return find_in_piece(&around(view)->scope, SCOPE_SPANS_SCOPE);
+    return find_in_piece(&around(view)->scope, TAG_SCOPE_SPANS_SCOPE);
 }
 
 weir_view_text weir_otlp_view_scope_name(const weir_otlp_view *view) {
-    struct wire_field scope = scope_of(view), name = find_in(&scope, SCOPE_NAME);
+    struct wire_field scope = scope_of(view), name = find_in(&scope, TAG_SCOPE_NAME);
     return text_of(&name);
 }
 
 weir_view_text weir_otlp_view_scope_version(const weir_otlp_view *view) {
-    struct wire_field scope = scope_of(view), version = find_in(&scope, SCOPE_VERSION);
+    struct wire_field scope = scope_of(view), version = find_in(&scope, TAG_SCOPE_VERSION);
     return text_of(&version);
 }
 
 weir_view_text weir_otlp_view_scope_schema_url(const weir_otlp_view *view) {
-    struct wire_field url = find_in_piece(&around(view)->scope_url, SCOPE_SPANS_SCHEMA_URL);
+    struct wire_field url = find_in_piece(&around(view)->scope_url, TAG_SCOPE_SPANS_SCHEMA_URL);
     return text_of(&url);
 }
 
 weir_view_list weir_otlp_view_scope_attributes(const weir_otlp_view *view) {
     struct wire_field scope = scope_of(view);
-    return list_of(&scope, SCOPE_ATTRIBUTES);
+    return list_of(&scope, TAG_SCOPE_ATTRIBUTES);
 }
 
 weir_view_text weir_otlp_view_resource_schema_url(const weir_otlp_view *view) {
-    struct wire_field url = find_in_piece(&around(view)->resource_url, RESOURCE_SPANS_SCHEMA_URL);
+    struct wire_field url =
+        find_in_piece(&around(view)->resource_url, TAG_RESOURCE_SPANS_SCHEMA_URL);
     return text_of(&url);
 }
 
 weir_view_list weir_otlp_view_resource(const weir_otlp_view *view) {
-    struct wire_field resource = find_in_piece(&around(view)->resource, RESOURCE_SPANS_RESOURCE);
-    return list_of(&resource, RESOURCE_ATTRIBUTES);
+    struct wire_field resource =
+        find_in_piece(&around(view)->resource, TAG_RESOURCE_SPANS_RESOURCE);
+    return list_of(&resource, TAG_RESOURCE_ATTRIBUTES);
 }

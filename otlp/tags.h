@@ -4,6 +4,11 @@
  */
 #pragma once
 
+#include <stdint.h>
+
+/* The number of the field whose tag, of one byte, this is. */
+#define FIELD_OF(tag) ((uint32_t)(tag) >> 3)
+
 enum {
     /* ExportTraceServiceRequest */
     TAG_REQUEST_RESOURCE_SPANS = 0x0a,

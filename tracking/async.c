@@ -32,6 +32,7 @@ struct async {
     bool is_quiet;    /* stopped: the host is not to be called any more */
     bool is_talking;
     unsigned n_owners;
+    unsigned n_forks; /* behind us */
 
     struct async *next, **listed_by; /* guarded by the list's mutex */
 };
@@ -172,15 +173,22 @@ static struct async_job *pop(struct async *async) {
     return job;
 }
 
-/* Writes the first one, the mutex given back meanwhile. */
-static void write_one(struct async *async) {
+/*
+ * Writes the first one, the mutex given back meanwhile. False in a child that the host forked when
+ * the write called it: what was in hand is the parent's, and begin_anew has settled it.
+ */
+static bool write_one(struct async *async) {
     struct async_job *job = pop(async);
     size_t n_bytes = job->n_bytes; /* of a last call the owner, and the job with it, is gone then */
+    unsigned n_forks = async->n_forks;
     async->in_hand = n_bytes > 0 ? job : NULL;
     async->is_writing = true;
     pthread_mutex_unlock(&async->mutex);
     async->write(job->owner, n_bytes > 0 ? line_of(job) : NULL, n_bytes);
     pthread_mutex_lock(&async->mutex);
+    if (async->n_forks != n_forks) {
+        return false;
+    }
     async->in_hand = NULL;
     async->is_writing = false;
     if (n_bytes > 0) {
@@ -189,17 +197,27 @@ static void write_one(struct async *async) {
     async->n_bytes -= n_bytes;
     async->n_done++;
     pthread_cond_broadcast(&async->progress);
+    return true;
+}
+
+/* Until the queue is stopped. False in a child that was forked on this thread: it serves none. */
+static bool serve(struct async *async) {
+    while (async->first != NULL || !async->is_stopping) {
+        if (async->first == NULL || async->is_writing) {
+            (void)pthread_cond_wait(&async->work, &async->mutex);
+        } else if (!write_one(async)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void *run(void *data) {
     struct async *async = data;
     pthread_mutex_lock(&async->mutex);
-    while (async->first != NULL || !async->is_stopping) {
-        if (async->first != NULL && !async->is_writing) {
-            write_one(async);
-        } else {
-            (void)pthread_cond_wait(&async->work, &async->mutex);
-        }
+    if (!serve(async)) {
+        pthread_mutex_unlock(&async->mutex);
+        return NULL;
     }
     async->has_thread = false;
     pthread_cond_broadcast(&async->progress);
@@ -240,7 +258,7 @@ static bool wake_thread(struct async *async) {
 /* In the thread's place. Where somebody else is at it, he goes on with what we brought. */
 static void write_waiting(struct async *async) {
     while (async->first != NULL && !async->has_thread && !async->is_writing) {
-        write_one(async);
+        (void)write_one(async);
     }
     pthread_cond_signal(&async->work); /* a thread that came meanwhile has waited for us */
 }
@@ -389,7 +407,10 @@ void async_hold_all(void) {
     }
 }
 
-/* The parent writes its lines; the child has neither them nor the thread. */
+/*
+ * The parent writes its lines; the child has neither them nor the thread. If that is the one that
+ * forked, from inside of a function of the host's, it ends when that returns.
+ */
 static void begin_anew(struct async *async) {
     (void)drop_lines(async);
     if (async->in_hand != NULL) { /* a line: last calls are never in hand */
@@ -405,6 +426,7 @@ static void begin_anew(struct async *async) {
     async->has_thread = false;
     async->is_writing = false;
     async->is_talking = false;
+    async->n_forks++;
     init_conditions(async); /* whoever waited on the old ones is not here */
 }
 

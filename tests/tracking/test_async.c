@@ -14,6 +14,7 @@
 #include "tests/support/expect.h"
 #include "tests/support/fault.h"
 #include "tests/support/log.h"
+#include "tests/support/settled_fork.h"
 #include "tests/support/temp.h"
 #include "tracking/tracker_state.h"
 
@@ -255,7 +256,7 @@ Test(async, the_last_calls_of_a_child_come_by_its_flush) {
     gate_wait_for_arrival(&gate);
     async_push_last(async, &gate, &last);
     async_hold_all();
-    pid_t child = fork();
+    pid_t child = settled_fork();
     async_let_go_all(child == 0);
     if (child == 0) {
         alarm(20);
@@ -270,6 +271,77 @@ Test(async, the_last_calls_of_a_child_come_by_its_flush) {
     cr_assert(eq(u64, async_stop(async, LONG_MS), 0));
     async_release(async);
     expect_text(gate.order, "a.");
+}
+
+/* A write that calls the host, whose function forks: it returns in both processes. */
+static struct {
+    int n_written;
+    pid_t child;
+} forking = {.child = -1};
+
+/* Before a sanitizer looks for leaks: what only a stack of the parent's held would be one. */
+static void leave(void) {
+    _exit(0);
+}
+
+static void fork_in_the_first(void *owner, const char *line, size_t n_bytes) {
+    (void)owner, (void)line, (void)n_bytes;
+    if (forking.n_written++ > 0) {
+        return;
+    }
+    settle();
+    async_hold_all();
+    forking.child = fork();
+    async_let_go_all(forking.child == 0);
+    if (forking.child == 0) {
+        alarm(20);
+        (void)atexit(leave);
+    }
+}
+
+static void expect_good_end(pid_t child) {
+    int status = -1;
+    cr_assert(gt(int, child, 0));
+    cr_assert(eq(int, waitpid(child, &status, 0), child));
+    cr_assert(eq(int, status, 0));
+}
+
+/* Nothing of the parent's queue, and its own in good order. */
+static bool goes_on(struct async *async) {
+    bool has_none = async_n_bytes(async) == 0 && async_flush(async, 0) && forking.n_written == 1;
+    int error = push(async, NULL, "c");
+    bool is_counted = async_n_bytes(async) == 1;
+    async_write_waiting(async);
+    bool is_done = async_flush(async, LONG_MS) && forking.n_written == 2;
+    uint64_t n_lost = async_stop(async, LONG_MS);
+    async_release(async);
+    return has_none && error == ASYNC_UNATTENDED && is_counted && is_done && n_lost == 0;
+}
+
+Test(async, a_fork_from_inside_of_a_write_leaves_the_line_to_the_parent) {
+    refuse_threads();
+    struct async *async = async_new(1000, fork_in_the_first);
+    cr_assert(eq(int, push(async, NULL, "a"), ASYNC_UNATTENDED));
+    cr_assert(eq(int, push(async, NULL, "b"), ASYNC_UNATTENDED));
+    async_write_waiting(async);
+    if (forking.child == 0) {
+        _exit(goes_on(async) ? 0 : 1);
+    }
+    expect_good_end(forking.child);
+    cr_assert(eq(int, forking.n_written, 2));
+    cr_assert(eq(u64, async_stop(async, LONG_MS), 0));
+    async_release(async);
+}
+
+Test(async, a_child_that_the_thread_forks_ends_with_it) {
+    struct async *async = async_new(1000, fork_in_the_first);
+    cr_assert(eq(int, push(async, NULL, "a"), 0));
+    cr_assert(async_flush(async, LONG_MS));
+    expect_good_end(forking.child);
+    cr_assert(eq(int, push(async, NULL, "b"), 0));
+    cr_assert(eq(u64, async_stop(async, LONG_MS), 0));
+    async_release(async);
+    cr_assert(eq(int, forking.n_written, 2));
 }
 
 /* ---- a tracker ---- */
@@ -407,7 +479,7 @@ Test(async, a_child_writes_its_own_records_and_not_its_parents) {
     for (int64_t i = 0; i < 300; i++) {
         cr_assert(eq(int, begin(app, 1), 0));
     }
-    pid_t child = fork(); /* most likely with some of them waiting */
+    pid_t child = settled_fork(); /* most likely with some of them waiting */
     if (child == 0) {
         alarm(20);
         int error = begin(app, 2);
@@ -430,7 +502,7 @@ Test(async, a_child_writes_its_own_records_and_not_its_parents) {
 }
 
 Test(async, an_exit_without_a_close_writes_what_waits) {
-    pid_t child = fork();
+    pid_t child = settled_fork();
     if (child == 0) {
         weir_tracker *tracker = open_tracker(0);
         weir_tracker_app *app = open_app(tracker, "a");
@@ -448,7 +520,7 @@ Test(async, an_exit_without_a_close_writes_what_waits) {
 Test(async, all_queues_share_the_time_of_an_exit) {
     struct timespec began, ended;
     (void)clock_gettime(CLOCK_MONOTONIC, &began);
-    pid_t child = fork();
+    pid_t child = settled_fork();
     if (child == 0) {
         static struct gate gate;
         gate_init(&gate, false); /* for ever */

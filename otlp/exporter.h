@@ -122,6 +122,8 @@ int64_t exporter_tick(struct exporter *exporter);
  * included, and counts from zero. The threads are started when there is something to do.
  */
 void exporter_begin_anew(struct exporter *exporter);
+/* Behind that: spans that a transport is in the middle of sending, because it forked. */
+uint64_t exporter_n_in_hand(struct exporter *exporter);
 
 /* `index` is that of the destination. */
 void exporter_get_counts(struct exporter *exporter, size_t index, struct exporter_counts *out);

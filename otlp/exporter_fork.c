@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "otlp/common/fork.h"
+#include "otlp/common/macro.h"
 #include "otlp/exporter_state.h"
 
 /* ---- before, and in the parent ---- */
@@ -51,36 +52,26 @@ static void leave(struct pipeline *pipeline, struct segment *segment) {
     }
 }
 
+static void leave_queue(struct pipeline *pipeline) {
+    struct segment *segment;
+    while ((segment = pipeline_pop(pipeline)) != NULL) {
+        pipeline->n_pushed--;
+        pipeline->pinned_bytes -= segment->capacity;
+        leave(pipeline, segment);
+    }
+}
+
 static void empty(struct pipeline *pipeline) {
     struct segment *segment = pipeline->current;
     if (segment != NULL) {
         pipeline->current = NULL;
         leave(pipeline, segment);
     }
-    while ((segment = pipeline_pop(pipeline)) != NULL) {
-        leave(pipeline, segment);
-    }
     pipeline->pinned_bytes = 0;
-    pipeline->spool_at_ns = UINT64_MAX;
-    pipeline->spool_pause_ns = 0;
-    pipeline->is_spooled = pipeline->is_waiting_told = false;
     pipeline->n_concluded = pipeline->n_pushed;
     pipeline->state = PIPELINE_IDLE;
-    pipeline->is_outside = false;
-    pipeline->has_thread = false;
-    pipeline->is_ended = !pipeline->exporter->loop.is_open;
+    pipeline->is_under_way = false;
     pipeline->watched_fd = -1;
-}
-
-/* The child's only thread may be the one that drives, if foreign code that it had called forked.
- * Then it goes on. */
-static void begin_pipeline(struct pipeline *pipeline) {
-    if (pipeline_is_driven_here(pipeline)) {
-        pipeline->exporter->n_references += pipeline->has_thread;
-        return;
-    }
-    empty(pipeline);
-    memset(&pipeline->counts, 0, sizeof pipeline->counts);
     pipeline->n_lost = pipeline->n_overflowed = pipeline->n_rejected_untold = 0;
     pipeline->is_overflow_told = false;
     pipeline->trouble[0] = '\0';
@@ -89,8 +80,35 @@ static void begin_pipeline(struct pipeline *pipeline) {
     }
 }
 
+/*
+ * The child's only thread may be in the middle of this pipeline's step, if foreign code that it had
+ * called forked. Then it goes on: with what it is sending if that code is its transport.
+ */
+static void begin_pipeline(struct pipeline *pipeline) {
+    bool is_ours = pipeline->is_outside && pipeline_is_driven_here(pipeline);
+    leave_queue(pipeline);
+    pipeline->spool_at_ns = UINT64_MAX;
+    pipeline->spool_pause_ns = 0;
+    pipeline->is_spooled = pipeline->is_waiting_told = false;
+    if (!is_ours || pipeline->is_telling) {
+        empty(pipeline);
+    }
+    pipeline->is_outside = is_ours;
+    pipeline->is_telling = pipeline->is_telling && is_ours;
+    pipeline->has_thread = pipeline->has_thread && is_ours;
+    pipeline->is_ended = !pipeline->exporter->loop.is_open && !pipeline->has_thread;
+    pipeline->exporter->n_references += pipeline->has_thread;
+    uint64_t n_spans = pipeline->current != NULL ? pipeline->current->n_spans : 0;
+    memset(&pipeline->counts, 0, sizeof pipeline->counts);
+    pipeline->counts.taken = pipeline->counts.in_flight = pipeline->counts.processed = n_spans;
+}
+
 void exporter_begin_anew(struct exporter *exporter) {
-    exporter->n_references = 1; /* the owner's */
+    struct exporter_loop *loop = &exporter->loop;
+    loop->is_driven = exporter_loop_is_driven_here(loop);
+    if (!loop->is_driven) { /* else a flush that drives has one too, and will give it back */
+        exporter->n_references = 1; /* the owner's */
+    }
     exporter->n_borrowing = 0;
     exporter->n_reported = exporter->n_kept_before = 0;
     exporter->collect_at_ns = UINT64_MAX;
@@ -99,8 +117,15 @@ void exporter_begin_anew(struct exporter *exporter) {
     FOR_EACH_PIPELINE(pipeline, exporter) {
         begin_pipeline(pipeline);
     }
-    if (exporter->loop.is_open) { /* timer and epoll are shared with the parent until then */
-        exporter->loop.is_driven = exporter_loop_is_driven_here(&exporter->loop);
-        exporter_loop_keep_off_parents(&exporter->loop);
+    if (loop->is_open) { /* timer and epoll are shared with the parent until then */
+        exporter_loop_keep_off_parents(loop);
     }
+}
+
+uint64_t exporter_n_in_hand(struct exporter *exporter) {
+    uint64_t n_spans = 0;
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        n_spans = MAX(n_spans, pipeline->counts.in_flight);
+    }
+    return n_spans;
 }

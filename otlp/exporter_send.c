@@ -113,7 +113,8 @@ static void conclude(struct pipeline *pipeline, const struct outcome *outcome) {
     pipeline_let_go(pipeline, segment);
     pipeline_plan_spool(pipeline, outcome, pipeline->is_spooled);
     pipeline_tell(pipeline, outcome); /* foreign code: from here on we may be left behind */
-    pipeline->n_concluded += !pipeline->is_spooled;
+    /* A stop, or a fork in there, has concluded all. */
+    pipeline->n_concluded = MIN(pipeline->n_concluded + !pipeline->is_spooled, pipeline->n_pushed);
     pthread_cond_broadcast(&pipeline->exporter->progress);
 }
 

@@ -65,7 +65,8 @@ struct pipeline {
     bool is_waiting_told;    /* that spans go to the spool */
 
     bool has_thread;   /* one was started; in a forked child not before there is work */
-    bool is_outside;   /* in foreign code, which may hang */
+    bool is_outside;   /* in foreign code, which may hang … */
+    bool is_telling;   /* … namely in the logger */
     bool is_ended;     /* the thread has ended, or none was started */
     bool is_abandoned; /* nobody waits for the thread any more: it frees what is left */
 

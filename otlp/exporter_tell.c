@@ -28,9 +28,11 @@ say(struct pipeline *pipeline, enum log_cause cause, const char *format, ...) {
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     name_pipeline(pipeline, name);
+    pipeline->is_telling = true;
     pipeline_go_outside(pipeline);
     logger_say(&pipeline->logger, WEIR_LOG_WARN, cause, "%s%s", name, text);
     pipeline_come_inside(pipeline);
+    pipeline->is_telling = false;
 }
 
 /* What a close drops, exporter_stop tells. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tests/support/expect.h"
+#include "tests/support/settled_fork.h"
 
 enum { CHILD_PATIENCE_S = 30 }; /* a child that hangs ends by its alarm, and the test fails */
 
@@ -36,18 +37,26 @@ static inline int child_result(pid_t child, int fd) {
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? line : -1;
 }
 
-/* Runs fn in a forked child: 0, the line of a CHILD_EXPECT that failed, or -1 (it crashed). */
-static inline int child_run(int (*fn)(void *data), void *data) {
+/* Runs fn in a forked child, whose findings are to be read from *fd. */
+static inline pid_t child_start(int (*fn)(void *data), void *data, int *fd) {
     int fds[2];
     cr_assert(zero(int, pipe(fds)));
-    pid_t child = fork();
+    pid_t child = settled_fork();
     if (child == 0) {
         alarm(CHILD_PATIENCE_S);
         close(fds[0]);
         child_tell(fds[1], fn(data));
     }
     close(fds[1]);
-    return child_result(child, fds[0]);
+    *fd = fds[0];
+    return child;
+}
+
+/* The same to its end: 0, the line of a CHILD_EXPECT that failed, or -1 (it crashed). */
+static inline int child_run(int (*fn)(void *data), void *data) {
+    int fd;
+    pid_t child = child_start(fn, data, &fd);
+    return child_result(child, fd);
 }
 
 #define expect_in_child(fn, data) cr_assert(eq(int, child_run(fn, data), 0), "line of the child")

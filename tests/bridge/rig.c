@@ -146,7 +146,8 @@ static weir_adapter recorder_of(struct rig *rig) {
 static void open_weir(struct rig *rig, weir_options *options) {
     weir_transport transport = collector_transport(&rig->collector);
     weir_clock clock = fake_clock_public(&rig->clock);
-    weir_otlp_options otlp = WEIR_OTLP_OPTIONS(.transport = &transport);
+    weir_otlp_options otlp = options->otlp ? *options->otlp : WEIR_OTLP_OPTIONS();
+    otlp.transport = otlp.transport ? otlp.transport : &transport;
     const weir_adapter *adapters[64] = {0};
     for (size_t i = 0; i < options->n_adapters; i++) {
         adapters[i] = options->adapters[i];
@@ -154,7 +155,7 @@ static void open_weir(struct rig *rig, weir_options *options) {
     adapters[options->n_adapters++] = &rig->recorder;
     options->adapters = adapters;
     options->project = options->project ? options->project : "p";
-    options->otlp = options->otlp ? options->otlp : &otlp;
+    options->otlp = &otlp;
     options->tracker_dir = options->tracker_dir ? options->tracker_dir : rig->dir;
     options->clock = options->clock ? options->clock : &clock;
     options->log = kept_log_fn;

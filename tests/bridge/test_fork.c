@@ -3,6 +3,7 @@
 
 #include "tests/bridge/rig.h"
 #include "tests/support/child.h"
+#include "tests/support/settled_fork.h"
 
 TestSuite(fork);
 
@@ -191,7 +192,7 @@ static int fork_here(void *data, const weir_lifecycle_event *event) {
         return 0;
     }
     cr_assert(zero(int, pipe(fds)));
-    pid_t child = fork();
+    pid_t child = settled_fork();
     if (child == 0) {
         alarm(CHILD_PATIENCE_S);
         forked.is_child = true;

@@ -6,6 +6,7 @@
 #include "tests/bridge/rig.h"
 #include "tests/golden/json_tree.h"
 #include "tests/support/fault.h"
+#include "tests/support/settled_fork.h"
 
 TestSuite(mirror);
 
@@ -296,7 +297,7 @@ Test(mirror, a_forked_child_knows_none_of_its_parents_spans) {
     struct rig_run run = rig_begin(rig, NULL);
     weir_otlp_context context = weir_context(run.step);
     weir_otlp_span *span = span_below(rig, &context, "parents");
-    pid_t child = fork();
+    pid_t child = settled_fork();
     if (child == 0) {
         alarm(20);
         weir_otlp_span_end(span);

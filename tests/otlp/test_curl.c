@@ -13,6 +13,7 @@
 #include "otlp/deps/curl.h"
 #include "tests/support/expect.h"
 #include "tests/support/peer.h"
+#include "tests/support/settled_fork.h"
 
 static void begin(void) {
     setenv("no_proxy", "*", 1); /* whatever the machine is set up for */
@@ -192,7 +193,7 @@ static int close_all_and_post(const char *url) {
 Test(curl, takes_no_descriptor_of_the_host_for_its_own) {
     const struct peer_step steps[] = {{.status = 200}};
     struct peer *peer = peer_start(steps, 1);
-    pid_t child = fork();
+    pid_t child = settled_fork();
     if (child == 0) {
         _exit(close_all_and_post(peer_url(peer)) & 0xff);
     }
@@ -211,7 +212,7 @@ Test(curl, a_child_that_forgets_leaves_the_parents_connection_alone) {
     struct http_client *client = client_of(peer_url(peer));
     struct http_answer answer;
     cr_assert(eq(int, post(client, NULL, &answer), 0));
-    pid_t child = fork();
+    pid_t child = settled_fork();
     if (child == 0) {
         http_client_forget(client);
         bool is_fine = post(client, NULL, &answer) == 0;

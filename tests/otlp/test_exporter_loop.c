@@ -10,6 +10,7 @@
 #include <weir/error.h>
 
 #include "tests/support/exporter_rig.h"
+#include "tests/support/settled_fork.h"
 
 static const struct script_step takes[] = {{.status = 200}};
 
@@ -341,7 +342,7 @@ Test(exporter_loop, a_log_callback_may_tick_and_flush) {
 
 Test(exporter_loop, a_forked_child_leaves_the_timer_to_its_parent) {
     start_simple(S(3600));
-    pid_t child = fork();
+    pid_t child = settled_fork();
     if (child == 0) {
         exporter_hurry(rig.exporter); /* sets the timer off at once */
         _exit(is_readable(0) ? 0 : 1);
@@ -354,7 +355,7 @@ Test(exporter_loop, a_forked_child_leaves_the_timer_to_its_parent) {
 }
 
 static bool runs_in_child(bool (*check)(void)) {
-    pid_t child = fork();
+    pid_t child = settled_fork();
     if (child == 0) {
         _exit(check() ? 0 : 1);
     }

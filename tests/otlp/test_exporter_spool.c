@@ -10,6 +10,7 @@
 #include "otlp/common/alloc.h"
 #include "otlp/spool.h"
 #include "tests/support/exporter_rig.h"
+#include "tests/support/settled_fork.h"
 #include "tests/support/temp.h"
 
 static const struct script_step ACCEPTS[] = {{.status = 200}};
@@ -245,7 +246,7 @@ Test(exporter_spool, a_forked_child_flushes_what_is_its_own) {
     cr_expect(eq(int, flush_in(S(10)), WEIR_E_TIMEOUT));
     fflush(NULL);
     lock_take(&rig.pool.spool->lock);
-    pid_t child = fork();
+    pid_t child = settled_fork();
     if (child == 0) {
         spool_begin_anew(rig.pool.spool);
         exporter_begin_anew(rig.exporter);

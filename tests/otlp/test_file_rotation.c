@@ -14,6 +14,7 @@
 #include "otlp/common/macro.h"
 #include "otlp/transport.h"
 #include "tests/support/expect.h"
+#include "tests/support/settled_fork.h"
 #include "tests/support/temp.h"
 
 TestSuite(file_rotation, .timeout = 60);
@@ -190,7 +191,7 @@ Test(file_rotation, processes_that_share_a_path_lose_no_line) {
     size_t n_lines = 0;
     int status;
     for (int i = 0; i < N_PROCESSES; i++) {
-        if (fork() == 0) {
+        if (settled_fork() == 0) {
             weir_transport transport = opened(path, 5 * LINE_BYTES, 1000);
             for (int k = 0; k < N_LINES; k++) {
                 post(&transport);

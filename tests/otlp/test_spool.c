@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 
 #include "otlp/common/macro.h"
+#include "tests/support/settled_fork.h"
 #include "tests/support/spool_rig.h"
 #include "tests/support/temp.h"
 
@@ -344,7 +345,7 @@ Test(spool, exactly_one_of_many_adopts) {
         in_a_process_that_dies(leave_three_files, dir);
         cr_assert(pipe(gate) == 0 && pipe(results) == 0);
         for (int i = 0; i < N_PROCESSES; i++) {
-            if (fork() == 0) {
+            if (settled_fork() == 0) {
                 char byte;
                 close(gate[1]);
                 (void)!read(gate[0], &byte, 1);

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 
 #include "tests/support/fault.h"
+#include "tests/support/settled_fork.h"
 #include "tests/support/spool_rig.h"
 #include "tests/support/temp.h"
 
@@ -381,7 +382,7 @@ Test(spool_faults, a_forked_child_is_an_owner_of_its_own) {
     write_spans(mapped, 3, 1);
     fflush(NULL);
     lock_take(&spool->lock);
-    pid_t child = fork();
+    pid_t child = settled_fork();
     if (child == 0) {
         spool_begin_anew(spool);
         bool is_good = !spool_map_is_ours(mapped) &&
@@ -421,7 +422,7 @@ Test(spool_faults, a_forked_child_that_closes_its_spool_does_not_keep_the_parent
     struct spool *spool = open_at(dir, SPOOL_DEFAULT_BYTES);
     keep(spool, 0, 3, 1);
     fflush(NULL);
-    pid_t child = fork();
+    pid_t child = settled_fork();
     if (child == 0) {
         char byte;
         close(gate[1]);

@@ -17,6 +17,7 @@
 #include "otlp/spool.h"
 #include "tests/support/expect.h"
 #include "tests/support/log.h"
+#include "tests/support/settled_fork.h"
 #include "tests/support/spool_bytes.h"
 
 enum { ROOM = 4096, AGE_S = 3600 };
@@ -118,7 +119,7 @@ static inline size_t n_files(const char *dir, const char *ending) {
 /* Runs in a process that dies without cleaning up. */
 static inline void in_a_process_that_dies(void (*run)(const char *dir), const char *dir) {
     fflush(NULL);
-    pid_t child = fork();
+    pid_t child = settled_fork();
     if (child == 0) {
         run(dir);
         kill(getpid(), SIGKILL);

@@ -12,6 +12,7 @@
 #include <weir/otlp.h>
 
 #include "otlp/common/clock.h"
+#include "tests/support/settled_fork.h"
 
 enum { SURVIVED = 7, FAILED = 1 };
 
@@ -49,7 +50,7 @@ static void close_one_of_three(const char *url) {
 static long ms_of_a_child(void) {
     uint64_t began = clock_now_ns();
     int status;
-    pid_t child = fork();
+    pid_t child = settled_fork();
     if (child == 0) {
         exit(SURVIVED);
     }
@@ -78,7 +79,7 @@ static void exit_as_child(const char *url) {
     weir_otlp *otlp = open_to(url);
     int status;
     end_span(otlp);
-    pid_t child = fork();
+    pid_t child = settled_fork();
     if (child == 0) {
         end_span(otlp);
         exit(SURVIVED);

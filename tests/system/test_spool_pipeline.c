@@ -14,6 +14,7 @@
 #include "tests/support/expect.h"
 #include "tests/support/log.h"
 #include "tests/support/peer.h"
+#include "tests/support/settled_fork.h"
 #include "tests/support/temp.h"
 
 static struct kept_log said = KEPT_LOG_INIT;
@@ -141,7 +142,7 @@ Test(spool_pipeline, a_forked_child_leaves_its_parents_spans_alone) {
     cr_expect(eq(int, weir_otlp_flush(otlp, 10000), WEIR_E_TIMEOUT));
     end_spans(otlp, 3); /* in an open segment, which the child has a mapping of */
     fflush(NULL);
-    pid_t child = fork();
+    pid_t child = settled_fork();
     if (child == 0) {
         weir_otlp_stats before = {.size = sizeof before}, after = before;
         weir_otlp_get_stats(otlp, &before);

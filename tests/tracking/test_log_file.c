@@ -7,6 +7,7 @@
 
 #include "otlp/common/macro.h"
 #include "tests/support/expect.h"
+#include "tests/support/settled_fork.h"
 #include "tests/support/temp.h"
 #include "tracking/log_file.h"
 
@@ -129,7 +130,7 @@ Test(log_file, a_fork_does_not_wait_for_the_thread_of_a_queue) {
     cr_assert(eq(sz, (size_t)write(file.fd, "tor", 3), 3)); /* in the middle of a line */
     alarm(20);
     lock_take(&file.lock);
-    pid_t child = fork();
+    pid_t child = settled_fork();
     if (child == 0) {
         alarm(20);
         append("two\n"); /* the lock is free, and the end is looked at */

@@ -17,6 +17,7 @@
 #include "tests/support/expect.h"
 #include "tests/support/fault.h"
 #include "tests/support/log.h"
+#include "tests/support/settled_fork.h"
 #include "tests/support/temp.h"
 
 static char *dir;
@@ -388,7 +389,7 @@ Test(tracker_faults, a_forked_child_goes_on_in_the_same_log) {
     weir_tracker *tracker = open_tracker();
     weir_tracker_app *app = open_app(tracker, "run");
     cr_assert(eq(u64, play_step(app, 0), 0));
-    pid_t child = fork();
+    pid_t child = settled_fork();
     if (child == 0) {
         uint64_t n_refused = play_step(app, 1);
         weir_tracker_app_close(app);
@@ -423,7 +424,7 @@ Test(tracker_faults, a_process_killed_while_it_writes, .timeout = 120) {
         struct stat status;
         cr_assert(eq(int, stat(path, &status), 0));
         off_t enough = status.st_size + N_BYTES + i * 37;
-        pid_t child = fork();
+        pid_t child = settled_fork();
         if (child == 0) {
             write_for_ever();
         }

@@ -7,7 +7,6 @@
 #include "bridge/lifecycle.h"
 #include "otlp/common/alloc.h"
 #include "otlp/common/id.h"
-#include "otlp/common/sized.h"
 #include "otlp/context.h"
 #include "tracking/names.h"
 
@@ -208,7 +207,7 @@ weir_app *weir_app_new(weir *w, const weir_app_options *options) {
         return NULL;
     }
     weir_app_options full;
-    sized_read(&full, sizeof full, options);
+    core_read_options(w, &full, sizeof full, options);
     struct clock_anchor now = clock_anchor_take(&w->clock);
     weir_app *handle = NULL;
     (void)app_open(w, &full, (struct moment){now.unix_ns, now.monotonic_ns}, &handle);

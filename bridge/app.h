@@ -8,8 +8,8 @@
 #include "bridge/core.h"
 
 /*
- * A new app among the open ones of the weir; options read whole (sized_read). when_unix_ns 0: now.
- * NULL: a bad id (logged), no memory, or closing. *handle gets its handle.
+ * A new app among the open ones of the weir; options read whole (options_read). when_unix_ns 0:
+ * now. NULL: a bad id (logged), no memory, or closing. *handle gets its handle.
  */
 struct app *app_open(struct weir *w, const weir_app_options *options, struct moment when,
                      weir_app **handle);

@@ -2,7 +2,6 @@
 #include "bridge/adapter_otlp.h"
 #include "bridge/app.h"
 #include "bridge/lifecycle.h"
-#include "otlp/common/sized.h"
 
 /* The call that a new one would be silent under: the newest that is open and not silent itself. */
 static struct call *outermost(struct app *app) {
@@ -95,13 +94,13 @@ weir_call *weir_call_begin(weir_app *app, weir_method method) {
 
 weir_call *weir_call_begin_with(weir_app *handle, weir_method method,
                                 const weir_call_options *options) {
-    weir_call_options full;
-    sized_read(&full, sizeof full, options);
     struct app *app = object_enter(HANDLE_APP, handle);
     if (app == NULL) {
         return NULL;
     }
     struct weir *w = app->weir;
+    weir_call_options full;
+    core_read_options(w, &full, sizeof full, options);
     if (weir_method_name(method) == NULL) {
         core_count(&w->counters.refused_values);
         object_leave(app);

@@ -16,6 +16,7 @@
 #include "otlp/common/lock.h"
 #include "otlp/common/log.h"
 #include "otlp/common/macro.h"
+#include "otlp/common/options.h"
 
 enum { N_HOOKS = WEIR_HOOK_POST_END_STREAM + 1 };
 
@@ -104,6 +105,14 @@ void core_unwatch_forks(struct weir *w);
 
 static inline void core_count(_Atomic uint64_t *counter) {
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+/* Options of a beginning or an end: those that cannot be read are as none, and counted. */
+static inline void core_read_options(struct weir *w, void *own, size_t own_bytes,
+                                     const void *given) {
+    if (UNLIKELY(!options_read(own, own_bytes, given))) {
+        core_count(&w->counters.refused_values);
+    }
 }
 
 /* Counts what json_input found wrong; 0 is nothing. */

@@ -6,7 +6,7 @@
 
 #include "bridge/app.h"
 #include "bridge/lifecycle.h"
-#include "otlp/common/sized.h"
+#include "otlp/common/options.h"
 
 /* The event's own time, or now. Without a monotonic time, durations follow the wall time. */
 static struct moment moment_of(struct weir *w, const weir_lifecycle_event *event,
@@ -270,7 +270,10 @@ void weir_emit(weir *w, const weir_lifecycle_event *given) {
         return;
     }
     weir_lifecycle_event event;
-    sized_read(&event, sizeof event, given);
+    if (given == NULL || !options_read(&event, sizeof event, given)) {
+        core_count(&w->counters.refused_values);
+        return;
+    }
     if (event.hook == WEIR_HOOK_POST_APPLICATION_CREATE) {
         emit_app(w, &event);
         return;

@@ -3,7 +3,7 @@
 #include "bridge/conventions.h"
 #include "otlp/common/alloc.h"
 #include "otlp/common/error.h"
-#include "otlp/common/sized.h"
+#include "otlp/common/options.h"
 
 static const char DEFAULT_PROJECT[] = "default";
 
@@ -145,9 +145,14 @@ static int apply_capture(const weir_options *options, struct weir *w, weir_error
     return 0;
 }
 
-static void apply_host(const weir_options *options, struct weir *w) {
+static int apply_host(const weir_options *options, struct weir *w, weir_error_detail *detail) {
     weir_otlp_options otlp;
-    sized_read(&otlp, sizeof otlp, options->otlp);
+    if (!options_read(&otlp, sizeof otlp, options->otlp)) {
+        return error_set(detail, WEIR_E_INVALID,
+                         "weir_otlp_options.size is %zu: use WEIR_OTLP_OPTIONS(), or a library as "
+                         "new as the header",
+                         options->otlp->size);
+    }
     w->clock = clock_or_system(options->clock != NULL ? options->clock : otlp.clock);
     weir_log_level level =
         options->log_level != WEIR_LOG_DEFAULT ? options->log_level : otlp.log_level;
@@ -156,6 +161,7 @@ static void apply_host(const weir_options *options, struct weir *w) {
     } else {
         logger_init(&w->logger, otlp.log, otlp.log_data, level);
     }
+    return 0;
 }
 
 static void fill_hooks(const weir_adapter *table, weir_hook_fn *hooks[N_HOOKS]) {
@@ -190,13 +196,15 @@ static int apply_adapters(const weir_options *options, struct weir *w, weir_erro
         return error_set(detail, WEIR_E_NO_MEMORY, "no memory for adapters");
     }
     for (size_t i = 0; i < options->n_adapters; i++) {
-        if (options->adapters[i] == NULL) {
-            return error_set(detail, WEIR_E_INVALID, "adapters[%zu] is NULL", i);
+        weir_adapter *table = &w->guests[i].table;
+        const weir_adapter *given = options->adapters[i];
+        if (given == NULL || !options_read(table, sizeof *table, given)) {
+            return error_set(detail, WEIR_E_INVALID,
+                             "adapters[%zu] is NULL, or has a wrong size: use WEIR_ADAPTER()", i);
         }
     }
     for (size_t i = 0; i < options->n_adapters; i++) {
         struct guest *guest = &w->guests[i];
-        sized_read(&guest->table, sizeof guest->table, options->adapters[i]);
         fill_hooks(&guest->table, guest->hooks);
         for (int hook = 0; hook < N_HOOKS; hook++) {
             w->has_guest[hook] = w->has_guest[hook] || guest->hooks[hook] != NULL;
@@ -207,20 +215,16 @@ static int apply_adapters(const weir_options *options, struct weir *w, weir_erro
 }
 
 int options_apply(const weir_options *options, struct weir *w, weir_error_detail *detail) {
-    if (options->otlp != NULL && options->otlp->size == 0) {
-        return error_set(detail, WEIR_E_INVALID,
-                         "weir_otlp_options.size is 0: use WEIR_OTLP_OPTIONS()");
-    }
     w->burr_exact = options->burr_exact;
     w->chunk_span_every = options->chunk_span_every;
     w->chunk_span_min_ns = (uint64_t)options->chunk_span_min_ms * NS_PER_MS;
     w->chunk_span_max = options->chunk_span_max;
-    apply_host(options, w);
     w->project = mem_strdup(options->project != NULL ? options->project : DEFAULT_PROJECT);
     if (w->project == NULL) {
         return error_set(detail, WEIR_E_NO_MEMORY, "no memory for the project's name");
     }
-    int error = apply_mode(options, w, detail);
+    int error = apply_host(options, w, detail);
+    error = error != 0 ? error : apply_mode(options, w, detail);
     error = error != 0 ? error : apply_conventions(options, w, detail);
     error = error != 0 ? error : apply_capture(options, w, detail);
     return error != 0 ? error : apply_adapters(options, w, detail);

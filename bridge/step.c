@@ -4,7 +4,6 @@
 #include "bridge/json_input.h"
 #include "bridge/lifecycle.h"
 #include "bridge/step.h"
-#include "otlp/common/sized.h"
 
 const weir_error lifecycle_abandoned = {"GeneratorExit", ""};
 
@@ -229,7 +228,7 @@ weir_step *weir_step_begin(weir_call *handle, const char *action,
     struct app *app = object_app(&call->head);
     struct weir *w = app->weir;
     weir_step_options full;
-    sized_read(&full, sizeof full, options);
+    core_read_options(w, &full, sizeof full, options);
     if (action == NULL) {
         core_count(&w->counters.refused_values);
         object_leave(app);
@@ -250,13 +249,13 @@ weir_step *weir_step_begin(weir_call *handle, const char *action,
 }
 
 void weir_step_end(weir_step *handle, const weir_step_result *result) {
-    weir_step_result full;
-    sized_read(&full, sizeof full, result);
     struct step *step = object_enter(HANDLE_STEP, handle);
     if (step == NULL) {
         return;
     }
     struct app *app = object_app(&step->head);
+    weir_step_result full;
+    core_read_options(app->weir, &full, sizeof full, result);
     step_close(step, core_now(app->weir, &step->anchor), &full);
     object_leave(app);
 }

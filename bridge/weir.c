@@ -11,7 +11,7 @@
 #include "otlp/common/clock.h"
 #include "otlp/common/error.h"
 #include "otlp/common/id.h"
-#include "otlp/common/sized.h"
+#include "otlp/common/options.h"
 
 static const char DEFAULT_SCOPE[] = "weir.bridge";
 static const char REFERENCE_SCOPE[] = "burr.integrations.opentelemetry";
@@ -48,7 +48,7 @@ static int open_otlp(const weir_options *options, struct weir *w, weir_error_det
         return 0;
     }
     weir_otlp_options otlp;
-    sized_read(&otlp, sizeof otlp, options->otlp);
+    (void)options_read(&otlp, sizeof otlp, options->otlp); /* options_apply has looked at it */
     otlp.service_name = options->service_name != NULL ? options->service_name : otlp.service_name;
     otlp.clock = &w->clock;
     otlp.log = w->logger.fn != NULL ? core_pass_message : NULL;
@@ -152,12 +152,16 @@ int weir_open(const weir_options *options, weir **out, weir_error_detail *detail
     weir_error_detail own = WEIR_ERROR_DETAIL_INIT;
     weir_error_detail *told = detail != NULL ? detail : &own;
     weir_options full;
-    sized_read(&full, sizeof full, options);
+    bool is_known = options_read(&full, sizeof full, options);
     int error;
     if (out == NULL) {
         error = error_set(told, WEIR_E_INVALID, "out is NULL");
-    } else if (options != NULL && options->size == 0) {
-        error = error_set(told, WEIR_E_INVALID, "weir_options.size is 0: use WEIR_OPTIONS()");
+    } else if (!is_known) {
+        error =
+            error_set(told, WEIR_E_INVALID,
+                      "weir_options.size is %zu: use WEIR_OPTIONS(), or a library as new as the "
+                      "header",
+                      options->size);
     } else {
         error = open_whole(&full, out, told);
     }
@@ -252,7 +256,7 @@ void weir_get_stats(weir *w, weir_stats *out) {
         stats.tracker_bytes_queued = tracker.bytes_queued;
         stats.tracker_lost = tracker.records_lost + counted(&c->records_lost);
     }
-    sized_write(out, &stats, sizeof stats);
+    options_write(out, &stats, sizeof stats);
 }
 
 int weir_each_metric(weir *w, weir_metric_fn *fn, void *data) {

@@ -4,7 +4,7 @@
 
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
-#include "otlp/options.h"
+#include "otlp/common/options.h"
 #include "otlp/transport.h"
 
 /* ---- what a pipeline may say ---- */
@@ -62,7 +62,7 @@ static const char *foreign_option(const weir_otlp_options *options) {
 
 static int read_pipeline(const weir_otlp_options *given, size_t index, weir_otlp_options *out,
                          weir_error_detail *detail) {
-    if (given == NULL || !options_extend(out, sizeof *out, given, given->size)) {
+    if (given == NULL || !options_read(out, sizeof *out, given)) {
         return error_set(detail, WEIR_E_INVALID, "pipelines[%zu]: use &WEIR_OTLP_OPTIONS()", index);
     }
     const char *foreign = foreign_option(out);

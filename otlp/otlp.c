@@ -11,8 +11,8 @@
 #include "otlp/common/error.h"
 #include "otlp/common/handle.h"
 #include "otlp/common/macro.h"
+#include "otlp/common/options.h"
 #include "otlp/destinations.h"
-#include "otlp/options.h"
 #include "otlp/provider.h"
 #include "otlp/resource.h"
 #include "otlp/sampler.h"
@@ -176,17 +176,16 @@ static int open_whole(const weir_otlp_options *options, weir_otlp **out,
 }
 
 int weir_otlp_open(const weir_otlp_options *options, weir_otlp **out, weir_error_detail *detail) {
-    weir_otlp_options all = {.size = sizeof all};
+    weir_otlp_options all;
     if (out == NULL) {
         return error_set(detail, WEIR_E_INVALID, "weir_otlp_open: out is NULL");
     }
-    if (options != NULL && !options_extend(&all, sizeof all, options, options->size)) {
+    if (!options_read(&all, sizeof all, options)) {
         return error_set(detail, WEIR_E_INVALID,
                          "weir_otlp_options.size is %zu: use WEIR_OTLP_OPTIONS(), or a library as "
                          "new as the header",
                          options->size);
     }
-    all.size = sizeof all;
     return open_whole(&all, out, detail);
 }
 

@@ -8,7 +8,7 @@
 #include "otlp/common/error.h"
 #include "otlp/common/handle.h"
 #include "otlp/common/macro.h"
-#include "otlp/options.h"
+#include "otlp/common/options.h"
 #include "otlp/provider.h"
 #include "otlp/span_pool.h"
 
@@ -29,7 +29,7 @@ static int check(const weir_otlp_options *options, weir_error_detail *detail) {
 static int copy(const weir_otlp_options *options, weir_processor *to, weir_error_detail *detail) {
     for (size_t i = 0; i < options->n_processors; i++) {
         const weir_processor *given = options->processors[i];
-        if (given == NULL || !options_extend(&to[i], sizeof to[i], given, given->size)) {
+        if (given == NULL || !options_read(&to[i], sizeof to[i], given)) {
             return error_set(detail, WEIR_E_INVALID,
                              "processors[%zu] is NULL, or has a wrong size: use WEIR_PROCESSOR()",
                              i);

@@ -7,8 +7,8 @@
 #include "otlp/common/alloc.h"
 #include "otlp/common/json_text.h"
 #include "otlp/common/macro.h"
+#include "otlp/common/options.h"
 #include "otlp/context.h"
-#include "otlp/options.h"
 #include "otlp/sampling.h"
 
 /* ---- any sampler ---- */
@@ -212,9 +212,8 @@ static void destroy_delegates(void *data) {
 }
 
 int weir_sampler_parent_based(const weir_sampler_delegates *delegates, weir_sampler *out) {
-    weir_sampler_delegates all = {0};
-    if (out == NULL ||
-        (delegates != NULL && !options_extend(&all, sizeof all, delegates, delegates->size))) {
+    weir_sampler_delegates all;
+    if (out == NULL || !options_read(&all, sizeof all, delegates)) {
         return WEIR_E_INVALID;
     }
     weir_sampler_delegates *kept = mem_alloc(sizeof *kept);
@@ -268,7 +267,7 @@ static void destroy_inner(void *data) {
 
 int weir_sampler_always_record(const weir_sampler *inner, weir_sampler *out) {
     weir_sampler own;
-    if (inner == NULL || out == NULL || !options_extend(&own, sizeof own, inner, inner->size) ||
+    if (inner == NULL || out == NULL || !options_read(&own, sizeof own, inner) ||
         own.should_sample == NULL) {
         return WEIR_E_INVALID;
     }

@@ -6,7 +6,7 @@
 #include "otlp/common/error.h"
 #include "otlp/common/id.h"
 #include "otlp/common/macro.h"
-#include "otlp/options.h"
+#include "otlp/common/options.h"
 #include "otlp/provider.h"
 #include "otlp/sampler.h"
 #include "otlp/span.h"
@@ -94,7 +94,7 @@ void sampling_new_span_id(const weir_otlp *otlp, uint8_t out[8]) {
 int sampling_resolve_ids(const weir_otlp_options *options, weir_id_generator *out,
                          weir_error_detail *detail) {
     const weir_id_generator *given = options->id_generator;
-    if (given != NULL && !options_extend(out, sizeof *out, given, given->size)) {
+    if (!options_read(out, sizeof *out, given)) {
         return error_set(detail, WEIR_E_INVALID,
                          "id_generator.size is %zu: use WEIR_ID_GENERATOR()", given->size);
     }
@@ -155,12 +155,11 @@ static int by_environment(const struct config_reader *reader, weir_sampler *out,
 int sampling_resolve(const weir_otlp_options *options, const struct config_reader *reader,
                      weir_sampler *out, weir_error_detail *detail) {
     const weir_sampler *given = options->sampler;
-    weir_sampler sampler = {0};
+    weir_sampler sampler;
     if (given == NULL) {
         return by_environment(reader, out, detail);
     }
-    if (!options_extend(&sampler, sizeof sampler, given, given->size) ||
-        sampler.should_sample == NULL) {
+    if (!options_read(&sampler, sizeof sampler, given) || sampler.should_sample == NULL) {
         return error_set(detail, WEIR_E_INVALID,
                          "sampler has no should_sample or a wrong size: use WEIR_SAMPLER(), or one "
                          "of the functions weir_sampler_…");

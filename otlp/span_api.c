@@ -8,7 +8,7 @@
 
 #include "otlp/common/handle.h"
 #include "otlp/common/macro.h"
-#include "otlp/options.h"
+#include "otlp/common/options.h"
 #include "otlp/provider.h"
 #include "otlp/span.h"
 #include "otlp/span_part.h"
@@ -22,7 +22,7 @@ static struct otlp_span *resolve(const weir_otlp_span *handle) {
 static const weir_otlp_span_options *extend(weir_otlp_tracer *tracer,
                                             const weir_otlp_span_options *given,
                                             weir_otlp_span_options *extended) {
-    if (!options_extend(extended, sizeof *extended, given, given->size)) {
+    if (!options_read(extended, sizeof *extended, given)) {
         atomic_fetch_add_explicit(&tracer->otlp->n_refused, 1, memory_order_relaxed);
     }
     return extended;
@@ -34,7 +34,7 @@ weir_otlp_span *weir_otlp_span_begin(weir_otlp_tracer *tracer, const char *name,
         return NULL;
     }
     static const weir_otlp_span_options none;
-    weir_otlp_span_options extended = {0};
+    weir_otlp_span_options extended;
     if (options == NULL) {
         options = &none;
     } else if (UNLIKELY(options->size != sizeof *options)) {
@@ -92,10 +92,9 @@ void weir_otlp_span_add_event_at(weir_otlp_span *handle, uint64_t unix_ns, const
 void weir_otlp_span_record_error(weir_otlp_span *handle, const weir_otlp_error *error,
                                  const weir_key_value *attributes, size_t n_attributes) {
     struct otlp_span *span = resolve(handle);
-    weir_otlp_error extended = {0};
+    weir_otlp_error extended;
     if (LIKELY(span != NULL)) {
-        bool is_good =
-            error != NULL && options_extend(&extended, sizeof extended, error, error->size);
+        bool is_good = error != NULL && options_read(&extended, sizeof extended, error);
         span_record_error(span, span_now(span), is_good ? &extended : NULL, attributes,
                           n_attributes);
     }

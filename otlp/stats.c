@@ -7,6 +7,7 @@
 
 #include "otlp/common/handle.h"
 #include "otlp/common/macro.h"
+#include "otlp/common/options.h"
 #include "otlp/provider.h"
 #include "otlp/spool.h"
 
@@ -58,12 +59,6 @@ static void fill(weir_otlp *otlp, size_t pipeline, weir_otlp_stats *out) {
     }
 }
 
-static void copy_out(weir_otlp_stats *stats, weir_otlp_stats *out) {
-    size_t size = MIN(out->size, sizeof *stats);
-    stats->size = out->size;
-    memcpy(out, stats, size);
-}
-
 void weir_otlp_get_stats(weir_otlp *otlp, weir_otlp_stats *out) {
     weir_otlp_stats stats = {0};
     if (out == NULL) {
@@ -72,7 +67,7 @@ void weir_otlp_get_stats(weir_otlp *otlp, weir_otlp_stats *out) {
     if (otlp != NULL) {
         fill(otlp, 0, &stats);
     }
-    copy_out(&stats, out);
+    options_write(out, &stats, sizeof stats);
 }
 
 size_t weir_otlp_n_pipelines(weir_otlp *otlp) {
@@ -92,6 +87,6 @@ int weir_otlp_get_pipeline_stats(weir_otlp *otlp, size_t index, weir_otlp_stats 
         stats.queue_bytes = exporter_pinned_bytes(otlp->exporter, index);
         stats.queue_capacity_bytes = otlp->pool.max_bytes / otlp->n_pipelines;
     }
-    copy_out(&stats, out);
+    options_write(out, &stats, sizeof stats);
     return 0;
 }

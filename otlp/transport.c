@@ -2,7 +2,7 @@
 
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
-#include "otlp/options.h"
+#include "otlp/common/options.h"
 
 /* What OTEL_TRACES_EXPORTER may say (D34); several become pipelines in this order. */
 enum { OTLP, OTLP_STDOUT, CONSOLE, NOTHING };
@@ -105,7 +105,7 @@ void transport_choices_deinit(struct transport_choices *choices) {
 static int take_hosts_own(const weir_transport *given, weir_transport *out,
                           weir_error_detail *detail) {
     weir_transport own;
-    if (!options_extend(&own, sizeof own, given, given->size) || given->post == NULL) {
+    if (!options_read(&own, sizeof own, given) || own.post == NULL) {
         return error_set(detail, WEIR_E_INVALID,
                          "transport: begin with WEIR_TRANSPORT_INIT and set post");
     }

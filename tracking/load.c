@@ -14,7 +14,7 @@
 #include "otlp/common/error.h"
 #include "otlp/common/json_write.h"
 #include "otlp/common/macro.h"
-#include "otlp/common/sized.h"
+#include "otlp/common/options.h"
 #include "tracking/bounds.h"
 #include "tracking/folder.h"
 #include "tracking/reader.h"
@@ -223,13 +223,14 @@ static int load(const struct folder_path *path, const weir_load_options *options
 
 int weir_load(const weir_load_options *options, weir_loaded **out, weir_error_detail *detail) {
     weir_load_options full;
-    sized_read(&full, sizeof full, options);
     if (out == NULL) {
         return error_set(detail, WEIR_E_INVALID, "out is NULL");
     }
-    if (options != NULL && options->size == 0) {
+    if (!options_read(&full, sizeof full, options)) {
         return error_set(detail, WEIR_E_INVALID,
-                         "weir_load_options.size is 0: use WEIR_LOAD_OPTIONS()");
+                         "weir_load_options.size is %zu: use WEIR_LOAD_OPTIONS(), or a library as "
+                         "new as the header",
+                         options->size);
     }
     if (!store_name_is_safe(full.project) || !store_name_is_safe(full.app_id)) {
         bool is_project = !store_name_is_safe(full.project);

@@ -18,7 +18,7 @@
 #include "otlp/common/clock.h"
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
-#include "otlp/common/sized.h"
+#include "otlp/common/options.h"
 #include "tracking/bounds.h"
 #include "tracking/scan.h"
 
@@ -270,6 +270,6 @@ int weir_reader_next(weir_reader *reader, weir_record *out, weir_error_detail *d
                             cursor.fault, cursor.at);
     }
     record.line = reader->line;
-    sized_write(out, &record, sizeof record);
+    options_write(out, &record, sizeof record);
     return 1;
 }

@@ -8,7 +8,7 @@
 
 #include "otlp/common/alloc.h"
 #include "otlp/common/error.h"
-#include "otlp/common/sized.h"
+#include "otlp/common/options.h"
 #include "tracking/bounds.h"
 #include "tracking/children.h"
 #include "tracking/folder.h"
@@ -24,13 +24,14 @@ static const mode_t DEFAULT_MODE = 0600;
 int weir_tracker_open(const weir_tracker_options *options, weir_tracker **out,
                       weir_error_detail *detail) {
     weir_tracker_options full;
-    sized_read(&full, sizeof full, options);
     if (out == NULL) {
         return error_set(detail, WEIR_E_INVALID, "out is NULL");
     }
-    if (options != NULL && options->size == 0) {
+    if (!options_read(&full, sizeof full, options)) {
         return error_set(detail, WEIR_E_INVALID,
-                         "weir_tracker_options.size is 0: use WEIR_TRACKER_OPTIONS()");
+                         "weir_tracker_options.size is %zu: use WEIR_TRACKER_OPTIONS(), or a "
+                         "library as new as the header",
+                         options->size);
     }
     if (!names_project_is_valid(full.project)) {
         return error_set(detail, WEIR_E_INVALID,
@@ -110,7 +111,7 @@ void weir_tracker_get_stats(weir_tracker *tracker, weir_tracker_stats *out) {
         stats.records_dropped = atomic_load_explicit(&tracker->n_dropped, memory_order_relaxed);
         stats.bytes_queued = tracker->async != NULL ? async_n_bytes(tracker->async) : 0;
     }
-    sized_write(out, &stats, sizeof stats);
+    options_write(out, &stats, sizeof stats);
 }
 
 /* ---- records ---- */
@@ -289,9 +290,14 @@ static int create(weir_tracker_app *app, const weir_tracker_app_options *options
 int weir_tracker_app_open(weir_tracker *tracker, const weir_tracker_app_options *options,
                           weir_tracker_app **out, weir_error_detail *detail) {
     weir_tracker_app_options full;
-    sized_read(&full, sizeof full, options);
     if (tracker == NULL || out == NULL) {
         return error_set(detail, WEIR_E_INVALID, "tracker or out is NULL");
+    }
+    if (!options_read(&full, sizeof full, options)) {
+        return error_set(detail, WEIR_E_INVALID,
+                         "weir_tracker_app_options.size is %zu: use WEIR_TRACKER_APP_OPTIONS(), or "
+                         "a library as new as the header",
+                         options->size);
     }
     if (!names_app_id_is_valid(full.app_id)) {
         return error_set(detail, WEIR_E_INVALID,

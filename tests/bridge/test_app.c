@@ -223,3 +223,19 @@ Test(app, options_of_an_older_caller_are_taken_as_far_as_they_go) {
     weir_step *step = weir_step_begin(weir_call_begin(app, WEIR_METHOD_RUN), "s", NULL);
     cr_assert(eq(i64, weir_step_sequence_id(step), 0));
 }
+
+/* Their fields may be anything: nothing of them is believed. */
+Test(app, options_without_a_size_are_as_none_and_counted) {
+    struct rig *rig CLEANUP(rig_close) = RIG();
+    weir_app *app = weir_app_new(
+        rig->w, &(weir_app_options){.has_first_sequence_id = true, .first_sequence_id = 100});
+    weir_call *call = weir_call_begin_with(app, WEIR_METHOD_RUN, &(weir_call_options){0});
+    weir_step *step =
+        weir_step_begin(call, "s", &(weir_step_options){.has_sequence_id = true, .sequence_id = 7});
+    cr_assert(eq(i64, weir_step_sequence_id(step), 0));
+    weir_step_end(step, &(weir_step_result){0});
+    weir_call_end(call, NULL);
+    weir_app_free(app);
+    cr_assert(eq(u64, rig_stats(rig).refused_values, 4));
+    expect_tree(rig, 0, "run OK\n  s OK\n");
+}

@@ -161,12 +161,14 @@ Test(emit, ends_and_middles_of_nothing_are_counted) {
 Test(emit, events_without_sense_are_refused) {
     struct rig *rig CLEANUP(rig_close) = RIG();
     weir_emit(rig->w, NULL);
+    weir_emit(rig->w, &(weir_lifecycle_event){.hook = WEIR_HOOK_POST_APPLICATION_CREATE,
+                                              .app_id = "without a size"});
     weir_emit(rig->w, &WEIR_LIFECYCLE_EVENT(.hook = (weir_hook)0, .app_id = "a"));
     weir_emit(rig->w, &WEIR_LIFECYCLE_EVENT(.hook = (weir_hook)99, .app_id = "a"));
     weir_emit(rig->w, &WEIR_LIFECYCLE_EVENT(.hook = (weir_hook)-1, .app_id = "a"));
     weir_emit(rig->w, &WEIR_LIFECYCLE_EVENT(.hook = WEIR_HOOK_PRE_RUN_STEP)); /* no app id */
     EMIT(rig, WEIR_HOOK_PRE_RUN_EXECUTE_CALL, .method = (weir_method)77);
-    cr_assert(eq(u64, rig_stats(rig).refused_values, 6));
+    cr_assert(eq(u64, rig_stats(rig).refused_values, 7));
     expect_told(rig, "post_application_create a\n");
     weir_emit(NULL, NULL);
 }

@@ -34,6 +34,9 @@ Test(weir, wrong_options_are_named) {
     expect_refused(&options, WEIR_E_INVALID, "adapters is NULL");
     options.adapters = null_adapter;
     expect_refused(&options, WEIR_E_INVALID, "adapters[0] is NULL");
+    const weir_adapter unset = {0}, *const unset_adapter[] = {&unset};
+    options.adapters = unset_adapter;
+    expect_refused(&options, WEIR_E_INVALID, "use WEIR_ADAPTER()");
     options.n_adapters = 63;
     expect_refused(&options, WEIR_E_INVALID, "at most 62");
     options = OFF;
@@ -44,6 +47,9 @@ Test(weir, wrong_options_are_named) {
                    WEIR_E_INVALID, "not a url");
     expect_refused(&WEIR_OPTIONS(.otlp = &WEIR_OTLP_OPTIONS(.endpoint = "ftp://x")), WEIR_E_INVALID,
                    "ftp://x");
+    expect_refused(&WEIR_OPTIONS(.otlp = &(weir_otlp_options){0}), WEIR_E_INVALID,
+                   "use WEIR_OTLP_OPTIONS()");
+    expect_refused(&(weir_options){0}, WEIR_E_INVALID, "use WEIR_OPTIONS()");
 }
 
 Test(weir, a_project_that_names_no_folder_may_be_called_anything) {

@@ -314,7 +314,8 @@ typedef struct weir_stats {
     uint64_t stale_handles;
     uint64_t out_of_order;   /* calls ignored because their order made no sense */
     uint64_t refused_json;   /* JSON that did not parse, or was no object where one is needed */
-    uint64_t refused_values; /* attributes without a key, names that are NULL */
+    uint64_t refused_values; /* attributes without a key, names that are NULL, options (taken for
+                                none) and events of a wrong size */
     uint64_t left_open;      /* steps, spans, streams and calls still open when their app ended */
     uint64_t no_memory;      /* begins that failed for want of memory */
     uint64_t tracker_written, tracker_lost; /* records; graph.json and metadata.json count too */

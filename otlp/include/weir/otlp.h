@@ -396,7 +396,7 @@ typedef struct weir_otlp_stats {
     uint64_t rejected;     /* the same, error.type = rejected */
     uint64_t dropped[16];  /* by weir_drop_cause */
     uint64_t stale_handles;
-    uint64_t refused_values;  /* attributes, events and links with a NULL or bad argument */
+    uint64_t refused_values;  /* attributes, events, links, options with a NULL or bad argument */
     uint64_t export_requests; /* requests that got an answer, or were given up */
     uint64_t export_retries;
     uint64_t queue_bytes; /* memory of ended spans, waiting or in flight */

@@ -135,6 +135,9 @@ static const char *words_for(const struct sender *sender, enum http_trouble trou
                          "(OTEL_EXPORTER_OTLP_ENDPOINT)?",
         [HTTP_NO_PROXY] = "cannot be reached by the proxy: is its name right (proxy, http_proxy, "
                           "https_proxy)?",
+        [HTTP_PROXY_REFUSES] =
+            "was not asked: the proxy opens no tunnel to it; does it want a user "
+            "and password (proxy, https_proxy)?",
         [HTTP_NO_CONNECTION] = "cannot be reached: does a collector listen there, or somewhere "
                                "else (OTEL_EXPORTER_OTLP_ENDPOINT)?",
         [HTTP_NO_TLS] = "cannot agree on TLS with us",

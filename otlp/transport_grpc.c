@@ -74,6 +74,19 @@ static int conclude_reset(const struct grpc_transport *grpc, const struct http_a
     return 0;
 }
 
+/*
+ * A message of gRPC without trailers behind it. libcurl (seen: 7.88) loses them when they come
+ * together with a GOAWAY, which a server says that ends in good order. Nobody knows then whether
+ * the spans were taken: they are sent again (B33, C10).
+ */
+static bool has_lost_trailers(const struct http_answer *http) {
+    static const char expected[] = "application/grpc";
+    struct http_text type = http_line(http->head, "content-type");
+    bool is_grpc =
+        type.n_bytes >= sizeof expected - 1 && memcmp(type.at, expected, sizeof expected - 1) == 0;
+    return is_grpc && http->status == 200 && http->n_bytes > 0 && http->trailers.n_bytes == 0;
+}
+
 /* What came of a post, for the exporter. */
 static int conclude(void *data, int error, struct http_answer *http,
                     weir_transport_response *response, weir_error_detail *detail) {
@@ -82,7 +95,10 @@ static int conclude(void *data, int error, struct http_answer *http,
         return conclude_reset(grpc, http, response, detail);
     }
     struct grpc_answer answer;
-    if (error == 0) {
+    if (error == 0 && has_lost_trailers(http)) {
+        error = WEIR_E_IO;
+        http->trouble = HTTP_NO_ANSWER;
+    } else if (error == 0) {
         error = grpc_answer_read(http, &grpc->scratch, &answer);
         http->trouble = error == WEIR_E_TOO_LARGE ? HTTP_TOO_MUCH : HTTP_NO_MEMORY;
     }

@@ -38,9 +38,10 @@ struct http_client_options {
 /* What was wrong when there was no answer. */
 enum http_trouble {
     HTTP_NO_TROUBLE = 0,
-    HTTP_NO_TIME,  /* the deadline, or cancelled */
-    HTTP_NO_NAME,  /* the host cannot be resolved */
-    HTTP_NO_PROXY, /* the proxy cannot be resolved, or refuses */
+    HTTP_NO_TIME,       /* the deadline, or cancelled */
+    HTTP_NO_NAME,       /* the host cannot be resolved */
+    HTTP_NO_PROXY,      /* the proxy cannot be resolved */
+    HTTP_PROXY_REFUSES, /* it answered, and opens no tunnel */
     HTTP_NO_CONNECTION,
     HTTP_NO_TLS,            /* the handshake failed */
     HTTP_PLAIN_PEER,        /* … because the peer speaks no TLS */

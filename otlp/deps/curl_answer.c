@@ -100,7 +100,17 @@ static enum http_trouble trouble_of_end(const char *text) {
     return strstr(text, "alert") != NULL ? trouble_of_tls(text) : HTTP_NO_ANSWER;
 }
 
+/* Whatever libcurl calls it, which changed over time. */
+static bool is_refused_by_proxy(const struct http_client *client) {
+    long status = 0;
+    (void)curl_easy_getinfo(client->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+    return status >= 300;
+}
+
 static enum http_trouble trouble_of_result(const struct http_client *client, CURLcode result) {
+    if (client->easy != NULL && is_refused_by_proxy(client)) {
+        return HTTP_PROXY_REFUSES;
+    }
     switch (result) {
     case CURLE_OPERATION_TIMEDOUT: return HTTP_NO_TIME;
     case CURLE_COULDNT_RESOLVE_HOST: return HTTP_NO_NAME;

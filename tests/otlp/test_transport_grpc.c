@@ -19,6 +19,7 @@
 #include "tests/support/fault.h"
 #include "tests/support/grpc_peer.h"
 #include "tests/support/peer.h"
+#include "tests/support/tunnel.h"
 
 #define SERVICE "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
@@ -324,6 +325,61 @@ Test(transport_grpc, broken_connections_are_worth_a_retry) {
     }
 }
 
+/* The connection stays open: it is not its end that tells. libcurl, or who asks again, has the
+ * answer over a new one; or the error is one to retry. */
+Test(transport_grpc, a_stream_above_the_last_one_is_not_waited_for) {
+    const struct grpc_step steps[] = {
+        {.act = GRPC_PEER_GOAWAY_OPEN},
+        {.body = "\0\0\0\0\0", .n_bytes = 5, .trailers = OK},
+    };
+    struct grpc_peer *peer = grpc_peer_start(steps, 2);
+    weir_transport transport = open_with(grpc_peer_url(peer), NULL, &PLAIN);
+    uint64_t began = clock_now_ns();
+    struct result result = post(&transport, S(50));
+    if (retry_judge(result.error, &result.response) == RETRY_AGAIN) {
+        result = post(&transport, S(50));
+    }
+    cr_assert(eq(int, result.error, 0), "%s", result.detail.message);
+    cr_expect(eq(int, result.response.grpc_status, GRPC_OK));
+    cr_expect(clock_now_ns() - began < S(40)); /* the first one was no time-out (C10) */
+    cr_expect(eq(sz, grpc_peer_n_connections(peer), 2));
+    transport.destroy(transport.data);
+    grpc_peer_stop(peer);
+}
+
+/* Where libcurl loses the trailers behind a GOAWAY, what was sent is not given up. */
+Test(transport_grpc, the_last_stream_may_finish) {
+    const struct grpc_step step = {
+        .act = GRPC_PEER_GOAWAY_LAST, .body = "\0\0\0\0\0", .n_bytes = 5, .trailers = OK};
+    struct grpc_peer *peer = grpc_peer_start(&step, 1);
+    weir_transport transport = open_with(grpc_peer_url(peer), NULL, &PLAIN);
+    for (size_t i = 1; i <= 2; i++) { /* each by a connection of its own (C10) */
+        struct result result = post(&transport, S(50));
+        bool is_delivered = result.error == 0 && result.response.grpc_status == GRPC_OK;
+        cr_expect(is_delivered || result.error == WEIR_E_IO, "%d %s", result.error,
+                  result.detail.message);
+        cr_expect(ne(int, retry_judge(result.error, &result.response), RETRY_GIVE_UP));
+        cr_expect(eq(sz, grpc_peer_n_requests(peer), i));
+        cr_expect(eq(sz, grpc_peer_n_connections(peer), i));
+    }
+    transport.destroy(transport.data);
+    grpc_peer_stop(peer);
+}
+
+/* Not with a call, not while its answer does not come (C26). */
+Test(transport_grpc, never_pings) {
+    const struct grpc_step steps[] = {{.body = "\0\0\0\0\0", .n_bytes = 5, .trailers = OK},
+                                      {.act = GRPC_PEER_SILENT}};
+    struct grpc_peer *peer = grpc_peer_start(steps, 2);
+    weir_transport transport = open_with(grpc_peer_url(peer), NULL, &PLAIN);
+    cr_expect(eq(int, post(&transport, S(20)).error, 0));
+    cr_expect(eq(int, post(&transport, MS(500)).error, WEIR_E_TIMEOUT));
+    transport.destroy(transport.data);
+    cr_expect(eq(sz, grpc_peer_n_requests(peer), 2));
+    cr_expect(eq(sz, grpc_peer_n_pings(peer), 0));
+    grpc_peer_stop(peer);
+}
+
 Test(transport_grpc, silence_lasts_until_the_deadline) {
     uint64_t began = clock_now_ns();
     struct result result = post_once(&(struct grpc_step){.act = GRPC_PEER_SILENT}, MS(200));
@@ -399,4 +455,53 @@ Test(transport_grpc, opening_survives_failing_allocation_at_every_step) {
             transport.destroy(transport.data);
         }
     }
+}
+
+/* ---- through a proxy ---- */
+
+/* Without TLS too: HTTP/2 passes through a proxy as through a tunnel only. What is for the endpoint
+ * is not for the proxy. */
+Test(transport_grpc, goes_through_a_tunnel) {
+    const struct grpc_step step = {.body = "\0\0\0\0\0", .n_bytes = 5, .trailers = OK};
+    struct grpc_peer *peer = grpc_peer_start(&step, 1);
+    struct tunnel *tunnel = tunnel_start(200);
+    char proxy[64], secret[] = "Authorization: Bearer secret";
+    char *headers[] = {secret, NULL};
+    struct delivery delivery = PLAIN;
+    unsetenv("no_proxy");
+    snprintf(proxy, sizeof proxy, "http://u:pw@%s", tunnel_url(tunnel) + 7);
+    delivery.proxy = proxy;
+    weir_transport transport = open_with(grpc_peer_url(peer), headers, &delivery);
+    for (size_t i = 0; i < 2; i++) {
+        struct result result = post(&transport, S(20));
+        cr_assert(eq(int, result.error, 0), "%s", result.detail.message);
+        cr_expect(eq(int, result.response.grpc_status, GRPC_OK));
+    }
+    expect_header(peer, "authorization", "Bearer secret");
+    cr_expect(grpc_peer_header(peer, 0, "proxy-authorization") == NULL);
+    char line[64];
+    int n = snprintf(line, sizeof line, "CONNECT %s HTTP/1.1\r\n", grpc_peer_url(peer) + 7);
+    const char *head = tunnel_head(tunnel);
+    cr_expect(strncmp(head, line, (size_t)n) == 0, "%s", head);
+    cr_expect(strstr(head, "Proxy-Authorization: Basic dTpwdw==\r\n") != NULL, "%s", head);
+    cr_expect(strstr(head, "secret") == NULL, "%s", head);
+    transport.destroy(transport.data);
+    tunnel_stop(tunnel);
+    grpc_peer_stop(peer);
+}
+
+Test(transport_grpc, a_proxy_that_opens_no_tunnel_is_named) {
+    struct tunnel *tunnel = tunnel_start(407);
+    char proxy[64];
+    struct delivery delivery = PLAIN;
+    unsetenv("no_proxy");
+    snprintf(proxy, sizeof proxy, "%s", tunnel_url(tunnel));
+    delivery.proxy = proxy;
+    weir_transport transport = open_with("http://127.0.0.1:1", NULL, &delivery);
+    struct result result = post(&transport, S(20));
+    cr_expect(eq(int, result.error, WEIR_E_IO));
+    expect_said(&result, "407");
+    expect_said(&result, "the proxy opens no tunnel to it");
+    transport.destroy(transport.data);
+    tunnel_stop(tunnel);
 }

@@ -12,6 +12,7 @@
 #include "tests/support/expect.h"
 #include "tests/support/temp.h"
 #include "tests/support/tls_peer.h"
+#include "tests/support/tunnel.h"
 
 static void begin(void) {
     setenv("no_proxy", "*", 1); /* whatever the machine is set up for */
@@ -111,6 +112,26 @@ Test(transport_tls, trusts_nobody_else) {
     }
 }
 
+/* Not what OpenSSL trusts by its own variables either, beside the file or in its place. */
+Test(transport_tls, trusts_the_file_alone) {
+    struct tls_peer peer;
+    tls_peer_start(&peer, NULL);
+    char *known CLEANUP(temp_path_free) = temp_path(peer.folder, "ca.crt");
+    setenv("SSL_CERT_FILE", known, 1);
+    setenv("SSL_CERT_DIR", peer.folder, 1);
+    static const struct files other = {"other.crt", NULL, NULL};
+    char *paths[3];
+    struct delivery delivery = delivery_of(&peer, &other, paths);
+    struct result result = post_by(peer.url, &delivery, S(30));
+    cr_expect(eq(int, result.error, WEIR_E_IO)); /* D13 */
+    expect_said(&result, "has a certificate that is not trusted here");
+    delivery.ca.path = known;
+    result = post_by(peer.url, &delivery, S(30));
+    cr_expect(eq(int, result.error, 0), "%s", result.detail.message);
+    free(paths[0]);
+    tls_peer_stop(&peer);
+}
+
 Test(transport_tls, shows_its_own_certificate) {
     char request[100];
     struct result result = post_once("mutual", &OWN, WEIR_OTLP_TLS_1_2, request);
@@ -145,6 +166,27 @@ Test(transport_tls, takes_1_2_unless_1_3_is_asked_for) {
     expect_text(request, "- TLSv1.3 /v1/traces");
 }
 
+/* HTTP/2 begins with "PRI * HTTP/2.0"; what the peer then says is none. */
+Test(transport_tls, speaks_http_2_where_the_peer_agrees_to_it) {
+    struct tls_peer peer;
+    char *paths[3], room[100];
+    tls_peer_start(&peer, "h2");
+    struct delivery delivery = delivery_of(&peer, &KNOWN, paths);
+    struct result result = post_by(peer.url, &delivery, S(30));
+    cr_expect(result.error != 0);
+    expect_text(tls_peer_request(&peer, room, sizeof room), "- TLSv1.3 *"); /* B2 */
+    free(paths[0]);
+    tls_peer_stop(&peer);
+}
+
+Test(transport_tls, falls_back_to_http_1_1) {
+    char request[100];
+    struct result result = post_once("http/1.1", &KNOWN, WEIR_OTLP_TLS_1_2, request);
+    cr_assert(eq(int, result.error, 0), "%s", result.detail.message);
+    cr_expect(eq(int, result.status, 200));
+    expect_text(request, "- TLSv1.3 /v1/traces"); /* B2 */
+}
+
 Test(transport_tls, a_handshake_that_stalls_lasts_until_the_deadline) {
     struct tls_peer peer;
     char *paths[3];
@@ -176,6 +218,73 @@ Test(transport_tls, grpc_needs_http_2) {
     struct result result = post_by(peer.url, &delivery, S(30));
     cr_expect(eq(int, result.error, WEIR_E_INVALID));
     expect_said(&result, "does not speak HTTP/2, as gRPC must");
+    free(paths[0]);
+    tls_peer_stop(&peer);
+}
+
+/* ---- through a proxy ---- */
+
+static struct result post_through(struct tunnel *tunnel, const struct tls_peer *peer,
+                                  struct delivery *delivery) {
+    unsetenv("no_proxy");
+    char proxy[64];
+    snprintf(proxy, sizeof proxy, "%s", tunnel_url(tunnel));
+    delivery->proxy = proxy;
+    return post_by(peer->url, delivery, S(30));
+}
+
+static void expect_connect(struct tunnel *tunnel, const struct tls_peer *peer) {
+    char line[64];
+    int n = snprintf(line, sizeof line, "CONNECT %.*s ", (int)strcspn(peer->url + 8, "/"),
+                     peer->url + 8);
+    cr_expect(strncmp(tunnel_head(tunnel), line, (size_t)n) == 0, "%s", tunnel_head(tunnel));
+    cr_expect(strcasestr(tunnel_head(tunnel), "authorization") == NULL, "%s", tunnel_head(tunnel));
+}
+
+/* The proxy sees an address, and nothing of what is for the endpoint. */
+Test(transport_tls, a_proxy_is_a_tunnel_that_sees_no_headers) {
+    struct tls_peer peer;
+    char *paths[3], room[100];
+    tls_peer_start(&peer, NULL);
+    struct tunnel *tunnel = tunnel_start(200);
+    struct delivery delivery = delivery_of(&peer, &KNOWN, paths);
+    struct result result = post_through(tunnel, &peer, &delivery);
+    cr_assert(eq(int, result.error, 0), "%s", result.detail.message);
+    expect_text(tls_peer_request(&peer, room, sizeof room), "- TLSv1.3 /v1/traces");
+    expect_connect(tunnel, &peer);
+    tunnel_stop(tunnel);
+    free(paths[0]);
+    tls_peer_stop(&peer);
+}
+
+/* TLS and its ALPN are agreed on with the endpoint, not with the proxy. */
+Test(transport_tls, grpc_goes_through_a_tunnel_to_the_endpoint) {
+    struct tls_peer peer;
+    char *paths[3];
+    tls_peer_start(&peer, NULL);
+    struct tunnel *tunnel = tunnel_start(200);
+    struct delivery delivery = delivery_of(&peer, &KNOWN, paths);
+    delivery.protocol = WEIR_OTLP_PROTOCOL_GRPC;
+    struct result result = post_through(tunnel, &peer, &delivery);
+    cr_expect(eq(int, result.error, WEIR_E_INVALID));
+    expect_said(&result, "does not speak HTTP/2, as gRPC must");
+    expect_connect(tunnel, &peer);
+    tunnel_stop(tunnel);
+    free(paths[0]);
+    tls_peer_stop(&peer);
+}
+
+Test(transport_tls, a_proxy_that_opens_no_tunnel_is_named) {
+    struct tls_peer peer;
+    char *paths[3];
+    tls_peer_start(&peer, NULL);
+    struct tunnel *tunnel = tunnel_start(403);
+    struct delivery delivery = delivery_of(&peer, &KNOWN, paths);
+    struct result result = post_through(tunnel, &peer, &delivery);
+    cr_expect(eq(int, result.error, WEIR_E_IO));
+    expect_said(&result, "403");
+    expect_said(&result, "the proxy opens no tunnel to it");
+    tunnel_stop(tunnel);
     free(paths[0]);
     tls_peer_stop(&peer);
 }

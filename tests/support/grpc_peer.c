@@ -31,7 +31,7 @@ struct grpc_peer {
 
     pthread_mutex_t mutex; /* guards the rest */
     struct request requests[MAX_REQUESTS];
-    size_t n_requests;
+    size_t n_requests, n_pings;
     int fds[MAX_CONNECTIONS]; /* -1: closed by its thread */
     pthread_t threads[MAX_CONNECTIONS];
     size_t n_connections;
@@ -170,14 +170,27 @@ static void act(struct connection *connection, int32_t stream) {
         nghttp2_submit_goaway(session, 0, 0, NGHTTP2_NO_ERROR, NULL, 0);
         connection->is_closing = true;
         break;
+    case GRPC_PEER_GOAWAY_OPEN:
+        nghttp2_submit_goaway(session, 0, 0, NGHTTP2_NO_ERROR, NULL, 0);
+        break;
+    case GRPC_PEER_GOAWAY_LAST:
+        nghttp2_submit_goaway(session, 0, stream, NGHTTP2_NO_ERROR, NULL, 0);
+        respond(connection, stream);
+        break;
     case GRPC_PEER_CLOSE: connection->is_closing = true; break;
     default: break; /* GRPC_PEER_SILENT */
     }
 }
 
 static int take_frame(nghttp2_session *session, const nghttp2_frame *frame, void *data) {
+    struct connection *connection = data;
     bool is_request = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
     (void)session;
+    if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) {
+        pthread_mutex_lock(&connection->peer->mutex);
+        connection->peer->n_pings++;
+        pthread_mutex_unlock(&connection->peer->mutex);
+    }
     if (is_request && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
         act(data, frame->hd.stream_id);
     }
@@ -307,6 +320,13 @@ const char *grpc_peer_url(const struct grpc_peer *peer) {
 size_t grpc_peer_n_requests(struct grpc_peer *peer) {
     pthread_mutex_lock(&peer->mutex);
     size_t n = peer->n_requests;
+    pthread_mutex_unlock(&peer->mutex);
+    return n;
+}
+
+size_t grpc_peer_n_pings(struct grpc_peer *peer) {
+    pthread_mutex_lock(&peer->mutex);
+    size_t n = peer->n_pings;
     pthread_mutex_unlock(&peer->mutex);
     return n;
 }

@@ -8,12 +8,14 @@
 #include <stdint.h>
 
 enum grpc_act {
-    GRPC_PEER_ANSWER = 0, /* head, body and trailers as the step says */
-    GRPC_PEER_SILENT,     /* reads the request and says nothing */
-    GRPC_PEER_RESET,      /* resets the stream with reset_code */
-    GRPC_PEER_GOAWAY,     /* takes no stream any more, and closes */
-    GRPC_PEER_CLOSE,      /* closes the connection */
-    GRPC_PEER_HALF        /* head and body, then closes without trailers */
+    GRPC_PEER_ANSWER = 0,  /* head, body and trailers as the step says */
+    GRPC_PEER_SILENT,      /* reads the request and says nothing */
+    GRPC_PEER_RESET,       /* resets the stream with reset_code */
+    GRPC_PEER_GOAWAY,      /* takes no stream any more, and closes */
+    GRPC_PEER_GOAWAY_OPEN, /* takes no stream any more, and leaves the connection open */
+    GRPC_PEER_GOAWAY_LAST, /* this stream is the last one: answers it */
+    GRPC_PEER_CLOSE,       /* closes the connection */
+    GRPC_PEER_HALF         /* head and body, then closes without trailers */
 };
 
 struct grpc_step {
@@ -36,6 +38,7 @@ void grpc_peer_stop(struct grpc_peer *peer);
 const char *grpc_peer_url(const struct grpc_peer *peer);
 size_t grpc_peer_n_requests(struct grpc_peer *peer);
 size_t grpc_peer_n_connections(struct grpc_peer *peer);
+size_t grpc_peer_n_pings(struct grpc_peer *peer); /* that the client began */
 
 /* A header of the nth request from 0, or NULL; all names in their order, each with a line feed.
  * Until the peer stops. */

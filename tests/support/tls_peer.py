@@ -1,9 +1,11 @@
-"""An HTTPS server for the tests in C (tls_peer.h): tls_peer.py FOLDER [mutual | tls1.2 | stall | plain]
+"""An HTTPS server for the tests in C (tls_peer.h): tls_peer.py FOLDER [mutual | tls1.2 | h2 | http/1.1 | stall | plain | numbered]
 
 Makes an authority (ca.crt), another one that signed nothing (other.crt), and certificates for the server and a client
-in FOLDER; prints "PORT" and, for each request, a line "CLIENT VERSION PATH". Ends when its standard input does.
+in FOLDER; prints "PORT" and, for each request, a line "CLIENT VERSION PATH"; numbered: the
+connection's number from 1 in front of it, and a line "NUMBER end" when the client ends it. Ends when its standard input does.
 """
 
+import itertools
 import os
 import socket
 import ssl
@@ -34,6 +36,9 @@ def make_context(folder, words):
     if "mutual" in words:
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(Path(folder, "ca.crt"))
+    alpn = [word for word in words if word in ("h2", "http/1.1")]
+    if alpn:
+        context.set_alpn_protocols(alpn)
     if "tls1.2" in words:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
     return context
@@ -58,14 +63,17 @@ def serve_plainly(raw):
         raw.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 
 
-def serve(raw, context):
+def serve(raw, context, number):
+    prefix = [number] if number else []
     try:
         with context.wrap_socket(raw, server_side=True) as connection:
             names = dict(pair for part in (connection.getpeercert() or {}).get("subject", ()) for pair in part)
             stream = connection.makefile("rb")
             while (path := read_request(stream)) is not None:
-                print(names.get("commonName", "-"), connection.version(), path, flush=True)
+                print(*prefix, names.get("commonName", "-"), connection.version(), path, flush=True)
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            if number:
+                print(number, "end", flush=True)
     except OSError:
         raw.close()
 
@@ -76,14 +84,14 @@ def main(folder, *words):
     listener = socket.create_server(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)
     threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
-    while True:
+    for number in itertools.count(1):
         raw, _ = listener.accept()
         if "stall" in words:
             kept.append(raw)  # the handshake never begins
         elif "plain" in words:
             serve_plainly(raw)
         else:
-            threading.Thread(target=serve, args=(raw, context), daemon=True).start()
+            threading.Thread(target=serve, args=(raw, context, number if "numbered" in words else 0), daemon=True).start()
 
 
 main(*sys.argv[1:])

@@ -16,6 +16,7 @@
 #include "tests/support/peer.h"
 #include "tests/support/settled_fork.h"
 #include "tests/support/temp.h"
+#include "tests/support/tls_peer.h"
 
 enum { FLUSH_MS = 20000 };
 
@@ -110,6 +111,49 @@ Test(fork, each_process_sends_its_own_spans) {
     cr_expect(eq(sz, n_arrived(s.peer, "of the parent"), 1));
     cr_expect(eq(u64, stats_of(&s).acknowledged, 1));
     close_all(&s);
+}
+
+static void expect_line(struct tls_peer *peer, const char *expected) {
+    char room[100];
+    expect_text(tls_peer_request(peer, room, sizeof room), expected);
+}
+
+/* With its exit handlers, whatever OpenSSL and libcurl have there. */
+static void exit_in_child(void) {
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        exit(0);
+    }
+    cr_assert(eq(int, waitpid(child, &status, 0), child));
+    cr_assert(eq(int, status, 0));
+}
+
+/* A session of TLS has keys and counters: a child that said one word on it would end it. */
+Test(fork, the_tls_session_stays_the_parents) {
+    struct tls_peer peer;
+    tls_peer_start(&peer, "numbered");
+    char *ca CLEANUP(temp_path_free) = temp_path(peer.folder, "ca.crt");
+    struct scene s = {.peer = NULL};
+    cr_assert(eq(int,
+                 weir_otlp_open(&WEIR_OTLP_OPTIONS(.traces_endpoint = peer.url, .ca_file = ca,
+                                                   .log_level = WEIR_LOG_NONE),
+                                &s.otlp, NULL),
+                 0));
+    s.tracer = weir_otlp_tracer_get(s.otlp, "fork", NULL, NULL);
+    end_span(&s, "of the parent");
+    cr_assert(eq(int, weir_otlp_flush(s.otlp, FLUSH_MS), 0));
+    expect_line(&peer, "1 - TLSv1.3 /v1/traces");
+    expect_in_child(send_own, &s); /* by a session of its own, which it ends itself */
+    expect_line(&peer, "2 - TLSv1.3 /v1/traces");
+    expect_line(&peer, "2 end");
+    exit_in_child();
+    end_span(&s, "of the parent");
+    cr_assert(eq(int, weir_otlp_flush(s.otlp, FLUSH_MS), 0));
+    expect_line(&peer, "1 - TLSv1.3 /v1/traces");
+    cr_expect(eq(int, weir_otlp_close(s.otlp, FLUSH_MS), 0));
+    expect_line(&peer, "1 end");
+    tls_peer_stop(&peer);
 }
 
 Test(fork, the_connection_stays_the_parents) {

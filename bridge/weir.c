@@ -237,11 +237,9 @@ static uint64_t counted(const _Atomic uint64_t *counter) {
 
 void weir_get_stats(weir *w, weir_stats *out) {
     weir_stats stats = {.size = sizeof stats, .stale_handles = handle_n_stale()};
-    stats.otlp.size = sizeof stats.otlp;
     if (w != NULL) {
         const struct counters *c = &w->counters;
         weir_tracker_stats tracker = {.size = sizeof tracker};
-        weir_otlp_get_stats(w->otlp, &stats.otlp);
         weir_tracker_get_stats(w->tracker, &tracker);
         stats.out_of_order = counted(&c->out_of_order);
         stats.refused_json = counted(&c->refused_json);
@@ -257,6 +255,10 @@ void weir_get_stats(weir *w, weir_stats *out) {
         stats.tracker_lost = tracker.records_lost + counted(&c->records_lost);
     }
     options_write(out, &stats, sizeof stats);
+}
+
+void weir_get_otlp_stats(weir *w, weir_otlp_stats *out) {
+    weir_otlp_get_stats(w != NULL ? w->otlp : NULL, out);
 }
 
 int weir_each_metric(weir *w, weir_metric_fn *fn, void *data) {

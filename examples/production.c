@@ -42,9 +42,9 @@ static weir *open_weir(const char *spool_dir) {
 }
 
 static void print_stats(weir *w) {
-    weir_stats stats = WEIR_STATS();
-    weir_get_stats(w, &stats);
-    const weir_otlp_stats *s = &stats.otlp;
+    weir_otlp_stats stats = WEIR_OTLP_STATS();
+    weir_get_otlp_stats(w, &stats);
+    const weir_otlp_stats *s = &stats;
     uint64_t n_dropped = 0;
     for (int cause = 0; cause < WEIR_N_DROP_CAUSES; cause++) {
         n_dropped += s->dropped[cause];

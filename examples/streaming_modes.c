@@ -139,7 +139,7 @@ static int post(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadli
             }
         }
     }
-    *response = (weir_transport_response){.http_status = 200, .retry_after_ms = -1};
+    response->http_status = 200;
     return 0;
 }
 

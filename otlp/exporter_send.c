@@ -26,7 +26,10 @@ struct attempt {
     char trouble[EXPORTER_TROUBLE_BYTES]; /* why it failed, in words */
 };
 #define ATTEMPT_INIT                                                                               \
-    { .response = {.retry_after_ms = -1}, .detail = WEIR_ERROR_DETAIL_INIT }
+    {                                                                                              \
+        .response = {.size = sizeof(weir_transport_response), .retry_after_ms = -1},               \
+        .detail = WEIR_ERROR_DETAIL_INIT                                                           \
+    }
 
 static enum retry_verdict judge(const struct attempt *attempt) {
     return retry_judge(attempt->error, &attempt->response);

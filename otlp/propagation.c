@@ -194,9 +194,12 @@ static int extract_baggage(const struct extraction *e, weir_propagated *out) {
     return error == WEIR_E_NO_MEMORY ? error : 0;
 }
 
+/* What every caller's struct has: what later releases add is looked for behind it, by its size. */
+enum { SIZE_OF_FIRST_PROPAGATED = offsetof(weir_propagated, trace_state) + sizeof(char *) };
+
 int weir_otlp_extract(const weir_otlp *otlp, weir_carrier_get_fn *get, void *carrier,
                       weir_propagated *out) {
-    if (get == NULL || out == NULL || out->size < sizeof *out) {
+    if (get == NULL || out == NULL || out->size < SIZE_OF_FIRST_PROPAGATED) {
         return WEIR_E_INVALID;
     }
     const struct extraction e = {get, carrier};

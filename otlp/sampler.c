@@ -30,7 +30,7 @@ void weir_sampler_free(weir_sampler *sampler) {
         sampler->destroy(sampler->data);
     }
     if (sampler != NULL) {
-        *sampler = (weir_sampler){.size = sizeof *sampler};
+        *sampler = (weir_sampler){.data = NULL};
     }
 }
 
@@ -266,16 +266,14 @@ static void destroy_inner(void *data) {
 }
 
 int weir_sampler_always_record(const weir_sampler *inner, weir_sampler *out) {
-    weir_sampler own;
-    if (inner == NULL || out == NULL || !options_read(&own, sizeof own, inner) ||
-        own.should_sample == NULL) {
+    if (inner == NULL || out == NULL || inner->should_sample == NULL) {
         return WEIR_E_INVALID;
     }
     weir_sampler *kept = mem_alloc(sizeof *kept);
     if (kept == NULL) {
         return WEIR_E_NO_MEMORY;
     }
-    *kept = own;
+    *kept = *inner;
     *out = WEIR_SAMPLER(.should_sample = record_always, .describe = describe_record,
                         .destroy = destroy_inner, .data = kept);
     return 0;

@@ -155,18 +155,17 @@ static int by_environment(const struct config_reader *reader, weir_sampler *out,
 int sampling_resolve(const weir_otlp_options *options, const struct config_reader *reader,
                      weir_sampler *out, weir_error_detail *detail) {
     const weir_sampler *given = options->sampler;
-    weir_sampler sampler;
     if (given == NULL) {
         return by_environment(reader, out, detail);
     }
-    if (!options_read(&sampler, sizeof sampler, given) || sampler.should_sample == NULL) {
+    if (given->should_sample == NULL) {
         return error_set(detail, WEIR_E_INVALID,
-                         "sampler has no should_sample or a wrong size: use WEIR_SAMPLER(), or one "
-                         "of the functions weir_sampler_…");
+                         "sampler has no should_sample: give WEIR_SAMPLER() one, or use one of the "
+                         "functions weir_sampler_…");
     }
     char text[CONFIG_MAX_VALUE];
-    (void)weir_sampler_describe(&sampler, text, sizeof text);
+    (void)weir_sampler_describe(given, text, sizeof text);
     config_note_text(reader, "sampler", text, CONFIG_PUBLIC, config_by_option("sampler"));
-    *out = sampler;
+    *out = *given;
     return 0;
 }

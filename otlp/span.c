@@ -148,7 +148,8 @@ struct otlp_span *span_begin(weir_otlp_tracer *tracer, const struct span_start *
     weir_otlp *otlp = tracer->otlp;
     struct producer *producer = producer_current(otlp);
     const weir_otlp_context *parent = context_is_valid(start->parent) ? start->parent : NULL;
-    weir_sampling_result sampling = {.decision = sampling_by_parent(parent)};
+    weir_sampling_result sampling = {.size = sizeof sampling,
+                                     .decision = sampling_by_parent(parent)};
     weir_drop_cause cause = WEIR_DROP_NO_MEMORY;
     struct otlp_span *span = LIKELY(producer != NULL) ? span_pool_take(producer, &cause) : NULL;
     if (UNLIKELY(span == NULL)) {

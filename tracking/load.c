@@ -170,6 +170,7 @@ static int make(const weir_load_options *options, const struct buf *line, uint64
     int error = scan_record((const char *)line->data, line->n_bytes, &record, &cursor);
     weir_loaded *loaded = error == 0 ? mem_zalloc(sizeof *loaded) : NULL;
     if (loaded != NULL) {
+        loaded->size = sizeof *loaded;
         loaded->app_id = mem_strdup(options->app_id);
         loaded->partition_key = mem_strdup(options->partition_key);
         loaded->sequence_id = record.sequence_id;

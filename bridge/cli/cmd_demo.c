@@ -101,8 +101,13 @@ static void append_count(struct buf *out, const char *name, uint64_t count) {
     json_write_int(out, (int64_t)count);
 }
 
+struct counts {
+    weir_otlp_stats spans;
+    weir_stats lifecycle;
+};
+
 static void print_json(const struct settings *settings, const char *mode,
-                       const struct demo_app_result *result, const weir_stats *stats) {
+                       const struct demo_app_result *result, const struct counts *counts) {
     CLEANUP(buf_deinit) struct buf out;
     buf_init(&out, 64 << 10);
     buf_append_byte(&out, '{');
@@ -111,24 +116,24 @@ static void print_json(const struct settings *settings, const char *mode,
     append_member(&out, "app_id", result->app_id);
     append_member(&out, "traceparent", result->traceparent);
     append_member(&out, "endpoint", destination(settings));
-    append_count(&out, "spans_started", stats->otlp.started);
-    append_count(&out, "spans_acknowledged", stats->otlp.acknowledged);
+    append_count(&out, "spans_started", counts->spans.started);
+    append_count(&out, "spans_acknowledged", counts->spans.acknowledged);
     if (tracker_dir(settings) != NULL) {
         append_member(&out, "tracker_dir", tracker_dir(settings));
-        append_count(&out, "records_written", stats->tracker_written);
-        append_count(&out, "records_lost", stats->tracker_lost);
+        append_count(&out, "records_written", counts->lifecycle.tracker_written);
+        append_count(&out, "records_lost", counts->lifecycle.tracker_lost);
     }
     buf_append_text(&out, "}\n");
     fwrite(out.data, 1, out.n_bytes, stdout);
 }
 
 static void print_text(const struct settings *settings, const char *mode,
-                       const struct demo_app_result *result, const weir_stats *stats) {
-    printf("%s: %" PRIu64 " spans to %s, trace %.32s\n", mode, stats->otlp.acknowledged,
+                       const struct demo_app_result *result, const struct counts *counts) {
+    printf("%s: %" PRIu64 " spans to %s, trace %.32s\n", mode, counts->spans.acknowledged,
            destination(settings),
            result->traceparent[0] != '\0' ? result->traceparent + 3 : "none");
     if (tracker_dir(settings) != NULL) {
-        printf("%s: %" PRIu64 " records in %s/%s/%s/\n", mode, stats->tracker_written,
+        printf("%s: %" PRIu64 " records in %s/%s/%s/\n", mode, counts->lifecycle.tracker_written,
                tracker_dir(settings), settings->project, result->app_id);
     }
 }
@@ -142,19 +147,19 @@ static uint64_t count_lost(const weir_otlp_stats *stats) {
 }
 
 /* Says what was lost, and how to mend it. */
-static int check_losses(const struct settings *settings, const weir_stats *stats,
+static int check_losses(const struct settings *settings, const struct counts *counts,
                         struct last_message *last) {
     char said[LAST_MESSAGE_BYTES];
     last_message_get(last, said);
-    uint64_t n_lost = count_lost(&stats->otlp);
-    if (stats->tracker_lost > 0) {
-        return report_failure("%" PRIu64 " records were not written (%s)", stats->tracker_lost,
-                              said);
+    uint64_t n_lost = count_lost(&counts->spans);
+    if (counts->lifecycle.tracker_lost > 0) {
+        return report_failure("%" PRIu64 " records were not written (%s)",
+                              counts->lifecycle.tracker_lost, said);
     }
     if (n_lost > 0) {
         return report_failure("%" PRIu64 " of %" PRIu64 " spans did not reach %s (%s); start `weir "
                               "collect` in another terminal, or use --output FILE",
-                              n_lost, stats->otlp.started, destination(settings), said);
+                              n_lost, counts->spans.started, destination(settings), said);
     }
     return COMMAND_OK;
 }
@@ -193,12 +198,13 @@ static int run(int argc, char **argv) {
                  is_quiet ? NULL : say_token, &result);
     fputs(is_quiet ? "" : "\n", stdout);
     weir_flush(w, CLOSE_TIMEOUT_MS);
-    weir_stats stats = {.size = sizeof(stats)};
-    weir_get_stats(w, &stats);
+    struct counts counts = {.spans = WEIR_OTLP_STATS(), .lifecycle = WEIR_STATS()};
+    weir_get_otlp_stats(w, &counts.spans);
+    weir_get_stats(w, &counts.lifecycle);
     weir_close(w, CLOSE_TIMEOUT_MS);
     if (result.app_id[0] == '\0') {
         return report_failure("the run could not begin (%s)", last.text);
     }
-    (settings.json ? print_json : print_text)(&settings, mode, &result, &stats);
-    return check_losses(&settings, &stats, &last);
+    (settings.json ? print_json : print_text)(&settings, mode, &result, &counts);
+    return check_losses(&settings, &counts, &last);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "otlp/common/options.h"
 #include "otlp/common/utf8.h"
 
 const char *weir_strerror(int code) {
@@ -22,30 +23,28 @@ const char *weir_strerror(int code) {
     }
 }
 
-static void fill(weir_error_detail *detail, int code, int os_error, const char *format,
+/* Fills the caller's struct as far as it goes. */
+static void fill(weir_error_detail *detail, weir_error_detail own, const char *format,
                  va_list arguments) {
-    if (detail == NULL || detail->size < sizeof *detail) {
+    if (detail == NULL) {
         return;
     }
-    detail->code = code;
-    detail->os_error = os_error;
-    detail->position = 0;
-    detail->line = 0;
-    vsnprintf(detail->message, sizeof detail->message, format, arguments);
-    size_t n = strlen(detail->message);
-    if (os_error != 0 && n < sizeof detail->message) {
+    vsnprintf(own.message, sizeof own.message, format, arguments);
+    size_t n = strlen(own.message);
+    if (own.os_error != 0 && n < sizeof own.message) {
         char text[96] = "";
         const char *said =
-            strerror_r(os_error, text, sizeof text); /* GNU form: may point elsewhere */
-        snprintf(detail->message + n, sizeof detail->message - n, ": %s", said);
+            strerror_r(own.os_error, text, sizeof text); /* GNU form: may point elsewhere */
+        snprintf(own.message + n, sizeof own.message - n, ": %s", said);
     }
-    utf8_make_line(detail->message); /* names and texts of peers and users are in it */
+    utf8_make_line(own.message); /* names and texts of peers and users are in it */
+    options_write(detail, &own, sizeof own);
 }
 
 int error_set(weir_error_detail *detail, int code, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    fill(detail, code, 0, format, arguments);
+    fill(detail, (weir_error_detail){.code = code}, format, arguments);
     va_end(arguments);
     return code;
 }
@@ -53,7 +52,7 @@ int error_set(weir_error_detail *detail, int code, const char *format, ...) {
 int error_set_os(weir_error_detail *detail, int code, int os_error, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    fill(detail, code, os_error, format, arguments);
+    fill(detail, (weir_error_detail){.code = code, .os_error = os_error}, format, arguments);
     va_end(arguments);
     return code;
 }
@@ -62,11 +61,8 @@ int error_set_at(weir_error_detail *detail, int code, uint64_t position, uint64_
                  const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    fill(detail, code, 0, format, arguments);
+    fill(detail, (weir_error_detail){.code = code, .position = position, .line = line}, format,
+         arguments);
     va_end(arguments);
-    if (detail != NULL && detail->size >= sizeof *detail) {
-        detail->position = position;
-        detail->line = line;
-    }
     return code;
 }

@@ -199,6 +199,12 @@ weir_stats rig_stats(struct rig *rig) {
     return stats;
 }
 
+weir_otlp_stats rig_otlp_stats(struct rig *rig) {
+    weir_otlp_stats stats = {.size = sizeof stats};
+    weir_get_otlp_stats(rig->w, &stats);
+    return stats;
+}
+
 struct rig_run rig_begin(struct rig *rig, const weir_step_options *options) {
     struct rig_run run;
     run.app = weir_app_new(rig->w, &WEIR_APP_OPTIONS(.app_id = "a"));

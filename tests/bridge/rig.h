@@ -65,6 +65,7 @@ const char *rig_told(struct rig *rig);
 int rig_record(void *data, const weir_lifecycle_event *event);
 
 weir_stats rig_stats(struct rig *rig);
+weir_otlp_stats rig_otlp_stats(struct rig *rig);
 
 #define expect_tree(rig, what, expected) expect_text(rig_tree(rig, what), expected)
 #define expect_told(rig, expected) expect_text(rig_told(rig), expected)

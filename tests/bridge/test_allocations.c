@@ -85,9 +85,9 @@ static size_t allocations_when_warm(weir_streaming_mode mode) {
         (void)allocations_of_a_step(w, call);
     }
     size_t n = allocations_of_a_step(w, call);
-    weir_stats stats = {.size = sizeof stats};
-    weir_get_stats(w, &stats);
-    cr_assert(eq(u64, stats.otlp.dropped[WEIR_DROP_QUEUE_FULL], 0));
+    weir_otlp_stats stats = WEIR_OTLP_STATS();
+    weir_get_otlp_stats(w, &stats);
+    cr_assert(eq(u64, stats.dropped[WEIR_DROP_QUEUE_FULL], 0));
     (void)weir_close(w, FLUSH_MS);
     return n;
 }

@@ -296,9 +296,9 @@ Test(core, an_adapter_may_free_the_app_it_is_told_of) {
         weir_app_free(app);
         const char *tree = rig_tree(rig, 0);
         cr_assert(eq(int, strncmp(tree, "run ", 4), 0), "hook %d: %s", hook, tree);
-        weir_stats stats = rig_stats(rig);
-        cr_assert(eq(u64, stats.otlp.live, 0), "hook %d", hook);
-        cr_assert(eq(u64, stats.otlp.started, stats.otlp.acknowledged), "hook %d", hook);
+        weir_otlp_stats stats = rig_otlp_stats(rig);
+        cr_assert(eq(u64, stats.live, 0), "hook %d", hook);
+        cr_assert(eq(u64, stats.started, stats.acknowledged), "hook %d", hook);
     }
 }
 

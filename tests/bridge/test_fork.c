@@ -104,11 +104,12 @@ static int count_anew(void *data) {
     struct scene *s = data;
     weir_stats stats = rig_stats(s->rig);
     CHILD_EXPECT(stats.out_of_order == 0 && stats.refused_json == 0 && stats.refused_values == 0);
-    CHILD_EXPECT(stats.stale_handles == 0 && stats.otlp.stale_handles == 0);
-    CHILD_EXPECT(stats.otlp.refused_values == 0);
-    CHILD_EXPECT(stats.otlp.live == 0);
-    CHILD_EXPECT(stats.otlp.dropped[WEIR_DROP_FORKED_CHILD] == 4);
-    CHILD_EXPECT(stats.otlp.started == 4);
+    weir_otlp_stats spans = rig_otlp_stats(s->rig);
+    CHILD_EXPECT(stats.stale_handles == 0 && spans.stale_handles == 0);
+    CHILD_EXPECT(spans.refused_values == 0);
+    CHILD_EXPECT(spans.live == 0);
+    CHILD_EXPECT(spans.dropped[WEIR_DROP_FORKED_CHILD] == 4);
+    CHILD_EXPECT(spans.started == 4);
     return 0;
 }
 

@@ -211,14 +211,15 @@ Test(weir, the_sum_is_exact) {
     struct rig *rig CLEANUP(rig_close) = RIG();
     struct rig_run run = rig_begin(rig, NULL);
     (void)weir_span_begin(run.step, "open", NULL);
-    weir_stats stats = rig_stats(rig);
-    cr_assert(eq(u64, stats.otlp.started, 3));
-    cr_assert(eq(u64, stats.otlp.live, 3));
+    weir_otlp_stats spans = rig_otlp_stats(rig);
+    cr_assert(eq(u64, spans.started, 3));
+    cr_assert(eq(u64, spans.live, 3));
     rig_end(rig, &run);
     (void)rig_spans(rig);
-    stats = rig_stats(rig);
-    cr_assert(eq(u64, stats.otlp.started, 3));
-    cr_assert(eq(u64, stats.otlp.acknowledged, 3));
+    spans = rig_otlp_stats(rig);
+    cr_assert(eq(u64, spans.started, 3));
+    cr_assert(eq(u64, spans.acknowledged, 3));
+    weir_stats stats = rig_stats(rig);
     cr_assert(eq(u64, stats.tracker_written, 6)); /* 4 records, graph.json, metadata.json */
     cr_assert(eq(u64, stats.tracker_lost, 0));
 }
@@ -236,7 +237,10 @@ Test(weir, a_smaller_struct_is_filled_as_far_as_it_goes) {
     memset(&stats, 0xaa, sizeof stats);
     stats.size = sizeof stats;
     weir_get_stats(NULL, &stats);
-    cr_assert(eq(u64, stats.otlp.started, 0));
+    cr_assert(eq(u64, stats.left_open, 0));
+    weir_otlp_stats spans = {.size = sizeof spans, .started = 77};
+    weir_get_otlp_stats(NULL, &spans);
+    cr_assert(eq(u64, spans.started, 0));
 }
 
 static void count_metric(const weir_metric *metric, void *data) {
@@ -342,4 +346,65 @@ Test(weir, records_over_the_queues_bound_are_dropped_and_counted) {
     rig_end(rig, &run);
     weir_stats stats = rig_stats(rig);
     cr_assert(eq(u64, stats.tracker_lost, stats.tracker_dropped));
+}
+
+static uint64_t faults_of(const weir_stats *stats) {
+    return stats->stale_handles + stats->out_of_order + stats->refused_json +
+           stats->refused_values + stats->left_open + stats->no_memory;
+}
+
+/* A NULL is what a begin gave that failed, and counted that itself. */
+Test(weir, a_null_handle_does_nothing_and_counts_nowhere) {
+    struct rig *rig CLEANUP(rig_close) = RIG();
+    weir_stats before = rig_stats(rig);
+    cr_expect(eq(ptr, weir_call_begin(NULL, WEIR_METHOD_RUN), NULL));
+    cr_expect(eq(ptr, weir_step_begin(NULL, "act", NULL), NULL));
+    cr_expect(eq(ptr, weir_step_span_begin(NULL, "s", NULL), NULL));
+    cr_expect(eq(ptr, weir_span_span_begin(NULL, "s", NULL), NULL));
+    cr_expect(eq(ptr, weir_stream_begin(NULL), NULL));
+    weir_set_int_(NULL, "k", 1);
+    weir_event_(NULL, "e", NULL, 0);
+    weir_set_error_(NULL, &WEIR_ERROR("E", "e"));
+    weir_stream_pull(NULL);
+    weir_stream_yield(NULL);
+    weir_stream_failed(NULL, NULL);
+    weir_stream_end(NULL);
+    weir_span_end(NULL);
+    weir_step_end(NULL, NULL);
+    weir_call_end(NULL, NULL);
+    weir_app_free(NULL);
+    weir_stats after = rig_stats(rig);
+    cr_expect(eq(u64, faults_of(&after), faults_of(&before)));
+}
+
+struct late {
+    weir_call *call;
+    size_t n_begun;
+};
+
+static int begin_late(void *data, const weir_lifecycle_event *event) {
+    struct late *late = data;
+    (void)event;
+    late->n_begun += weir_step_begin(late->call, "late", NULL) != NULL;
+    return 0;
+}
+
+/* Whose app is being freed: what is begun meanwhile, by a hook or another thread. */
+Test(weir, what_is_begun_while_its_app_closes_is_counted) {
+    struct late late = {.call = NULL};
+    const weir_adapter *adapter = &WEIR_ADAPTER(.data = &late, .post_run_step = begin_late);
+    weir *w = NULL;
+    cr_assert(eq(
+        int,
+        weir_open(&WEIR_OPTIONS(.otlp_off = true, .adapters = &adapter, .n_adapters = 1), &w, NULL),
+        0));
+    weir_app *app = weir_app_new(w, NULL);
+    late.call = weir_call_begin(app, WEIR_METHOD_RUN);
+    (void)weir_step_begin(late.call, "act", NULL);
+    weir_app_free(app);
+    weir_stats stats = WEIR_STATS();
+    weir_get_stats(w, &stats);
+    cr_expect(eq(sz, late.n_begun, 0));
+    cr_expect(eq(u64, stats.out_of_order, 1));
+    weir_close(w, 1000);
 }

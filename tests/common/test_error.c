@@ -60,12 +60,17 @@ Test(error, without_a_detail_only_the_code_is_returned) {
     cr_assert(eq(int, error_set_at(NULL, WEIR_E_IO, 1, 2, "x"), WEIR_E_IO));
 }
 
-Test(error, a_struct_that_is_too_small_is_left_alone) {
-    weir_error_detail detail = {.size = sizeof detail - 1, .code = 5, .line = 6};
+Test(error, a_smaller_struct_is_filled_as_far_as_it_goes) {
+    weir_error_detail detail = {.size = offsetof(weir_error_detail, line), .code = 5, .line = 6};
     cr_assert(eq(int, error_set_at(&detail, WEIR_E_IO, 1, 2, "x"), WEIR_E_IO));
-    cr_assert(eq(int, detail.code, 5));
+    cr_assert(eq(int, detail.code, WEIR_E_IO));
+    cr_assert(eq(u64, detail.position, 1));
     cr_assert(eq(u64, detail.line, 6));
     expect_text(detail.message, "");
+    cr_assert(eq(sz, detail.size, offsetof(weir_error_detail, line)));
+    detail.size = 0;
+    cr_assert(eq(int, error_set(&detail, WEIR_E_SYNTAX, "x"), WEIR_E_SYNTAX));
+    cr_assert(eq(int, detail.code, WEIR_E_IO));
 }
 
 Test(error, a_long_message_is_cut_between_characters) {

@@ -134,10 +134,10 @@ static const char *play_short(struct arena *arena, const struct scenario *scenar
         play_by_emit(w, &clock, scenario);
     }
     (void)weir_flush(w, FLUSH_MS);
-    weir_stats stats = {.size = sizeof stats};
-    weir_get_stats(w, &stats);
+    weir_otlp_stats stats = WEIR_OTLP_STATS();
+    weir_get_otlp_stats(w, &stats);
     (void)weir_close(w, FLUSH_MS);
-    return sum_is_exact(&stats.otlp) ? NULL : "the spans do not add up";
+    return sum_is_exact(&stats) ? NULL : "the spans do not add up";
 }
 
 /* One run with its nth allocation failing; false when it made fewer. */

@@ -37,9 +37,11 @@ static const char *with_heard(struct arena *arena, struct heard *heard, const ch
 static const char *losses(struct arena *arena, weir *w) {
     weir_stats stats = {.size = sizeof stats};
     weir_get_stats(w, &stats);
-    uint64_t dropped = stats.otlp.rejected;
+    weir_otlp_stats spans = WEIR_OTLP_STATS();
+    weir_get_otlp_stats(w, &spans);
+    uint64_t dropped = spans.rejected;
     for (size_t i = 0; i < WEIR_N_DROP_CAUSES; i++) {
-        dropped += stats.otlp.dropped[i];
+        dropped += spans.dropped[i];
     }
     if (dropped == 0 && stats.tracker_lost == 0 && stats.refused_json == 0 &&
         stats.no_memory == 0) {

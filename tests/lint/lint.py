@@ -265,6 +265,20 @@ class Lint:
                 if name != "size" and is_marked == (name in refused):
                     self.fault("option", header, f"{name}: mark it [pipeline], or name it in {table}, one of both")
 
+    def structs_can_grow(self):
+        """A public struct that begins with `size` goes by pointer only: nobody else has its length in their layout."""
+        codes = {name: self.code(name) for name in self.named(".h") if "/include/weir/" in name}
+        grows = {tag for code in codes.values() for tag, body in structs_of(code) if re.match(r"\s*size_t size;", body)}
+        for name, code in codes.items():
+            for tag, body in structs_of(code):
+                if re.search(r"\bsize_t size;", body) and tag not in grows:
+                    self.fault("struct", name, f"{tag}: size is its first member")
+                for held in set(re.findall(r"\b(weir_\w+)\s+\w+(?:\s*[,;\[])", body)) & grows:
+                    self.fault("struct", name, f"{tag} holds {held}, which may grow: by a pointer")
+            for held in set(re.findall(r"\bWEIR_API(?: WEIR_WARN_UNUSED)? (weir_\w+) \w+\(|[(,]\s*(weir_\w+) \w+(?=[,)])", code)):
+                if held[0] in grows or held[1] in grows:
+                    self.fault("struct", name, f"{held[0] or held[1]} may grow: handed over by a pointer")
+
     def unused_exceptions(self):
         for rule, place in sorted(set(self.allowed) - self.used):
             self.faults.append(f"tests/lint/allow.txt: {rule} {place}: not needed any more")
@@ -291,6 +305,11 @@ def functions_of(code):
             start = None
 
 
+def structs_of(code):
+    """Yields (tag, body) of the structs that a header defines."""
+    return re.findall(r"^(?:typedef )?struct (\w+) \{\n(.*?)^\}", code, re.M | re.S)
+
+
 def options_of(text):
     """Yields each field of weir_otlp_options, and whether its comment says [pipeline]."""
     body = text.partition("typedef struct weir_otlp_options {\n")[2].partition("\n} weir_otlp_options;")[0]
@@ -315,7 +334,7 @@ def main():
     root = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[2]).resolve()
     lint = Lint(root)
     rules = [lint.includes, lint.banned_calls, lint.sizes, lint.headers_begin_well, lint.formatting, lint.words, lint.readmes,
-             lint.links, lint.tests_are_built, lint.options_have_their_place, lint.unused_exceptions]
+             lint.links, lint.tests_are_built, lint.options_have_their_place, lint.structs_can_grow, lint.unused_exceptions]
     for rule in rules:
         rule()
     for fault in lint.faults:

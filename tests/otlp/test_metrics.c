@@ -125,7 +125,7 @@ static void decide_by_name(void *data, const weir_sampling_params *params,
                                                            : WEIR_SAMPLING_RECORD_AND_SAMPLE;
 }
 
-static const weir_sampler by_name = {.size = sizeof by_name, .should_sample = decide_by_name};
+static const weir_sampler by_name = {.should_sample = decide_by_name};
 
 Test(metrics, every_created_span_is_started_by_origin_and_result) { /* (H1) */
     struct answers answers = ANSWERS(takes);

@@ -60,9 +60,9 @@ static void run(weir_app *app) {
 }
 
 static void check_books(void) {
-    weir_stats stats = WEIR_STATS();
-    weir_get_stats(w, &stats);
-    const weir_otlp_stats *s = &stats.otlp;
+    weir_otlp_stats stats = WEIR_OTLP_STATS();
+    weir_get_otlp_stats(w, &stats);
+    const weir_otlp_stats *s = &stats;
     uint64_t sum =
         s->live + s->not_sampled + s->queued + s->in_flight + s->acknowledged + s->rejected;
     for (int i = 0; i < WEIR_N_DROP_CAUSES; i++) {

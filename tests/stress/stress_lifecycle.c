@@ -79,7 +79,9 @@ static void *run_apps(void *index) {
 static void *watch(void *data) {
     while (!atomic_load(&finished)) {
         weir_stats stats = {.size = sizeof stats};
+        weir_otlp_stats spans = WEIR_OTLP_STATS();
         weir_get_stats(w, &stats);
+        weir_get_otlp_stats(w, &spans);
         CHECK(weir_flush(w, 5000) == 0);
     }
     return data;
@@ -129,9 +131,11 @@ static void run_mode(weir_streaming_mode mode, const char *tracker_dir) {
     weir_stats stats = {.size = sizeof stats};
     weir_get_stats(w, &stats);
     uint64_t n_calls = 2 * N_THREADS * N_ROUNDS;
-    CHECK_EQUAL(stats.otlp.started, n_calls * spans_of_a_call(mode));
-    CHECK_EQUAL(stats.otlp.started, sum_of(&stats.otlp));
-    CHECK_EQUAL(stats.otlp.acknowledged, stats.otlp.started);
+    weir_otlp_stats spans = WEIR_OTLP_STATS();
+    weir_get_otlp_stats(w, &spans);
+    CHECK_EQUAL(spans.started, n_calls * spans_of_a_call(mode));
+    CHECK_EQUAL(spans.started, sum_of(&spans));
+    CHECK_EQUAL(spans.acknowledged, spans.started);
     CHECK_EQUAL(stats.left_open + stats.out_of_order + stats.no_memory + stats.tracker_lost, 0);
     /* An app: graph, metadata. A call: 2 begin_entry, 2 end_entry, 2 of the span, 2 attributes,
      * begin, first item and end of the stream. */

@@ -3,7 +3,9 @@
  *
  * Handles (weir_app, weir_call, weir_step, weir_span, weir_stream) are opaque values: never
  * dereference them. They carry their context, so there is no "current span" and no thread-local
- * state. NULL, stale and ended handles are counted no-ops, also after weir_close.
+ * state. What is called with a NULL, a stale or an ended handle does nothing, also after
+ * weir_close; that a handle was stale or had ended is counted (stale_handles), a NULL, which a
+ * begin that failed gave and counted, is not.
  *
  * Threads: a handle may be used from any thread, by one thread at a time; siblings at the same
  * time. Nothing here waits for the network but weir_flush and weir_close, and these return by their
@@ -306,10 +308,9 @@ WEIR_API int64_t weir_tick(weir *w);
  */
 WEIR_API int weir_close(weir *w, uint32_t timeout_ms);
 
-/* Counters since weir_open; exact while no call is in progress. */
+/* Counters of the lifecycle since weir_open; exact while no call is in progress. */
 typedef struct weir_stats {
     size_t size;
-    weir_otlp_stats otlp;
     /* calls with a handle that had ended, or never was one (process-wide) */
     uint64_t stale_handles;
     uint64_t out_of_order;   /* calls ignored because their order made no sense */
@@ -328,6 +329,8 @@ typedef struct weir_stats {
 #define WEIR_STATS() ((struct weir_stats){.size = sizeof(struct weir_stats)})
 /* Fills *out as far as its .size goes (WEIR_STATS). NULL w: zeros, but for stale_handles. */
 WEIR_API void weir_get_stats(weir *w, weir_stats *out);
+/* Those of its spans on their way out, as weir_otlp_get_stats; zeros without OTLP, and for NULL. */
+WEIR_API void weir_get_otlp_stats(weir *w, weir_otlp_stats *out);
 /* The metrics otel.sdk.* of its OTLP side, as weir_otlp_each_metric; none without one. */
 WEIR_API int weir_each_metric(weir *w, weir_metric_fn *fn, void *data);
 
@@ -402,8 +405,9 @@ typedef struct weir_step_options {
     ((struct weir_step_options){.size = sizeof(struct weir_step_options), __VA_ARGS__})
 /*
  * Begins a step of the call, or, if that one is silent, of the one it is silent under. NULL when
- * none could be begun: a NULL action (counted in refused_values), a stale or NULL call, an app that
- * is being closed, no memory (all counted). `options` may be NULL.
+ * none could be begun: a NULL action (refused_values), a stale call (stale_handles), an app that is
+ * being closed (out_of_order), no memory (no_memory), or a NULL call, which counts nowhere.
+ * `options` may be NULL.
  */
 WEIR_API weir_step *weir_step_begin(weir_call *call, const char *action,
                                     const weir_step_options *options);
@@ -427,8 +431,8 @@ WEIR_API int64_t weir_step_sequence_id(weir_step *step);
 
 /*
  * What weir_span_begin calls: begins a span in a step, or below another span. `dependencies` are
- * names, ended by a NULL, and are copied; NULL: none. NULL when none could be begun: a NULL name
- * (counted in refused_values), a parent that is stale or NULL, no memory (counted).
+ * names, ended by a NULL, and are copied; NULL: none. NULL when none could be begun, and counted as
+ * for a step.
  */
 WEIR_API weir_span *weir_step_span_begin(weir_step *parent, const char *name,
                                          const char *const *dependencies);

@@ -3,6 +3,13 @@
  *
  * A fallible call returns 0 or one of the negative codes below. Detail (which option, which file,
  * which byte) goes to an optional struct of the caller's; there is no thread-local "last error".
+ *
+ * Structs, here and in every header of weir's, and later releases:
+ * - One that begins with `size` may get further members, at its end. Whoever makes it says there
+ *   how far it goes (the macros WEIR_…(…) and WEIR_…_INIT do), and nobody reads or writes beyond:
+ *   a program runs with a later release than the one it was built with. It is always handed over
+ *   by a pointer, and no other struct holds it by value.
+ * - One without `size` stays as it is, for as long as the library's soname.
  */
 #pragma once
 

@@ -5,14 +5,14 @@
  * it is built, in one pass; ended spans lie in bounded memory until one exporter thread sends them.
  *
  * Threads: every function may be called from any thread; one span by one thread at a time.
- * Handles: weir_otlp_span is opaque and checked: NULL, stale and ended ones are counted no-ops,
- * also after weir_otlp_close. A weir_otlp and its tracers are plain pointers that die with the
- * close. Nothing here waits for the network but flush and close, and these return by their
- * deadline.
- * Processes: after fork() a weir_otlp and its tracers go on in the child, too. Spans that were open
- * or not sent yet stay the parent's: in the child they are stale, and counted as dropped
- * (WEIR_DROP_FORKED_CHILD); all other counters begin at zero. The child's thread starts with its
- * first span, over a connection of its own. A child of _Fork() may not use the library.
+ * Handles: weir_otlp_span is opaque and checked: what is called with a NULL, a stale or an ended
+ * one does nothing, also after weir_otlp_close; all but NULL are counted (stale_handles). A
+ * weir_otlp and its tracers are plain pointers that die with the close. Nothing here waits for the
+ * network but flush and close, and these return by their deadline. Processes: after fork() a
+ * weir_otlp and its tracers go on in the child, too. Spans that were open or not sent yet stay the
+ * parent's: in the child they are stale, and counted as dropped (WEIR_DROP_FORKED_CHILD); all other
+ * counters begin at zero. The child's thread starts with its first span, over a connection of its
+ * own. A child of _Fork() may not use the library.
  */
 #pragma once
 
@@ -30,8 +30,12 @@
 extern "C" {
 #endif
 
-/* What a transport got for one request. */
+/*
+ * What a transport got for one request. It comes with .size and with retry_after_ms at -1, all else
+ * 0, and is filled member by member, as far as .size goes.
+ */
 typedef struct weir_transport_response {
+    size_t size;
     int http_status;        /* 200 for transports that are not HTTP */
     int64_t retry_after_ms; /* the peer asked not to come back before; -1: not given */
     /* An ExportTraceServiceResponse, or with a failure a google.rpc.Status, in protobuf whatever
@@ -49,7 +53,8 @@ enum { WEIR_PENDING = 1 };
 /*
  * Sends one request body: an ExportTraceServiceRequest in protobuf.
  * All calls but cancel come from one thread at a time (the exporter's; the host's own, if it drives
- * the pipeline itself), with no lock held.
+ * the pipeline itself), with no lock held (E63). weir's own transports (HTTP, gRPC, files, the
+ * console) need this too, and each pipeline has one of its own.
  */
 typedef struct weir_transport {
     size_t size;
@@ -102,7 +107,10 @@ typedef struct weir_transport {
 #define WEIR_TRANSPORT_INIT                                                                        \
     { sizeof(struct weir_transport), NULL, NULL, NULL, NULL, false, NULL, NULL, NULL, NULL, NULL }
 
-/* Limits of one span (E44). A limit counts only with its has_ flag; else its default holds. */
+/*
+ * Limits of one span (E44). A limit counts only with its has_ flag; else its default holds. A limit
+ * of a later release would be a member of weir_otlp_options.
+ */
 typedef struct weir_otlp_limits {
     bool has_max_attributes;
     uint32_t max_attributes; /* 128 */
@@ -318,7 +326,10 @@ typedef struct weir_otlp_span_options {
 #define WEIR_OTLP_SPAN_OPTIONS(...)                                                                \
     ((struct weir_otlp_span_options){.size = sizeof(struct weir_otlp_span_options), __VA_ARGS__})
 
-/* Begins a span. NULL when none could be begun (counted). `options` may be NULL. NULL name: "". */
+/*
+ * Begins a span. NULL when none could be begun: the queue is full, or no memory (both counted as
+ * dropped), or the tracer is NULL. `options` may be NULL. NULL name: "".
+ */
 WEIR_API weir_otlp_span *weir_otlp_span_begin(weir_otlp_tracer *tracer, const char *name,
                                               const weir_otlp_span_options *options);
 /* Sets an attribute; a key set before is replaced and comes last. NULL or empty key, NULL value:
@@ -409,6 +420,7 @@ typedef struct weir_otlp_stats {
     uint64_t exports;        /* that ended, of one request each, retries included … */
     uint64_t export_ns;      /* … and their time together: otel.sdk.exporter.operation.duration */
 } weir_otlp_stats;
+#define WEIR_OTLP_STATS() ((struct weir_otlp_stats){.size = sizeof(struct weir_otlp_stats)})
 /*
  * Fills *out as far as its .size goes. With several pipelines, what is about sending is of the
  * first one, and the bytes are of all. NULL otlp: zeros.

@@ -150,7 +150,8 @@ typedef struct weir_propagated {
 /*
  * Reads what the pipeline's propagators find: a context to give as parent, and baggage. What is
  * not there, or is bad, leaves what *out holds as it is (G12). 0; WEIR_E_NOT_FOUND: no context
- * came (baggage may have); WEIR_E_NO_MEMORY; WEIR_E_INVALID (get or out is NULL, out->size is 0).
+ * came (baggage may have); WEIR_E_NO_MEMORY; WEIR_E_INVALID (get or out is NULL, out->size is
+ * none).
  */
 WEIR_API int weir_otlp_extract(const weir_otlp *otlp, weir_carrier_get_fn *get, void *carrier,
                                weir_propagated *out);

@@ -33,8 +33,12 @@ typedef struct weir_sampling_params {
     size_t n_links;
 } weir_sampling_params;
 
-/* What a sampler decides. What it points to must stay until the begin of the span returns. */
+/*
+ * What a sampler decides: it fills it member by member. What it points to must stay until the begin
+ * of the span returns.
+ */
 typedef struct weir_sampling_result {
+    size_t size; /* set by who asks */
     weir_sampling_decision decision;
     const weir_key_value *attributes; /* set on the span before those given at its begin */
     size_t n_attributes;
@@ -47,7 +51,6 @@ typedef struct weir_sampling_result {
  * with that app, or a fork, would wait for the lock for ever. The struct is copied.
  */
 typedef struct weir_sampler {
-    size_t size;
     void *data;
     /* *result comes as DROP, without attributes, with the parent's trace state. */
     void (*should_sample)(void *data, const weir_sampling_params *params,
@@ -59,7 +62,7 @@ typedef struct weir_sampler {
     size_t (*describe)(void *data, char *out, size_t n_bytes);
     void (*destroy)(void *data); /* the last call; NULL: nothing to do */
 } weir_sampler;
-#define WEIR_SAMPLER(...) ((struct weir_sampler){.size = sizeof(struct weir_sampler), __VA_ARGS__})
+#define WEIR_SAMPLER(...) ((struct weir_sampler){__VA_ARGS__})
 
 /* The description of a sampler, by its describe. NULL sampler: "". */
 WEIR_API size_t weir_sampler_describe(const weir_sampler *sampler, char *out, size_t n_bytes);

@@ -222,6 +222,7 @@ WEIR_API weir_reader *weir_reader_close(weir_reader *reader);
 
 /* A run as it was at a sequence id. Owned by the caller: weir_loaded_free. */
 typedef struct weir_loaded {
+    size_t size; /* set by weir_load */
     char *app_id;
     char *partition_key; /* as given, or NULL */
     int64_t sequence_id;

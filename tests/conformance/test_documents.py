@@ -26,6 +26,7 @@ class Documents(unittest.TestCase):
 
     def test_exporters_say_how_they_are_called(self):  # (E63)
         self.says("otlp.h", "All calls but cancel come from one thread at a time")
+        self.says("otlp.h", "weir's own transports (HTTP, gRPC, files, the console) need this too, and each pipeline has one of its own")
 
     def test_functions_say_which_threads_may_call_them(self):  # (E64)
         self.says("otlp.h", "Threads: every function may be called from any thread; one span by one thread at a time.")

@@ -9,11 +9,11 @@
 #include "otlp/exporter_state.h"
 #include "otlp/spool.h"
 
-/* One of several says which it is. */
+/* One of several says which it is, counted from 1 as people do. */
 static void name_pipeline(const struct pipeline *pipeline, char out[32]) {
     *out = '\0';
     if (pipeline->exporter->n_pipelines > 1) {
-        snprintf(out, 32, "pipeline %zu: ", pipeline->index);
+        snprintf(out, 32, "pipeline %zu: ", pipeline->index + 1);
     }
 }
 
@@ -77,8 +77,9 @@ static void tell_of_strange_answer(struct pipeline *pipeline, const struct outco
     if (outcome->is_strange && !pipeline->is_strange_answer_told) {
         pipeline->is_strange_answer_told = true;
         say(pipeline, LOG_CAUSE_PARTIAL,
-            "the endpoint said yes, but not in OTLP: is it an OTLP/HTTP endpoint? Its spans are "
-            "counted as acknowledged");
+            "the endpoint said yes, but not in OTLP: does it take traces, by this protocol "
+            "(protocol, "
+            "OTEL_EXPORTER_OTLP_PROTOCOL)? Its spans are counted as acknowledged");
     }
 }
 

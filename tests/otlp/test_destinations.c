@@ -87,7 +87,7 @@ Test(destinations, get_the_same_spans_and_count_for_themselves) {
     cr_expect(script_is_destroyed(&first) && script_is_destroyed(&second));
     char *text CLEANUP(temp_path_free) = temp_read(path, NULL);
     cr_expect(strstr(text, "\"name\":\"live\"") != NULL);
-    cr_expect(kept_log_has(&said, "pipeline 1: spans are being lost: the answer was 400\n"));
+    cr_expect(kept_log_has(&said, "pipeline 2: spans are being lost: the answer was 400\n"));
 }
 
 Test(destinations, may_all_be_further_ones) {

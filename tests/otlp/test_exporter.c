@@ -253,7 +253,7 @@ Test(exporter, wonders_once_about_an_answer_that_is_no_otlp) {
     cr_expect(eq(int, flush_in(S(10)), 0));
     cr_expect(eq(u64, counts().acknowledged, 2));
     cr_expect(eq(uint, rig.log.n, 1));
-    cr_expect(strstr(rig.log.text, "is it an OTLP/HTTP endpoint?") != NULL);
+    cr_expect(strstr(rig.log.text, "said yes, but not in OTLP") != NULL);
     stop(2);
 }
 

@@ -26,7 +26,7 @@ Test(exporter_pipelines, share_the_bytes_of_a_request) {
     cr_expect(eq(u64, counts_of(0).acknowledged, 7));
     cr_expect(eq(u64, counts_of(1).acknowledged, 7));
     cr_expect(eq(u64, counts_of(2).dropped[WEIR_DROP_EXPORT_FAILED], 7));
-    expect_text(rig.log.text, "pipeline 2: spans are being lost: the answer was 400\n");
+    expect_text(rig.log.text, "pipeline 3: spans are being lost: the answer was 400\n");
     stop(7);
 }
 
@@ -133,8 +133,8 @@ Test(exporter_pipelines, one_that_lags_keeps_its_share_of_the_memory_only) {
     kept_log_wait(&rig.log, 2);
     char text[256];
     snprintf(text, sizeof text,
-             "pipeline 0: its share of the queue is full: it loses new spans until it has caught "
-             "up\npipeline 0: its queue has room again: it lost %" PRIu64 " spans\n",
+             "pipeline 1: its share of the queue is full: it loses new spans until it has caught "
+             "up\npipeline 1: its queue has room again: it lost %" PRIu64 " spans\n",
              n_lost);
     expect_text(rig.log.text, text);
     cr_expect(eq(int, flush_in(S(20)), 0));
@@ -173,8 +173,8 @@ Test(exporter_pipelines, stop_by_one_deadline_for_all) {
     cr_expect(eq(u64, last[1].acknowledged, 5));
     cr_expect(eq(u64, last[2].dropped[WEIR_DROP_SHUTDOWN_DEADLINE], 5));
     cr_expect(eq(uint, rig.log.n, 2));
-    cr_expect(kept_log_has(&rig.log, "pipeline 0: 5 spans were not sent before the close: "));
-    cr_expect(kept_log_has(&rig.log, "pipeline 2: 5 spans were not sent before the close: "));
+    cr_expect(kept_log_has(&rig.log, "pipeline 1: 5 spans were not sent before the close: "));
+    cr_expect(kept_log_has(&rig.log, "pipeline 3: 5 spans were not sent before the close: "));
     for (size_t i = 0; i < rig.n_pipelines; i++) { /* a cancelled post may come back too late */
         script_wait_destroyed(&rig.scripts[i]);
     }

@@ -148,7 +148,7 @@ CASE(partial_success, REJECTED_7, "the endpoint rejected 7 of the spans: quota",
      .body = "\x0a\x09\x08\x07\x12\x05quota", .n_bytes = 11)
 CASE(partial_success_that_only_warns, ACKNOWLEDGED, "takes no links",
      .body = "\x0a\x10\x12\x0etakes no links", .n_bytes = 18)
-CASE(success_in_another_language, ACKNOWLEDGED, "is it an OTLP/HTTP endpoint?", .body = "<html>",
+CASE(success_in_another_language, ACKNOWLEDGED, "said yes, but not in OTLP", .body = "<html>",
      .n_bytes = 6)
 
 CASE(bad_request, GIVEN_UP, "it says: \"bad span\"", .status = 400,

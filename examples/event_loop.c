@@ -64,5 +64,6 @@ int main(void) {
         }
     }
     weir_app_free(app);
-    return weir_close(w, 5000) == 0 ? 0 : 1; /* 1: nobody received the spans */
+    weir_close(w, 5000); /* says on stderr what did not arrive */
+    return 0;            /* telemetry that fails is no failure of the application */
 }

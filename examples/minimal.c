@@ -37,5 +37,6 @@ int main(void) {
     weir_call_end(call, NULL);
     weir_app_free(app);
     putchar('\n');
-    return weir_close(w, 5000) == 0 ? 0 : 1; /* 1: nobody received the spans */
+    weir_close(w, 5000); /* says on stderr what did not arrive, as weir_open says why it fails */
+    return 0;            /* telemetry that fails is no failure of the application */
 }

@@ -44,11 +44,11 @@ static void fork_workers(weir *w, int fds[2], const char *traceparent) {
 }
 
 static int wait_for_workers(void) {
-    int status, n_failed = 0;
+    int status, n_undelivered = 0;
     while (wait(&status) > 0) {
-        n_failed += status != 0;
+        n_undelivered += status != 0;
     }
-    return n_failed;
+    return n_undelivered;
 }
 
 static int serve(weir *w, weir_app *app) {
@@ -72,8 +72,9 @@ int main(void) {
     weir *w = NULL;
     weir_open(&WEIR_OPTIONS(.service_name = "prefork", .project = "prefork"), &w, NULL);
     weir_app *app = weir_app_new(w, &WEIR_APP_OPTIONS(.app_id = "server"));
-    int n_failed = serve(w, app);
+    int n_undelivered = serve(w, app);
     weir_app_free(app);
-    printf("%d requests, %d workers, %d failed\n", N_REQUESTS, N_WORKERS, n_failed);
-    return weir_close(w, 5000) == 0 && n_failed == 0 ? 0 : 1;
+    printf("%d requests, %d workers, %d did not deliver all of their spans\n", N_REQUESTS,
+           N_WORKERS, n_undelivered);
+    return weir_close(w, 5000) == 0 && n_undelivered == 0 ? 0 : 1;
 }

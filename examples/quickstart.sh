@@ -74,8 +74,9 @@ install_packages() {
     if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
         fail 'packages are missing, and this is neither root nor is there sudo' "$by_hand"
     fi
-    say "installing: $missing"
+    say "fetching the lists of packages"
     quietly 'apt-get update' 'look at the network and at /etc/apt/sources.list' as_root apt-get update
+    say "installing: $missing"
     # shellcheck disable=SC2086 # a list of names
     quietly 'apt-get install' "$by_hand" as_root apt-get install -y --no-install-recommends $missing
 }
@@ -87,10 +88,11 @@ configure() {
 }
 
 build_weir() {
-    say "building in $build"
     if [ ! -f "$build/build.ninja" ]; then
+        say "looking at the compiler and the libraries (some seconds)"
         quietly 'meson setup' "its log: $build/meson-logs/meson-log.txt" configure
     fi
+    say "building in $build (the first time a minute or two; its output is in $log)"
     quietly 'the build' "start afresh: rm -r $build" ninja -C "$build"
 }
 
@@ -147,6 +149,7 @@ install_packages
 build_weir
 forget_settings
 rm -rf "$files"
+say 'starting a collector, and an application in four streaming modes (some seconds each)'
 start_collector
 show_mode single_span 'one span for the step, with the times of its stream'
 show_mode event 'no span for the step; an event with the times on the call'

@@ -22,9 +22,14 @@ class Minimal(TestCase):
 
     def test_without_a_collector_it_says_so_and_streams_all_the_same(self):
         code, out, errors = run('minimal', HOME=str(self.directory), OTEL_EXPORTER_OTLP_ENDPOINT='http://127.0.0.1:9')
-        self.assertEqual((code, out), (1, 'to be or not\n'))
+        self.assertEqual((code, out), (0, 'to be or not\n'))  # telemetry never fails its application
         self.assertIn('http://127.0.0.1:9', errors)
         self.assertEqual(errors.count('\n'), 1, errors)
+
+    def test_settings_that_cannot_be_are_said_and_it_streams_all_the_same(self):
+        code, out, errors = run('minimal', HOME=str(self.directory), OTEL_EXPORTER_OTLP_ENDPOINT='ftp://127.0.0.1:9')
+        self.assertEqual((code, out), (0, 'to be or not\n'))
+        self.assertRegex(errors, r'^weir: error: weir_open: OTEL_EXPORTER_OTLP_ENDPOINT .+\n$')
 
 
 class StreamingModes(TestCase):
@@ -118,7 +123,7 @@ class Interleaved(TestCase):
 class PreforkServer(TestCase):
     def test_each_worker_sends_its_own_spans(self):
         spans, out, errors = self.collect('prefork_server')
-        self.assertEqual((out, errors), ('6 requests, 3 workers, 0 failed\n', ''))
+        self.assertEqual((out, errors), ('6 requests, 3 workers, 0 did not deliver all of their spans\n', ''))
         self.assertEqual(outline(spans), 'run\n  serve' + '\n    step\n      answer' * 6)
         requests = sorted(attributes_of(span)['request'] for span in spans if span['name'] == 'answer')
         self.assertEqual(requests, list(range(6)))
@@ -127,13 +132,13 @@ class PreforkServer(TestCase):
 class Plugin(TestCase):
     def test_it_is_loaded_and_unloaded_a_hundred_times(self):
         spans, out, errors = self.collect('plugin_host', example_programs.PROGRAMS / 'plugin.so', 100)
-        self.assertEqual((out, errors), ('loaded 100 times, 0 failed; threads left: 1\n', ''))
+        self.assertEqual((out, errors), ('loaded 100 times, 0 did not deliver all of their spans; threads left: 1\n', ''))
         self.assertEqual(sorted(attributes_of(span)['nth'] for span in spans if span['name'] == 'work'), list(range(100)))
 
     def test_without_a_collector_it_comes_and_goes_all_the_same(self):
         code, out, _ = run('plugin_host', example_programs.PROGRAMS / 'plugin.so', 2,
                            OTEL_EXPORTER_OTLP_ENDPOINT='http://127.0.0.1:9', OTEL_EXPORTER_OTLP_TIMEOUT='100')
-        self.assertEqual((code, out), (1, 'loaded 2 times, 2 failed; threads left: 1\n'))  # to deliver
+        self.assertEqual((code, out), (1, 'loaded 2 times, 2 did not deliver all of their spans; threads left: 1\n'))
 
 
 class Production(TestCase):

@@ -16,6 +16,7 @@
 #include "bridge/cli/command.h"
 #include "bridge/cli/listen.h"
 #include "bridge/cli/options.h"
+#include "bridge/cli/refusals.h"
 #include "bridge/cli/report.h"
 #include "bridge/cli/stop_signal.h"
 #include "bridge/cli/terminal.h"
@@ -35,6 +36,7 @@ enum {
     MAX_PRINTED_BYTES = 1 << 30, /* trees that become ready at once */
     MAX_SECONDS = 366 * 24 * 3600,
     MAX_COLUMNS = 10000,
+    HTTP_PORT = 4318,
     CLOSE_POLL_NS = 10000000
 };
 static const uint64_t IDLE_NS = UINT64_C(3000000000); /* a trace that is not whole waits so long */
@@ -53,11 +55,13 @@ struct settings {
 
 static const struct option_row options[] = {
     {"listen", "ADDRESS:PORT",
-     "where to listen; port 0 takes a free one (default: 127.0.0.1:4318, this machine alone)",
+     "where to listen for HTTP; port 0 takes a free one (default: 127.0.0.1:4318, this machine "
+     "alone)",
      OPTION_WORD, offsetof(struct settings, listen), .parse = listen_address_parse,
      .expected = LISTEN_ADDRESS_EXPECTED},
-    {"listen-grpc", "ADDRESS:PORT", "takes OTLP over gRPC too, there (usual port: 4317)",
-     OPTION_WORD, offsetof(struct settings, listen_grpc), .parse = listen_address_parse,
+    {"listen-grpc", "ADDRESS:PORT",
+     "takes OTLP over gRPC too, there, beside HTTP (usual port: 4317)", OPTION_WORD,
+     offsetof(struct settings, listen_grpc), .parse = listen_address_parse,
      .expected = LISTEN_ADDRESS_EXPECTED},
     {"output", "FILE",
      "appends each request to FILE as one line of OTLP JSON; - is standard output", OPTION_TEXT,
@@ -99,8 +103,9 @@ const struct command cmd_collect = {
         "Receives OTLP traces over HTTP (POST /v1/traces, protobuf or JSON, plain, gzip or zstd), "
         "with --listen-grpc over gRPC too (cleartext), and prints each trace as a tree once it is "
         "whole, or appends each request to a file as a line of OTLP JSON. The first line of "
-        "output says where it listens, the second one where for gRPC. SIGINT (Ctrl-C) or SIGTERM "
-        "ends it; what is still incomplete is printed then.",
+        "output says where it listens, the second one where for gRPC. The first request of each "
+        "kind that is refused is named on standard error. SIGINT (Ctrl-C) or SIGTERM ends it; what "
+        "is still incomplete is printed then.",
     .options = options,
     .n_options = ARRAY_LENGTH(options),
     .examples = examples,
@@ -113,6 +118,7 @@ struct collector {
     struct stop_signal stop;
     struct receiver *http; /* the main thread's */
     struct grpc_receiver *grpc;
+    struct refusals refusals;
     _Atomic uint64_t
         signal_seen_ns;    /* when a stalled output first noticed the signal; 0: not yet */
     pthread_mutex_t mutex; /* guards all below */
@@ -228,6 +234,10 @@ static int take(void *data, const uint8_t *request, size_t n_bytes,
     return error;
 }
 
+static void say_refusal(void *data, const struct receiver_refusal *refusal) {
+    refusals_add(&((struct collector *)data)->refusals, refusal);
+}
+
 /* ---- beginning ---- */
 
 static int open_tree(struct collector *collector) {
@@ -331,12 +341,20 @@ static void print_rest(struct collector *collector) {
     }
 }
 
-static int conclude(const struct collector *collector, const struct receiver_counts *counts,
+static void say_counts(struct collector *collector, const struct receiver_counts *counts) {
+    CLEANUP(buf_deinit) struct buf kinds;
+    buf_init(&kinds, sizeof collector->refusals * 2);
+    refusals_list(&collector->refusals, &kinds);
+    report_note("%" PRIu64 " %s, %" PRIu64 " %s; %" PRIu64 " refused%.*s", counts->n_accepted,
+                report_noun(counts->n_accepted, "request", "requests"), counts->n_spans,
+                report_noun(counts->n_spans, "span", "spans"), counts->n_refused,
+                (int)kinds.n_bytes, (const char *)kinds.data);
+}
+
+static int conclude(struct collector *collector, const struct receiver_counts *counts,
                     bool is_timeout) {
     uint64_t wanted = collector->settings->exit_after;
-    report_note("%" PRIu64 " request%s, %" PRIu64 " span%s; %" PRIu64 " refused",
-                counts->n_accepted, counts->n_accepted == 1 ? "" : "s", counts->n_spans,
-                counts->n_spans == 1 ? "" : "s", counts->n_refused);
+    say_counts(collector, counts);
     if (collector->has_failed) {
         return report_failure("%s", collector->failure.message);
     }
@@ -354,19 +372,39 @@ static struct receiver_options options_of(struct collector *collector,
         .port = listen->port,
         .max_body_bytes = collector->settings->max_body,
         .take = take,
+        .refused = say_refusal,
         .data = collector,
     };
 }
 
-static int start(struct collector *collector, weir_error_detail *detail) {
+/* Both on one port: the second would only find it taken, by nobody one could end. */
+static int check_ports(const struct settings *settings) {
+    const struct listen_address *http = &settings->listen, *grpc = &settings->listen_grpc;
+    if (grpc->host[0] != '\0' && grpc->port == http->port && grpc->port != 0 &&
+        strcmp(grpc->host, http->host) == 0) {
+        return report_usage("HTTP and gRPC cannot both listen on port %u; HTTP has %s; gRPC's "
+                            "usual port: --listen-grpc 4317",
+                            (unsigned)grpc->port,
+                            grpc->port == HTTP_PORT ? "4318 unless --listen says otherwise"
+                                                    : "it by --listen");
+    }
+    return COMMAND_OK;
+}
+
+/* Returns an exit code. */
+static int start(struct collector *collector) {
     const struct settings *settings = collector->settings;
     struct receiver_options http = options_of(collector, &settings->listen);
     struct receiver_options grpc = options_of(collector, &settings->listen_grpc);
-    int error = receiver_start(&http, &collector->http, detail);
-    if (error == 0 && settings->listen_grpc.host[0] != '\0') {
-        error = grpc_receiver_start(&grpc, &collector->grpc, detail);
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    if (receiver_start(&http, &collector->http, &detail) != 0) {
+        return report_failure("%s (HTTP: --listen)", detail.message);
     }
-    return error;
+    if (settings->listen_grpc.host[0] != '\0' &&
+        grpc_receiver_start(&grpc, &collector->grpc, &detail) != 0) {
+        return report_failure("%s (gRPC: --listen-grpc)", detail.message);
+    }
+    return COMMAND_OK;
 }
 
 /* The counts of both together. */
@@ -398,11 +436,10 @@ static int say_where(const struct collector *collector) {
 }
 
 static int collect(struct collector *collector) {
-    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    int error = start(collector, &detail);
-    if (error != 0) {
+    int exit_code = start(collector);
+    if (exit_code != COMMAND_OK) {
         stop(collector);
-        return report_failure("%s", detail.message);
+        return exit_code;
     }
     int os_error = say_where(collector);
     if (os_error != 0) {
@@ -416,13 +453,18 @@ static int collect(struct collector *collector) {
 }
 
 static int run(int argc, char **argv) {
-    struct settings settings = {.listen = {"127.0.0.1", 4318}};
+    struct settings settings = {.listen = {"127.0.0.1", HTTP_PORT}};
     int exit_code;
     if (!options_parse(&cmd_collect, argc, argv, &settings, NULL, &exit_code)) {
         return exit_code;
     }
+    exit_code = check_ports(&settings);
+    if (exit_code != COMMAND_OK) {
+        return exit_code;
+    }
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
     struct collector collector = {.settings = &settings};
+    refusals_init(&collector.refusals);
     buf_init(&collector.text, MAX_PRINTED_BYTES);
     pthread_mutex_init(&collector.mutex, NULL);
     if (stop_signal_init(&collector.stop, &detail) != 0) {
@@ -435,5 +477,6 @@ static int run(int argc, char **argv) {
     close_outputs(&collector);
     stop_signal_deinit(&collector.stop);
     pthread_mutex_destroy(&collector.mutex);
+    refusals_deinit(&collector.refusals);
     return exit_code;
 }

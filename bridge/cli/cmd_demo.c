@@ -11,10 +11,12 @@
 #include "bridge/cli/command.h"
 #include "bridge/cli/destination.h"
 #include "bridge/cli/demo_app.h"
-#include "bridge/cli/last_message.h"
+#include "bridge/cli/library_log.h"
 #include "bridge/cli/options.h"
 #include "bridge/cli/report.h"
+#include "bridge/cli/sending.h"
 #include "bridge/cli/streaming_mode.h"
+#include "bridge/core.h"
 #include "otlp/common/env.h"
 #include "otlp/common/id.h"
 #include "otlp/common/json_write.h"
@@ -26,6 +28,8 @@ struct settings {
     weir_streaming_mode mode;
     const char *tracker_dir, *project, *app_id;
     const char *endpoint, *output;
+    weir_otlp_protocol protocol;
+    weir_otlp_compression compression;
     bool fail, json;
 };
 
@@ -44,6 +48,7 @@ static const struct option_row options[] = {
     {"endpoint", "URL",
      "where OTLP goes (default: OTEL_EXPORTER_OTLP_ENDPOINT, else http://localhost:4318)",
      OPTION_TEXT, offsetof(struct settings, endpoint)},
+    SENDING_OPTIONS(struct settings),
     {"output", "FILE", "appends OTLP JSON to FILE instead of sending it; - is standard output",
      OPTION_TEXT, offsetof(struct settings, output)},
     {"fail", NULL,
@@ -65,22 +70,20 @@ const struct command cmd_demo = {
     .summary = "runs a small streaming application and says where to look at it",
     .about = "Runs a small application that answers a question in three steps, the last of which "
              "streams its answer, and sends its spans to an OTLP endpoint or a file. In another "
-             "terminal, `weir collect` receives and shows them.",
+             "terminal, `weir collect` receives and shows them. Where spans go to standard "
+             "output, all other words go to standard error.",
     .options = options,
     .n_options = ARRAY_LENGTH(options),
     .examples = examples,
     .run = run,
 };
 
-static void say_token(const char *token) {
-    fputs(token, stdout);
-    fflush(stdout);
-}
+/* Everything that is neither a span nor JSON. */
+static FILE *words;
 
-/* Where spans go, for people. */
-static const char *destination(const struct settings *settings) {
-    static char shown[DESTINATION_MAX_BYTES];
-    return destination_shown(settings->output, settings->endpoint, shown);
+static void say_token(const char *token) {
+    fputs(token, words);
+    fflush(words);
 }
 
 static const char *tracker_dir(const struct settings *settings) {
@@ -101,110 +104,143 @@ static void append_count(struct buf *out, const char *name, uint64_t count) {
     json_write_int(out, (int64_t)count);
 }
 
-struct counts {
+/* One run, and what became of it. */
+struct ended {
+    const struct settings *settings;
+    const char *mode;
+    struct destination destination;
+    struct demo_app_result result;
     weir_otlp_stats spans;
-    weir_stats lifecycle;
+    weir_stats stats;
 };
 
-static void print_json(const struct settings *settings, const char *mode,
-                       const struct demo_app_result *result, const struct counts *counts) {
+static void append_destination(struct buf *out, const struct destination *destination) {
+    CLEANUP(buf_deinit) struct buf list;
+    buf_init(&list, sizeof destination->names * 2);
+    destination_list(destination, &list);
+    buf_append_byte(&list, '\0');
+    append_member(out, "endpoint", buf_error(&list) == 0 ? (const char *)list.data : "");
+}
+
+static void print_json(const struct ended *ended) {
+    const struct settings *settings = ended->settings;
+    const weir_stats *stats = &ended->stats;
     CLEANUP(buf_deinit) struct buf out;
     buf_init(&out, 64 << 10);
     buf_append_byte(&out, '{');
-    append_member(&out, "mode", mode);
+    append_member(&out, "mode", ended->mode);
     append_member(&out, "project", settings->project);
-    append_member(&out, "app_id", result->app_id);
-    append_member(&out, "traceparent", result->traceparent);
-    append_member(&out, "endpoint", destination(settings));
-    append_count(&out, "spans_started", counts->spans.started);
-    append_count(&out, "spans_acknowledged", counts->spans.acknowledged);
+    append_member(&out, "app_id", ended->result.app_id);
+    append_member(&out, "traceparent", ended->result.traceparent);
+    append_destination(&out, &ended->destination);
+    append_count(&out, "spans_started", ended->spans.started);
+    append_count(&out, "spans_acknowledged", ended->spans.acknowledged);
+    append_count(&out, "spans_spooled", ended->spans.spooled);
     if (tracker_dir(settings) != NULL) {
         append_member(&out, "tracker_dir", tracker_dir(settings));
-        append_count(&out, "records_written", counts->lifecycle.tracker_written);
-        append_count(&out, "records_lost", counts->lifecycle.tracker_lost);
+        append_count(&out, "records_written", stats->tracker_written);
+        append_count(&out, "records_lost", stats->tracker_lost);
     }
     buf_append_text(&out, "}\n");
     fwrite(out.data, 1, out.n_bytes, stdout);
 }
 
-static void print_text(const struct settings *settings, const char *mode,
-                       const struct demo_app_result *result, const struct counts *counts) {
-    printf("%s: %" PRIu64 " spans to %s, trace %.32s\n", mode, counts->spans.acknowledged,
-           destination(settings),
-           result->traceparent[0] != '\0' ? result->traceparent + 3 : "none");
-    if (tracker_dir(settings) != NULL) {
-        printf("%s: %" PRIu64 " records in %s/%s/%s/\n", mode, counts->lifecycle.tracker_written,
-               tracker_dir(settings), settings->project, result->app_id);
+static void print_text(const struct ended *ended, weir_otlp *otlp) {
+    const struct settings *settings = ended->settings;
+    const char *traceparent = ended->result.traceparent;
+    uint64_t n_records = ended->stats.tracker_written;
+    fprintf(words, "%s: ", ended->mode);
+    destination_print_outcome(words, &ended->destination, otlp);
+    if (traceparent[0] != '\0' && ended->destination.n > 0) {
+        fprintf(words, ", trace %.32s", traceparent + 3);
     }
-}
-
-static uint64_t count_lost(const weir_otlp_stats *stats) {
-    uint64_t n = stats->rejected + stats->queued + stats->in_flight;
-    for (size_t cause = 0; cause < WEIR_N_DROP_CAUSES; cause++) {
-        n += stats->dropped[cause];
+    fputc('\n', words);
+    if (n_records > 0) {
+        fprintf(words, "%s: %" PRIu64 " %s in %s/%s/%s/\n", ended->mode, n_records,
+                report_noun(n_records, "record", "records"), tracker_dir(settings),
+                settings->project, ended->result.app_id);
     }
-    return n;
 }
 
 /* Says what was lost, and how to mend it. */
-static int check_losses(const struct settings *settings, const struct counts *counts,
-                        struct last_message *last) {
-    char said[LAST_MESSAGE_BYTES];
-    last_message_get(last, said);
-    uint64_t n_lost = count_lost(&counts->spans);
-    if (counts->lifecycle.tracker_lost > 0) {
-        return report_failure("%" PRIu64 " records were not written (%s)",
-                              counts->lifecycle.tracker_lost, said);
+static int report_losses(const struct ended *ended, weir_otlp *otlp) {
+    uint64_t n_lost = ended->stats.tracker_lost;
+    int exit_code = destination_report_losses(&ended->destination, otlp, NULL);
+    if (n_lost == 0) {
+        return exit_code;
     }
-    if (n_lost > 0) {
-        return report_failure("%" PRIu64 " of %" PRIu64 " spans did not reach %s (%s); start `weir "
-                              "collect` in another terminal, or use --output FILE",
-                              n_lost, counts->spans.started, destination(settings), said);
-    }
-    return COMMAND_OK;
+    return report_failure("%" PRIu64 " %s not written to %s", n_lost,
+                          report_noun(n_lost, "record was", "records were"),
+                          tracker_dir(ended->settings));
 }
 
-static int open_weir(const struct settings *settings, struct last_message *last, weir **out) {
-    weir_otlp_options otlp =
-        WEIR_OTLP_OPTIONS(.endpoint = settings->endpoint, .output_path = settings->output,
-                          .has_timeout_ms = true, .timeout_ms = EXPORT_TIMEOUT_MS);
+/* ---- the command ---- */
+
+static weir_otlp_options otlp_options(const struct settings *settings) {
+    return WEIR_OTLP_OPTIONS(.service_name = "weir-demo", .endpoint = settings->endpoint,
+                             .output_path = settings->output, .protocol = settings->protocol,
+                             .compression = settings->compression, .has_timeout_ms = true,
+                             .timeout_ms = EXPORT_TIMEOUT_MS);
+}
+
+static int open_weir(const struct settings *settings, const weir_otlp_options *otlp, weir **out) {
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    int error = weir_open(&WEIR_OPTIONS(.service_name = "weir-demo", .project = settings->project,
-                                        .streaming_mode = settings->mode, .otlp = &otlp,
-                                        .tracker_dir = settings->tracker_dir,
-                                        .log = last_message_keep, .log_data = last),
-                          out, &detail);
+    int error =
+        weir_open(&WEIR_OPTIONS(.service_name = "weir-demo", .project = settings->project,
+                                .streaming_mode = settings->mode, .otlp = otlp,
+                                .tracker_dir = settings->tracker_dir, .log = library_log_say),
+                  out, &detail);
     return error != 0 ? report_failure("%s", detail.message) : COMMAND_OK;
+}
+
+static void run_app(weir *w, struct ended *ended) {
+    const struct settings *settings = ended->settings;
+    char app_id[16];
+    snprintf(app_id, sizeof(app_id), "demo-%08x", (unsigned)(id_random() & UINT32_MAX));
+    demo_app_run(w, settings->app_id != NULL ? settings->app_id : app_id, settings->fail,
+                 settings->json ? NULL : say_token, &ended->result);
+    fputs(settings->json || ended->result.app_id[0] == '\0' ? "" : "\n", words);
+    weir_flush(w, CLOSE_TIMEOUT_MS);
+    ended->spans = WEIR_OTLP_STATS();
+    ended->stats = WEIR_STATS();
+    weir_get_otlp_stats(w, &ended->spans);
+    weir_get_stats(w, &ended->stats);
+}
+
+static int conclude(const struct ended *ended, weir *w) {
+    if (ended->result.app_id[0] == '\0') {
+        return report_failure("the run could not begin");
+    }
+    if (ended->settings->json) {
+        print_json(ended);
+    } else {
+        print_text(ended, w->otlp);
+    }
+    return report_losses(ended, w->otlp);
 }
 
 static int run(int argc, char **argv) {
     struct settings settings = {.project = "weir-demo"};
+    struct ended ended = {.settings = &settings};
     int exit_code;
     if (!options_parse(&cmd_demo, argc, argv, &settings, NULL, &exit_code)) {
         return exit_code;
     }
-    bool is_quiet = settings.json || (settings.output != NULL && strcmp(settings.output, "-") == 0);
-    const char *mode = weir_streaming_mode_name(streaming_mode_in_force(settings.mode));
-    static struct last_message last; /* a thread left behind may still write to it */
+    const weir_otlp_options otlp = otlp_options(&settings);
+    destination_find(&otlp, &ended.destination);
+    if (settings.json && ended.destination.is_stdout) {
+        return report_usage("--json and the spans would both go to standard output; name a file "
+                            "by --output FILE");
+    }
+    words = ended.destination.is_stdout ? stderr : stdout;
+    ended.mode = weir_streaming_mode_name(streaming_mode_in_force(settings.mode));
     weir *w = NULL;
-    exit_code = open_weir(&settings, &last, &w);
+    exit_code = open_weir(&settings, &otlp, &w);
     if (exit_code != COMMAND_OK) {
         return exit_code;
     }
-    struct demo_app_result result = {0};
-    char app_id[16];
-    snprintf(app_id, sizeof(app_id), "demo-%08x", (unsigned)(id_random() & UINT32_MAX));
-    demo_app_run(w, settings.app_id != NULL ? settings.app_id : app_id, settings.fail,
-                 is_quiet ? NULL : say_token, &result);
-    fputs(is_quiet ? "" : "\n", stdout);
-    weir_flush(w, CLOSE_TIMEOUT_MS);
-    struct counts counts = {.spans = WEIR_OTLP_STATS(), .lifecycle = WEIR_STATS()};
-    weir_get_otlp_stats(w, &counts.spans);
-    weir_get_stats(w, &counts.lifecycle);
+    run_app(w, &ended);
+    exit_code = conclude(&ended, w);
     weir_close(w, CLOSE_TIMEOUT_MS);
-    if (result.app_id[0] == '\0') {
-        return report_failure("the run could not begin (%s)", last.text);
-    }
-    (settings.json ? print_json : print_text)(&settings, mode, &result, &counts);
-    return check_losses(&settings, &counts, &last);
+    return exit_code;
 }

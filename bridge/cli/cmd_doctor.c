@@ -4,15 +4,18 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <weir/weir.h>
 
 #include "bridge/cli/command.h"
 #include "bridge/cli/examine_endpoint.h"
 #include "bridge/cli/examine_files.h"
+#include "bridge/cli/examine_variables.h"
 #include "bridge/cli/findings.h"
 #include "bridge/cli/options.h"
 #include "bridge/cli/report.h"
+#include "bridge/cli/sending.h"
 #include "bridge/options.h"
 #include "otlp/common/alloc.h"
 #include "otlp/common/clock.h"
@@ -32,38 +35,6 @@ struct settings {
     bool json;
 };
 
-/* The place of the text among names that begin at 1. */
-static bool parse_name(const char *text, const char *const *names, unsigned n_names,
-                       unsigned *out) {
-    for (unsigned i = 1; i < n_names; i++) {
-        if (strcmp(text, names[i]) == 0) {
-            *out = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool parse_protocol(const char *text, void *out) {
-    static const char *const names[] = {[WEIR_OTLP_PROTOCOL_HTTP_PROTOBUF] = "http/protobuf",
-                                        [WEIR_OTLP_PROTOCOL_HTTP_JSON] = "http/json",
-                                        [WEIR_OTLP_PROTOCOL_GRPC] = "grpc"};
-    unsigned place = 0;
-    bool is_known = parse_name(text, names, ARRAY_LENGTH(names), &place);
-    *(weir_otlp_protocol *)out = (weir_otlp_protocol)place;
-    return is_known;
-}
-
-static bool parse_compression(const char *text, void *out) {
-    static const char *const names[] = {[WEIR_OTLP_COMPRESSION_NONE] = "none",
-                                        [WEIR_OTLP_COMPRESSION_GZIP] = "gzip",
-                                        [WEIR_OTLP_COMPRESSION_ZSTD] = "zstd"};
-    unsigned place = 0;
-    bool is_known = parse_name(text, names, ARRAY_LENGTH(names), &place);
-    *(weir_otlp_compression *)out = (weir_otlp_compression)place;
-    return is_known;
-}
-
 static const struct option_row options[] = {
     {"endpoint", "URL",
      "a base URL (default: OTEL_EXPORTER_OTLP_ENDPOINT, else http://localhost:4318)", OPTION_TEXT,
@@ -72,14 +43,7 @@ static const struct option_row options[] = {
      OPTION_TEXT, offsetof(struct settings, traces_endpoint)},
     {"header", "'NAME: VALUE'", "sent with the request; may be given again", OPTION_LIST,
      offsetof(struct settings, headers)},
-    {"protocol", "NAME",
-     "http/protobuf, http/json or grpc (default: OTEL_EXPORTER_OTLP_PROTOCOL, else http/protobuf)",
-     OPTION_WORD, offsetof(struct settings, protocol), .parse = parse_protocol,
-     .expected = "http/protobuf, http/json or grpc"},
-    {"compression", "NAME",
-     "none, gzip or zstd (default: OTEL_EXPORTER_OTLP_COMPRESSION, else none)", OPTION_WORD,
-     offsetof(struct settings, compression), .parse = parse_compression,
-     .expected = "none, gzip or zstd"},
+    SENDING_OPTIONS(struct settings),
     {"ca-file", "FILE",
      "PEM: who vouches for the endpoint (default: OTEL_EXPORTER_OTLP_CERTIFICATE, else the "
      "system's)",
@@ -90,7 +54,7 @@ static const struct option_row options[] = {
      offsetof(struct settings, client_key_file)},
     {"insecure", NULL, "grpc to an endpoint without scheme: no TLS", OPTION_FLAG,
      offsetof(struct settings, insecure)},
-    {"proxy", "URL", "(default: http_proxy, https_proxy and no_proxy)", OPTION_TEXT,
+    {"proxy", "URL", "goes by it (default: http_proxy, https_proxy and no_proxy)", OPTION_TEXT,
      offsetof(struct settings, proxy)},
     {"unix-socket", "PATH", "connects to it instead of the host", OPTION_TEXT,
      offsetof(struct settings, unix_socket)},
@@ -194,6 +158,7 @@ static void examine(const struct settings *settings, struct examination *e) {
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
     int error = explain_options(&otlp, &reader, &explanation, &detail);
     options_explain(&all, &reader);
+    examine_variables(environ, &e->findings);
     examine_tracker(&all, &reader, &e->findings);
     if (error == 0 && explanation.config.spool.dir != NULL) {
         examine_directory(explanation.config.spool.dir, false, "spool", &e->findings);

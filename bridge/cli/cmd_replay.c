@@ -12,11 +12,12 @@
 
 #include "bridge/cli/command.h"
 #include "bridge/cli/destination.h"
-#include "bridge/cli/last_message.h"
+#include "bridge/cli/library_log.h"
 #include "bridge/cli/options.h"
 #include "bridge/cli/paths.h"
 #include "bridge/cli/progress.h"
 #include "bridge/cli/report.h"
+#include "bridge/cli/sending.h"
 #include "bridge/cli/streaming_mode.h"
 #include "bridge/replay/replay.h"
 #include "bridge/replay/zone.h"
@@ -44,6 +45,8 @@ struct settings {
     weir_streaming_mode mode;
     const char *endpoint, *output, *service_name, *tracker_dir, *zone;
     struct offset utc_offset;
+    weir_otlp_protocol protocol;
+    weir_otlp_compression compression;
     bool dry_run, json;
 };
 
@@ -63,6 +66,7 @@ static const struct option_row options[] = {
     {"endpoint", "URL",
      "where OTLP goes (default: OTEL_EXPORTER_OTLP_ENDPOINT, else http://localhost:4318)",
      OPTION_TEXT, offsetof(struct settings, endpoint)},
+    SENDING_OPTIONS(struct settings),
     {"output", "FILE", "appends OTLP JSON to FILE instead of sending it; - is standard output",
      OPTION_TEXT, offsetof(struct settings, output)},
     {"dry-run", NULL, "reads and counts; sends nothing", OPTION_FLAG,
@@ -123,7 +127,8 @@ static void complain(void *data, const char *path, uint64_t line, const char *wh
         return;
     }
     if (line > 0) {
-        report_note("%s:%" PRIu64 ": %s; the line is passed over", path, line, what);
+        report_note("%s:%" PRIu64 ": %s; the line is passed over", path, line,
+                    report_without_line(what));
     } else {
         report_note("%s: %s", path, what);
     }
@@ -137,19 +142,6 @@ static void show_progress(void *data, uint64_t done, uint64_t total) {
 
 /* ---- settings ---- */
 
-/* Where spans go, for people. */
-static const char *destination(const struct settings *settings) {
-    static char shown[DESTINATION_MAX_BYTES];
-    if (settings->dry_run) {
-        return "nowhere";
-    }
-    return destination_shown(settings->output, settings->endpoint, shown);
-}
-
-static bool prints_spans(const struct settings *settings) {
-    return settings->output != NULL && strcmp(settings->output, "-") == 0;
-}
-
 /* A name that the C library does not know means UTC to it, silently. */
 static bool zone_is_known(const char *zone) {
     const char *folder = env_text("TZDIR");
@@ -162,9 +154,6 @@ static bool zone_is_known(const char *zone) {
 }
 
 static int check_settings(const struct settings *settings) {
-    if (settings->json && prints_spans(settings)) {
-        return report_usage("--json and --output - would both print to standard output");
-    }
     if (settings->zone != NULL && settings->utc_offset.is_given) {
         return report_usage("--zone and --utc-offset say the same thing twice; give one");
     }
@@ -200,21 +189,31 @@ static const char *service_name(const struct settings *settings, const struct re
     return project != NULL ? project : "burr";
 }
 
+static const weir_transport nowhere = {
+    .size = sizeof(weir_transport),
+    .post = discard,
+};
+
+/* The library may still speak when the command has ended. */
+static _Atomic bool has_bar;
+
 /* A replay waits where a live run would drop, and a log has no limit on attributes. */
-static int open_pipeline(const struct settings *settings, const struct replay *replay,
-                         struct last_message *last, weir_otlp **out) {
-    weir_transport nowhere = WEIR_TRANSPORT_INIT;
-    nowhere.post = discard;
+static weir_otlp_options otlp_options(const struct settings *settings,
+                                      const struct replay *replay) {
+    return WEIR_OTLP_OPTIONS(.service_name = service_name(settings, replay),
+                             .endpoint = settings->endpoint, .output_path = settings->output,
+                             .protocol = settings->protocol, .compression = settings->compression,
+                             .transport = settings->dry_run ? &nowhere : NULL,
+                             .max_queue_bytes = QUEUE_BYTES, .max_span_bytes = MAX_SPAN_BYTES,
+                             .max_queue_spans = UINT64_MAX,
+                             .limits = {.has_max_attributes = true,
+                                        .max_attributes = MAX_ATTRIBUTES},
+                             .log = library_log_say, .log_data = &has_bar);
+}
+
+static int open_pipeline(const weir_otlp_options *otlp, weir_otlp **out) {
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    const weir_otlp_options otlp =
-        WEIR_OTLP_OPTIONS(.service_name = service_name(settings, replay),
-                          .endpoint = settings->endpoint, .output_path = settings->output,
-                          .transport = settings->dry_run ? &nowhere : NULL,
-                          .max_queue_bytes = QUEUE_BYTES, .max_span_bytes = MAX_SPAN_BYTES,
-                          .max_queue_spans = UINT64_MAX,
-                          .limits = {.has_max_attributes = true, .max_attributes = MAX_ATTRIBUTES},
-                          .log = last_message_keep, .log_data = last);
-    int error = weir_otlp_open(&otlp, out, &detail);
+    int error = weir_otlp_open(otlp, out, &detail);
     return error != 0 ? report_failure("%s", detail.message) : COMMAND_OK;
 }
 
@@ -248,8 +247,9 @@ static int add_paths(struct replay *replay, const struct settings *settings,
 /* ---- the summary ---- */
 
 struct row {
-    const char *name;  /* of the member in JSON */
-    const char *words; /* for people, behind the number; NULL: not said */
+    const char *name; /* of the member in JSON */
+    /* for people, behind the number: one, several; NULL: not said */
+    const char *one, *many;
     uint64_t count;
 };
 
@@ -257,23 +257,28 @@ enum { N_ROWS = 24 };
 
 static size_t left_out(const struct replay_counts *c, struct row rows[N_ROWS]) {
     const struct row all[] = {
-        {"broken_lines", "broken lines passed over", c->n_broken_lines},
-        {"unreadable_logs", "logs could not be read", c->n_unreadable_logs},
-        {"torn_logs", "logs end inside a line", c->n_torn_logs},
-        {"other_records", "records of unknown types passed over", c->n_other_records},
-        {"runs_without_steps", "runs without a step left out", c->n_runs_without_steps},
-        {"ends_without_begin", "ends of steps that never began left out", c->n_ends_without_begin},
-        {"span_ends_without_begin", "ends of spans that never began ignored",
-         c->n_span_ends_without_begin},
-        {"records_without_step", "spans and attributes of steps that never began left out",
-         c->n_without_step},
-        {"unknown_parents", "spans with an unknown parent put below their step",
-         c->n_unknown_parents},
-        {"unfinished_steps", "steps without an end", c->n_unfinished_steps},
-        {"unfinished_spans", "spans without an end", c->n_unfinished_spans},
-        {"lost_attributes", "attributes lost, too large or for want of memory",
-         c->n_lost_attributes},
-        {"backward_times", "ends that lay before their begin", c->n_backward_times},
+        {"broken_lines", "broken line passed over", "broken lines passed over", c->n_broken_lines},
+        {"unreadable_logs", "log could not be read", "logs could not be read",
+         c->n_unreadable_logs},
+        {"torn_logs", "log ends inside a line", "logs end inside a line", c->n_torn_logs},
+        {"other_records", "record of an unknown type passed over",
+         "records of unknown types passed over", c->n_other_records},
+        {"runs_without_steps", "run without a step left out", "runs without a step left out",
+         c->n_runs_without_steps},
+        {"ends_without_begin", "end of a step that never began left out",
+         "ends of steps that never began left out", c->n_ends_without_begin},
+        {"span_ends_without_begin", "end of a span that never began ignored",
+         "ends of spans that never began ignored", c->n_span_ends_without_begin},
+        {"records_without_step", "span or attribute of a step that never began left out",
+         "spans and attributes of steps that never began left out", c->n_without_step},
+        {"unknown_parents", "span with an unknown parent put below its step",
+         "spans with an unknown parent put below their step", c->n_unknown_parents},
+        {"unfinished_steps", "step without an end", "steps without an end", c->n_unfinished_steps},
+        {"unfinished_spans", "span without an end", "spans without an end", c->n_unfinished_spans},
+        {"lost_attributes", "attribute lost, too large or for want of memory",
+         "attributes lost, too large or for want of memory", c->n_lost_attributes},
+        {"backward_times", "end that lay before its begin", "ends that lay before their begin",
+         c->n_backward_times},
     };
     memcpy(rows, all, sizeof all);
     return ARRAY_LENGTH(all);
@@ -287,29 +292,37 @@ static uint64_t n_dropped(const weir_otlp_stats *stats) {
     return n;
 }
 
-static void print_json(const struct settings *settings, const struct replay_counts *c,
+static void append_destination(struct buf *out, const struct destination *destination) {
+    CLEANUP(buf_deinit) struct buf list;
+    buf_init(&list, sizeof destination->names * 2);
+    destination_list(destination, &list);
+    json_write_string(out, (const char *)list.data, list.n_bytes, JSON_COMPACT);
+}
+
+static void print_json(const struct destination *destination, const struct replay_counts *c,
                        const weir_otlp_stats *stats) {
     struct row rows[N_ROWS];
     size_t n = left_out(c, rows);
     CLEANUP(buf_deinit) struct buf out;
     buf_init(&out, 64 << 10);
     const struct row first[] = {
-        {"runs", NULL, c->n_runs},
-        {"steps", NULL, c->n_steps},
-        {"spans", NULL, c->n_spans},
-        {"attributes", NULL, c->n_attributes},
-        {"streams", NULL, c->n_streams},
-        {"links", NULL, c->n_links},
-        {"records", NULL, c->n_records},
-        {"bytes", NULL, c->n_bytes},
-        {"runs_in_guessed_zone", NULL, c->n_runs_by_fallback},
-        {"spans_started", NULL, stats->started},
-        {"spans_acknowledged", NULL, stats->acknowledged},
-        {"spans_rejected", NULL, stats->rejected},
-        {"spans_dropped", NULL, n_dropped(stats)},
+        {"runs", NULL, NULL, c->n_runs},
+        {"steps", NULL, NULL, c->n_steps},
+        {"spans", NULL, NULL, c->n_spans},
+        {"attributes", NULL, NULL, c->n_attributes},
+        {"streams", NULL, NULL, c->n_streams},
+        {"links", NULL, NULL, c->n_links},
+        {"records", NULL, NULL, c->n_records},
+        {"bytes", NULL, NULL, c->n_bytes},
+        {"runs_in_guessed_zone", NULL, NULL, c->n_runs_by_fallback},
+        {"spans_started", NULL, NULL, stats->started},
+        {"spans_acknowledged", NULL, NULL, stats->acknowledged},
+        {"spans_rejected", NULL, NULL, stats->rejected},
+        {"spans_dropped", NULL, NULL, n_dropped(stats)},
+        {"spans_spooled", NULL, NULL, stats->spooled},
     };
     buf_append_text(&out, "{\"endpoint\":");
-    json_write_string(&out, destination(settings), strlen(destination(settings)), JSON_COMPACT);
+    append_destination(&out, destination);
     for (size_t i = 0; i < ARRAY_LENGTH(first) + n; i++) {
         const struct row *row =
             i < ARRAY_LENGTH(first) ? &first[i] : &rows[i - ARRAY_LENGTH(first)];
@@ -322,21 +335,31 @@ static void print_json(const struct settings *settings, const struct replay_coun
     fwrite(out.data, 1, out.n_bytes, stdout);
 }
 
-static const char *plural(uint64_t n) {
-    return n == 1 ? "" : "s";
-}
-
-static void print_text(const struct settings *settings, const struct replay_counts *c) {
-    FILE *to = prints_spans(settings) ? stderr : stdout;
+/* "replayed 1 run (2 steps, 0 spans in them) to X"; what did not get there is counted. */
+static void print_text(const struct settings *settings, const struct destination *destination,
+                       const struct replay_counts *c, weir_otlp *otlp) {
+    FILE *to = destination->is_stdout ? stderr : stdout;
+    weir_otlp_stats stats = {.size = sizeof stats};
+    weir_otlp_get_stats(otlp, &stats);
+    bool is_whole = destination->n > 0 && stats.acknowledged == stats.started;
+    fprintf(to, "%s %" PRIu64 " %s (%" PRIu64 " %s, %" PRIu64 " %s in them)",
+            !settings->dry_run && is_whole ? "replayed" : "read", c->n_runs,
+            report_noun(c->n_runs, "run", "runs"), c->n_steps,
+            report_noun(c->n_steps, "step", "steps"), c->n_spans,
+            report_noun(c->n_spans, "span", "spans"));
+    if (settings->dry_run) {
+        fputs("; nothing was sent (dry run)", to);
+    } else {
+        fputs(is_whole ? ": " : "; ", to);
+        destination_print_outcome(to, destination, otlp);
+    }
+    fputc('\n', to);
     struct row rows[N_ROWS];
     size_t n = left_out(c, rows);
-    fprintf(to, "%s %" PRIu64 " run%s (%" PRIu64 " step%s, %" PRIu64 " span%s in them)%s%s\n",
-            settings->dry_run ? "read" : "replayed", c->n_runs, plural(c->n_runs), c->n_steps,
-            plural(c->n_steps), c->n_spans, plural(c->n_spans), settings->dry_run ? "" : " to ",
-            settings->dry_run ? "; nothing was sent (dry run)" : destination(settings));
     for (size_t i = 0; i < n; i++) {
         if (rows[i].count > 0) {
-            fprintf(to, "  %" PRIu64 " %s\n", rows[i].count, rows[i].words);
+            fprintf(to, "  %" PRIu64 " %s\n", rows[i].count,
+                    report_noun(rows[i].count, rows[i].one, rows[i].many));
         }
     }
 }
@@ -352,22 +375,30 @@ static void say_guesses(const struct settings *settings, const struct replay_cou
     }
 }
 
-static int check_losses(const struct settings *settings, const weir_otlp_stats *stats,
-                        struct last_message *last) {
-    if (stats->not_sampled > 0) {
-        return report_failure("%" PRIu64 " of %" PRIu64 " spans were not sent, because "
-                              "OTEL_TRACES_EXPORTER says so; unset it",
-                              stats->not_sampled, stats->started);
+static void say_emptiness(const struct replay_counts *c) {
+    if (c->n_runs == 0 && c->n_runs_without_steps > 0) {
+        report_note("no log holds a step: are these Burr's logs? `weir validate` names what is "
+                    "wrong with them");
     }
-    uint64_t n_lost = stats->started - stats->acknowledged;
-    if (n_lost == 0) {
+}
+
+static int check_losses(const struct settings *settings, const struct destination *destination,
+                        weir_otlp *otlp) {
+    weir_otlp_stats stats = {.size = sizeof stats};
+    weir_otlp_get_stats(otlp, &stats);
+    if (settings->dry_run) {
         return COMMAND_OK;
     }
-    char said[LAST_MESSAGE_BYTES];
-    last_message_get(last, said);
-    return report_failure("%" PRIu64 " of %" PRIu64 " spans did not reach %s (%s); replay "
-                          "again when it answers: ids repeat",
-                          n_lost, stats->started, destination(settings), said);
+    if (destination->n == 0) {
+        return report_failure("nothing was sent, because %s; unset it", destination->why_none);
+    }
+    if (stats.not_sampled > 0) {
+        return report_failure("%" PRIu64 " of %" PRIu64 " %s not sent, because OTEL_TRACES_SAMPLER "
+                              "leaves them out; unset it",
+                              stats.not_sampled, stats.started,
+                              report_noun(stats.started, "span was", "spans were"));
+    }
+    return destination_report_losses(destination, otlp, "replay again when it answers: ids repeat");
 }
 
 /* ---- the command ---- */
@@ -391,8 +422,10 @@ static int replay_into(struct replay *replay, const struct settings *settings, w
     };
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
     progress_begin(&talk.progress, "bytes read", 0);
+    has_bar = true;
     int error = how.tracer != NULL ? replay_run_all(replay, &how, &detail) : WEIR_E_NO_MEMORY;
     progress_end(&talk.progress);
+    has_bar = false;
     if (talk.n_complaints > MAX_COMPLAINTS) {
         report_note("%" PRIu64 " more faults of this kind are not named; `weir validate` names all",
                     talk.n_complaints - MAX_COMPLAINTS);
@@ -400,35 +433,42 @@ static int replay_into(struct replay *replay, const struct settings *settings, w
     return error != 0 ? report_failure("%s", detail.message) : COMMAND_OK;
 }
 
-static int finish(const struct replay *replay, const struct settings *settings, weir_otlp *otlp,
-                  struct last_message *last) {
-    weir_otlp_stats stats = {.size = sizeof stats};
+static int finish(const struct replay *replay, const struct settings *settings,
+                  const struct destination *destination, weir_otlp *otlp) {
     (void)weir_otlp_flush(otlp, LAST_FLUSH_MS);
-    weir_otlp_get_stats(otlp, &stats);
     const struct replay_counts *counts = replay_counts(replay);
     if (settings->json) {
-        print_json(settings, counts, &stats);
+        weir_otlp_stats stats = {.size = sizeof stats};
+        weir_otlp_get_stats(otlp, &stats);
+        print_json(destination, counts, &stats);
     } else {
-        print_text(settings, counts);
+        print_text(settings, destination, counts, otlp);
     }
     say_guesses(settings, counts);
-    int exit_code = check_losses(settings, &stats, last);
+    say_emptiness(counts);
+    int exit_code = check_losses(settings, destination, otlp);
     return counts->n_unreadable_logs > 0 ? COMMAND_FAILED : exit_code;
 }
 
 static int run_with(struct replay *replay, const struct settings *settings,
                     const struct arguments *paths) {
     int exit_code = add_paths(replay, settings, paths);
-    static struct last_message last; /* a thread left behind may still write to it */
+    const weir_otlp_options how = otlp_options(settings, replay);
+    struct destination destination;
     weir_otlp *otlp = NULL;
+    destination_find(&how, &destination);
+    if (exit_code == COMMAND_OK && settings->json && destination.is_stdout) {
+        exit_code = report_usage("--json and the spans would both go to standard output; name a "
+                                 "file by --output FILE");
+    }
     if (exit_code == COMMAND_OK) {
-        exit_code = open_pipeline(settings, replay, &last, &otlp);
+        exit_code = open_pipeline(&how, &otlp);
     }
     if (exit_code != COMMAND_OK) {
         return exit_code;
     }
     exit_code = replay_into(replay, settings, otlp);
-    int finished = finish(replay, settings, otlp, &last);
+    int finished = finish(replay, settings, &destination, otlp);
     (void)weir_otlp_close(otlp, CLOSE_MS);
     return exit_code != COMMAND_OK ? exit_code : finished;
 }

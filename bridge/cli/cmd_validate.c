@@ -147,12 +147,6 @@ static void check_line(struct lines *lines, const weir_record *record) {
     }
 }
 
-/* The reader's message begins with the line's number, which is printed already. */
-static const char *without_line(const char *message) {
-    const char *text = strstr(message, ": ");
-    return strncmp(message, "line ", 5) == 0 && text != NULL ? text + 2 : message;
-}
-
 static void tell_torn_end(struct lines *lines) {
     char text[96];
     size_t n_torn = weir_reader_torn_bytes(lines->reader);
@@ -176,7 +170,7 @@ static void check_lines(struct lines *lines) {
             n_bytes += record.whole.n_bytes + 1;
         } else if (result == WEIR_E_SYNTAX || result == WEIR_E_TOO_LARGE) {
             tell_blank_lines(lines, detail.line);
-            found(validation, lines->path, detail.line, without_line(detail.message));
+            found(validation, lines->path, detail.line, report_without_line(detail.message));
         } else {
             found(validation, lines->path, 0, detail.message);
             return;
@@ -326,8 +320,8 @@ static int check_path(struct validation *validation, const struct settings *sett
     return error == 0 ? COMMAND_OK : report_failure("%s", detail.message);
 }
 
-static void print_count(uint64_t n, const char *noun) {
-    printf("%" PRIu64 " %s%s", n, noun, n == 1 ? "" : "s");
+static void print_count(uint64_t n, const char *one, const char *many) {
+    printf("%" PRIu64 " %s", n, report_noun(n, one, many));
 }
 
 static void print_summary(const struct validation *validation) {
@@ -341,9 +335,9 @@ static void print_summary(const struct validation *validation) {
     if (validation->n_logs == 0 && validation->n_faults == 0 && validation->n_unchecked_paths > 0) {
         return; /* nothing was checked: all is said on stderr */
     }
-    print_count(validation->n_logs, "log");
+    print_count(validation->n_logs, "log", "logs");
     fputs(" with ", stdout);
-    print_count(validation->n_records, "record");
+    print_count(validation->n_records, "record", "records");
     if (validation->n_other_records > 0) {
         printf(" (%" PRIu64 " of types that this version does not know)",
                validation->n_other_records);
@@ -354,9 +348,9 @@ static void print_summary(const struct validation *validation) {
                                                 : "no faults in what could be checked");
         return;
     }
-    print_count(validation->n_faults, "fault");
+    print_count(validation->n_faults, "fault", "faults");
     fputs(" in ", stdout);
-    print_count(validation->n_faulty_files, "file");
+    print_count(validation->n_faulty_files, "file", "files");
     putchar('\n');
 }
 

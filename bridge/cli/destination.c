@@ -1,46 +1,156 @@
 #include "bridge/cli/destination.h"
 
-#include <stdbool.h>
-#include <stdio.h>
+#include <inttypes.h>
 #include <string.h>
-#include <strings.h>
 
-#include "otlp/common/env.h"
+#include "bridge/cli/command.h"
+#include "bridge/cli/report.h"
+#include "otlp/common/clock.h"
+#include "otlp/common/macro.h"
+#include "otlp/deps/curl_probe.h"
+#include "otlp/explain.h"
 
-static const char *chosen_url(const char *endpoint) {
-    endpoint = endpoint != NULL ? endpoint : env_text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
-    endpoint = endpoint != NULL ? endpoint : env_text("OTEL_EXPORTER_OTLP_ENDPOINT");
-    return endpoint != NULL ? endpoint : "http://localhost:4318";
+/* ---- where to ---- */
+
+/* weir_otlp_open says it all once more, aloud. */
+static void keep_silent(weir_log_level level, const char *message, void *data) {
+    (void)level;
+    (void)message;
+    (void)data;
 }
 
-/* By OTEL_TRACES_EXPORTER alone; a list of several still names the endpoint among them. */
-static bool is_named(const char *exporter) {
-    const char *named = env_text("OTEL_TRACES_EXPORTER");
-    return named != NULL && strcasecmp(named, exporter) == 0;
+static const char *name_of(const struct transport_choice *choice) {
+    switch (choice->kind) {
+    case TRANSPORT_HTTP: return choice->endpoint.shown;
+    case TRANSPORT_FILE: return strcmp(choice->path, "-") == 0 ? "standard output" : choice->path;
+    case TRANSPORT_CONSOLE: return "standard output";
+    case TRANSPORT_OWN:
+    default: return "nowhere";
+    }
 }
 
-const char *destination_shown(const char *output, const char *endpoint,
-                              char out[DESTINATION_MAX_BYTES]) {
-    if (output != NULL) {
-        return strcmp(output, "-") == 0 ? "standard output" : output;
+static void add(struct destination *out, const struct transport_choice *choice) {
+    const struct endpoint *endpoint = &choice->endpoint;
+    const char *name = name_of(choice);
+    out->is_http[out->n] = choice->kind == TRANSPORT_HTTP && endpoint->unix_socket == NULL &&
+                           endpoint->delivery.unix_socket == NULL;
+    out->is_stdout |= choice->kind == TRANSPORT_CONSOLE ||
+                      (choice->kind == TRANSPORT_FILE && strcmp(choice->path, "-") == 0);
+    snprintf(out->names[out->n++], DESTINATION_MAX_BYTES, "%s", name);
+}
+
+void destination_find(const weir_otlp_options *options, struct destination *out) {
+    struct logger logger;
+    logger_init(&logger, keep_silent, NULL, WEIR_LOG_NONE);
+    const struct config_reader reader = {.logger = &logger};
+    struct explanation explanation CLEANUP(explanation_deinit);
+    *out = (struct destination){.why_none = "its settings cannot be used"};
+    if (explain_options(options, &reader, &explanation, NULL) != 0) {
+        return;
     }
-    if (is_named("console") || is_named("otlp/stdout")) {
-        return "standard output";
+    for (size_t i = 0; i < explanation.choices.n; i++) {
+        add(out, &explanation.choices.of[i]);
     }
-    const char *url = chosen_url(endpoint);
-    const char *host = strstr(url, "://");
-    host = host != NULL ? host + 3 : url;
-    size_t scheme_bytes = (size_t)(host - url);
-    size_t authority_bytes = strcspn(host, "/?#");
-    for (size_t i = authority_bytes; i > 0; i--) {
-        if (host[i - 1] == '@') { /* the last one: a password may hold others */
-            authority_bytes -= i;
-            host += i;
-            break;
+    out->why_none = explanation.config.is_disabled ? "OTEL_SDK_DISABLED is true"
+                                                   : "OTEL_TRACES_EXPORTER is none";
+    const char *spool_dir = explanation.config.spool.dir;
+    snprintf(out->spool_dir, sizeof out->spool_dir, "%s", spool_dir != NULL ? spool_dir : "");
+}
+
+void destination_list(const struct destination *destination, struct buf *out) {
+    for (size_t i = 0; i < destination->n; i++) {
+        buf_append_text(out, i > 0 ? " and " : "");
+        buf_append_text(out, destination->names[i]);
+    }
+    buf_append_text(out, destination->n == 0 ? "nowhere" : "");
+}
+
+/* ---- what became of them ---- */
+
+struct outcome {
+    uint64_t n_all, n_adopted, n_delivered, n_not_sampled, n_kept, n_lost;
+};
+
+/* Of a pipeline. A spool keeps what has not been sent, wherever it is now. */
+static struct outcome outcome_of(weir_otlp *otlp, size_t pipeline) {
+    weir_otlp_stats s = {.size = sizeof s};
+    (void)weir_otlp_get_pipeline_stats(otlp, pipeline, &s);
+    uint64_t n_dropped = 0, n_unsent = s.queued + s.in_flight + s.live;
+    for (size_t cause = 0; cause < WEIR_N_DROP_CAUSES; cause++) {
+        n_dropped += s.dropped[cause];
+    }
+    bool is_spooling = s.spool_bytes > 0 && s.spool_refusals == 0;
+    return (struct outcome){.n_all = s.started + s.adopted,
+                            .n_adopted = s.adopted,
+                            .n_delivered = s.acknowledged,
+                            .n_not_sampled = s.not_sampled,
+                            .n_kept = s.spooled + (is_spooling ? n_unsent : 0),
+                            .n_lost = s.rejected + n_dropped + (is_spooling ? 0 : n_unsent)};
+}
+
+static void print_pipeline(FILE *to, const struct destination *destination, size_t pipeline,
+                           const struct outcome *o) {
+    fprintf(to, "%" PRIu64, o->n_delivered);
+    if (o->n_delivered != o->n_all) {
+        fprintf(to, " of %" PRIu64, o->n_all);
+    }
+    fprintf(to, " %s to %s", report_noun(o->n_all, "span", "spans"), destination->names[pipeline]);
+    if (o->n_adopted > 0) {
+        fprintf(to, " (%" PRIu64 " left in the spool by an earlier run)", o->n_adopted);
+    }
+    if (o->n_kept > 0) {
+        fprintf(to, ", %" PRIu64 " kept in %s until it answers", o->n_kept, destination->spool_dir);
+    }
+    if (o->n_not_sampled > 0) {
+        fprintf(to, ", %" PRIu64 " not sampled (OTEL_TRACES_SAMPLER)", o->n_not_sampled);
+    }
+}
+
+void destination_print_outcome(FILE *to, const struct destination *destination, weir_otlp *otlp) {
+    size_t n = MIN(destination->n, weir_otlp_n_pipelines(otlp));
+    for (size_t i = 0; i < n; i++) {
+        struct outcome outcome = outcome_of(otlp, i);
+        fputs(i > 0 ? ", " : "", to);
+        print_pipeline(to, destination, i, &outcome);
+    }
+    if (n == 0) {
+        fprintf(to, "no spans: %s", destination->why_none);
+    }
+}
+
+/* ---- what was lost ---- */
+
+/* The commonest fault of all has a remedy of its own. */
+static bool is_nobody_there(const char *url) {
+    struct http_probe probe;
+    const struct http_probe_options options = {
+        .route = {.url = url}, .kind = HTTP_PROBE_CONNECT, .trusts_anyone = true};
+    return http_probe(&options, clock_now_ns() + NS_PER_S, &probe) == 0 &&
+           probe.failed_at == HTTP_PROBE_CONNECTION && !probe.has_timed_out && !probe.is_proxied;
+}
+
+static const char *remedy_for(const struct destination *destination, size_t pipeline) {
+    if (!destination->is_http[pipeline]) {
+        return "mend that, or name another place by --output FILE";
+    }
+    return is_nobody_there(destination->names[pipeline])
+               ? "nobody listens there: start `weir collect` in another terminal, or use --output "
+                 "FILE"
+               : "`weir doctor` with the same settings tests it step by step";
+}
+
+int destination_report_losses(const struct destination *destination, weir_otlp *otlp,
+                              const char *again) {
+    int exit_code = COMMAND_OK;
+    size_t n = MIN(destination->n, weir_otlp_n_pipelines(otlp));
+    for (size_t i = 0; i < n; i++) {
+        struct outcome o = outcome_of(otlp, i);
+        if (o.n_lost > 0) {
+            exit_code = report_failure("%" PRIu64 " of %" PRIu64 " %s did not reach %s; %s%s%s",
+                                       o.n_lost, o.n_all, report_noun(o.n_all, "span", "spans"),
+                                       destination->names[i], remedy_for(destination, i),
+                                       again != NULL ? "; " : "", again != NULL ? again : "");
         }
     }
-    size_t shown_bytes = authority_bytes + strcspn(host + authority_bytes, "?#");
-    snprintf(out, DESTINATION_MAX_BYTES, "%.*s%.*s", (int)scheme_bytes, url, (int)shown_bytes,
-             host);
-    return out;
+    return exit_code;
 }

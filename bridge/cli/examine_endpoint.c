@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "otlp/certificates.h"
 #include "otlp/common/clock.h"
 #include "otlp/common/macro.h"
 #include "otlp/deps/curl_probe.h"
@@ -164,7 +165,7 @@ static bool connect_to(struct examination *e) {
     }
     switch (p.failed_at) {
     case HTTP_PROBE_SETUP:
-        return FAIL(e, "tls",
+        return FAIL(e, "files",
                     "a file of ca_file, client_certificate_file or client_key_file "
                     "cannot be used (%s)",
                     p.text);
@@ -286,8 +287,11 @@ void examine_endpoint(const struct transport_choice *choice, uint64_t timeout_ns
                             .timeout_ns = timeout_ns,
                             .pipeline = pipeline,
                             .findings = findings};
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
     take_apart(&e, choice->endpoint.shown);
-    if (connect_to(&e)) {
+    if (certificates_check(&choice->endpoint.delivery, &detail) != 0) {
+        SAY(&e, "files", FINDING_FAILED, "%s", detail.message);
+    } else if (connect_to(&e)) {
         export_nothing(&e);
     }
 }

@@ -2,9 +2,11 @@
  * The `weir` program: finds the command and runs it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <weir/weir.h>
 
@@ -76,7 +78,20 @@ static int run(int argc, char **argv) {
     return command != NULL ? run_command(command, argc - 2, argv + 2) : refuse_unknown(word);
 }
 
+/* Where the caller closed one of the first three, no socket or file of ours takes its number: what
+ * is printed would go there. Writing to the stand-in fails, as to a closed one. */
+static void hold_standard_descriptors(void) {
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 int main(int argc, char **argv) {
+    hold_standard_descriptors();
     signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of write, with a message, */
     signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow */
     int exit_code = run(argc, argv);

@@ -1,5 +1,6 @@
 #include "bridge/cli/paths.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -9,8 +10,9 @@
 #include "otlp/common/macro.h"
 #include "tracking/folder.h"
 
+/* What cannot be looked at is there too: opening it tells why. */
 static bool is_there(const char *path) {
-    return access(path, F_OK) == 0;
+    return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 int paths_locate(const char *path, const char *root, char out[PATHS_MAX_BYTES],

@@ -11,7 +11,7 @@
 enum {
     REPORT_MAX_BYTES = 1024, /* a message; longer ones are cut */
     ESCAPED_MAX_BYTES = 10,  /* a byte becomes at most \u{10ffff} */
-    WORD_MAX_CHARS = 32      /* words beyond this get no suggestion */
+    WORD_MAX_CHARS = 64      /* words beyond this get no suggestion */
 };
 
 static const char *prefix = "weir";
@@ -55,20 +55,35 @@ void report_note(const char *format, ...) {
     va_end(arguments);
 }
 
-/* Levenshtein's distance, one row at a time. Both words are at most WORD_MAX_CHARS long. */
+const char *report_noun(uint64_t n, const char *one, const char *many) {
+    return n == 1 ? one : many;
+}
+
+const char *report_without_line(const char *message) {
+    const char *text = strstr(message, ": ");
+    return strncmp(message, "line ", 5) == 0 && text != NULL ? text + 2 : message;
+}
+
+/* Levenshtein's distance, with two neighbours that were swapped as one error, row by row. Both
+ * words are at most WORD_MAX_CHARS long. */
 static size_t edit_distance(const char *a, const char *b) {
-    size_t row[WORD_MAX_CHARS + 1];
+    size_t rows[3][WORD_MAX_CHARS + 1], *row = rows[0], *above = rows[1], *two_above = rows[2];
     size_t n_b = strlen(b);
     for (size_t j = 0; j <= n_b; j++) {
         row[j] = j;
     }
     for (size_t i = 0; a[i] != '\0'; i++) {
-        size_t diagonal = row[0];
+        size_t *free_row = two_above;
+        two_above = above;
+        above = row;
+        row = free_row;
         row[0] = i + 1;
         for (size_t j = 0; j < n_b; j++) {
-            size_t replace = diagonal + (a[i] != b[j]);
-            diagonal = row[j + 1];
-            row[j + 1] = MIN(replace, MIN(row[j], row[j + 1]) + 1);
+            size_t replace = above[j] + (a[i] != b[j]);
+            row[j + 1] = MIN(replace, MIN(above[j + 1], row[j]) + 1);
+            if (i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j]) {
+                row[j + 1] = MIN(row[j + 1], two_above[j - 1] + 1);
+            }
         }
     }
     return row[n_b];
@@ -85,7 +100,7 @@ const char *report_nearest(const char *word, const char *(*candidates)(const voi
     for (size_t n = 0; (candidate = candidates(data, n)) != NULL; n++) {
         size_t distance =
             strlen(candidate) > WORD_MAX_CHARS ? least : edit_distance(word, candidate);
-        if (distance < least && distance < strlen(word)) {
+        if (distance < least && distance * 3 < strlen(word)) {
             least = distance;
             nearest = candidate;
         }

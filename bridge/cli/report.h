@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "otlp/common/macro.h"
 
@@ -20,6 +21,13 @@ int report_usage(const char *format, ...) PRINTF_FORMAT(1, 2);
 
 /* Says something worth knowing that is no failure. */
 void report_note(const char *format, ...) PRINTF_FORMAT(1, 2);
+
+/* The word for so many: report_noun(n, "span", "spans"). */
+const char *report_noun(uint64_t n, const char *one, const char *many);
+
+/* A message of the tracker's reader without the "line 7: " that it may begin with, for where the
+ * line was named already. */
+const char *report_without_line(const char *message);
 
 /*
  * The candidate that a mistyped word most likely meant, or NULL when none is near. `candidates`

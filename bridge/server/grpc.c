@@ -10,19 +10,9 @@
 #include "bridge/server/unpack.h"
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
+#include "otlp/grpc_status.h"
 
 #define TYPE_GRPC "application/grpc"
-
-/* gRPC's status codes that are used. */
-enum grpc_status {
-    GRPC_OK = 0,
-    GRPC_INVALID_ARGUMENT = 3,
-    GRPC_DEADLINE_EXCEEDED = 4,
-    GRPC_RESOURCE_EXHAUSTED = 8,
-    GRPC_UNIMPLEMENTED = 12,
-    GRPC_INTERNAL = 13,
-    GRPC_UNAVAILABLE = 14
-};
 
 /* A call while it is answered. */
 struct call {
@@ -81,6 +71,12 @@ static void refuse(struct call *call, int http_status, enum grpc_status status,
     add_header(call, "content-type", TYPE_GRPC);
     add_header(call, "grpc-status", text_of(status));
     add_header(call, "grpc-message", call->answer->message);
+    if (call->options->refused != NULL) {
+        call->options->refused(call->options->data,
+                               &(struct receiver_refusal){grpc_status_name(status),
+                                                          call->request->method,
+                                                          call->request->path, message, true});
+    }
 }
 
 static void refuse_error(struct call *call, int error, const char *message) {

@@ -118,21 +118,32 @@ static void flush_peer(struct peer *peer, uint64_t now) {
     }
 }
 
-static void explain_http2(struct peer *peer, uint64_t now) {
+static void explain_http2(struct grpc_receiver *receiver, struct peer *peer, uint64_t now) {
+    const struct receiver_options *options = &receiver->options;
+    receiver->n_refused++;
+    if (options->refused != NULL) {
+        options->refused(options->data,
+                         &(struct receiver_refusal){
+                             .answer = "505",
+                             .reason = "this port takes OTLP over gRPC (HTTP/2), without TLS; OTLP "
+                                       "over HTTP has its own (--listen)",
+                             .is_grpc = true});
+    }
     /* the socket is new and its buffer empty: this fits */
     (void)send(peer->fd, not_http2, sizeof(not_http2) - 1, MSG_NOSIGNAL);
     begin_close(peer, now);
 }
 
 /* Hands over what was read; false when the connection has come to its end. */
-static bool take_bytes(struct peer *peer, const uint8_t *bytes, size_t n_bytes, uint64_t now) {
+static bool take_bytes(struct grpc_receiver *receiver, struct peer *peer, const uint8_t *bytes,
+                       size_t n_bytes, uint64_t now) {
     if (peer->is_closing) {
         return true;
     }
     peer->has_spoken = true;
     switch (h2_connection_receive(peer->connection, bytes, n_bytes, now)) {
     case 0: return true;
-    case WEIR_E_SYNTAX: explain_http2(peer, now); return true;
+    case WEIR_E_SYNTAX: explain_http2(receiver, peer, now); return true;
     case WEIR_E_CLOSED: begin_close(peer, now); return true;
     default: drop_peer(peer); return false;
     }
@@ -148,7 +159,7 @@ static void read_peer(struct grpc_receiver *receiver, struct peer *peer, uint64_
         if (n < 0) {
             return;
         }
-        if (!take_bytes(peer, receiver->bytes, (size_t)n, now)) {
+        if (!take_bytes(receiver, peer, receiver->bytes, (size_t)n, now)) {
             return;
         }
         if ((size_t)n < sizeof(receiver->bytes)) {

@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -30,6 +31,13 @@ struct receiver {
     struct receiver_options options;
     struct http_server *server;
     _Atomic uint64_t n_accepted, n_refused, n_spans;
+};
+
+/* A request while it is answered. */
+struct call {
+    const struct receiver_options *options;
+    const struct http_request *request;
+    struct http_response *response;
 };
 
 /* ---- headers ---- */
@@ -68,50 +76,65 @@ static void write_json_status(struct buf *out, enum rpc_code code, const char *m
     buf_append_byte(out, '}');
 }
 
+static void tell(const struct receiver_options *options, const struct http_request *request,
+                 int status, const char *reason) {
+    char answer[16];
+    snprintf(answer, sizeof answer, "%d", status);
+    if (options->refused != NULL) {
+        options->refused(options->data, &(struct receiver_refusal){
+                                            .answer = answer,
+                                            .method = request->method,
+                                            .path = request->path,
+                                            .reason = reason,
+                                        });
+    }
+}
+
 /* A refusal, in the format of the request; protobuf when that is neither of the two. */
-static void refuse(const struct http_request *request, struct http_response *response, int status,
-                   enum rpc_code code, const char *message) {
+static void refuse(const struct call *call, int status, enum rpc_code code, const char *message) {
+    struct http_response *response = call->response;
     response->status = status;
-    if (is_json(request)) {
+    if (is_json(call->request)) {
         response->content_type = TYPE_JSON;
         write_json_status(&response->body, code, message);
     } else {
         response->content_type = TYPE_PROTOBUF;
         write_status(&response->body, code, message);
     }
+    tell(call->options, call->request, status, message);
 }
 
-static void refuse_error(const struct http_request *request, struct http_response *response,
-                         int error, const char *message) {
+static void refuse_error(const struct call *call, int error, const char *message) {
     switch (error) {
-    case WEIR_E_SYNTAX: refuse(request, response, 400, RPC_INVALID_ARGUMENT, message); return;
-    case WEIR_E_TOO_LARGE: refuse(request, response, 413, RPC_RESOURCE_EXHAUSTED, message); return;
-    default: refuse(request, response, 503, RPC_UNAVAILABLE, message); return;
+    case WEIR_E_SYNTAX: refuse(call, 400, RPC_INVALID_ARGUMENT, message); return;
+    case WEIR_E_TOO_LARGE: refuse(call, 413, RPC_RESOURCE_EXHAUSTED, message); return;
+    default: refuse(call, 503, RPC_UNAVAILABLE, message); return;
     }
 }
 
 /* ---- one request ---- */
 
 /* What can be said without looking at the body; false when an answer was given. */
-static bool check_head(const struct http_request *request, struct http_response *response) {
+static bool check_head(const struct call *call) {
+    const struct http_request *request = call->request;
+    struct http_response *response = call->response;
     if (strcmp(request->path, "/v1/traces") != 0) {
-        refuse(request, response, 404, RPC_NOT_FOUND, "no such path; traces go to /v1/traces");
+        refuse(call, 404, RPC_NOT_FOUND, "no such path; traces go to /v1/traces");
     } else if (strcmp(request->method, "POST") != 0) {
         http_response_add_header(response, "Allow", "POST");
-        refuse(request, response, 405, RPC_UNIMPLEMENTED, "traces are sent with POST");
+        refuse(call, 405, RPC_UNIMPLEMENTED, "traces are sent with POST");
     } else if (!is_type(request->content_type, TYPE_PROTOBUF) && !is_json(request)) {
         http_response_add_header(response, "Accept", TYPE_PROTOBUF ", " TYPE_JSON);
-        refuse(request, response, 415, RPC_INVALID_ARGUMENT,
+        refuse(call, 415, RPC_INVALID_ARGUMENT,
                "the content type must be " TYPE_PROTOBUF " or " TYPE_JSON);
     } else if (unpack_encoding_of(request->content_encoding) == UNPACK_UNKNOWN) {
         http_response_add_header(response, "Accept-Encoding", UNPACK_ENCODINGS);
-        refuse(request, response, 400, RPC_INVALID_ARGUMENT,
+        refuse(call, 400, RPC_INVALID_ARGUMENT,
                "the content encoding must be one of identity, " UNPACK_ENCODINGS);
     } else if (request->is_too_large) {
-        refuse_error(request, response, WEIR_E_TOO_LARGE, "the request's body is too large");
+        refuse_error(call, WEIR_E_TOO_LARGE, "the request's body is too large");
     } else if (request->is_refused) {
-        refuse_error(request, response, WEIR_E_NO_MEMORY,
-                     "too many large requests at once; try again");
+        refuse_error(call, WEIR_E_NO_MEMORY, "too many large requests at once; try again");
     } else {
         return true;
     }
@@ -144,14 +167,15 @@ static int unpack_and_take(const struct receiver_options *options,
 
 uint64_t receiver_answer(const struct receiver_options *options, const struct http_request *request,
                          struct http_response *response) {
-    if (!check_head(request, response)) {
+    const struct call call = {options, request, response};
+    if (!check_head(&call)) {
         return 0;
     }
     uint64_t n_spans = 0;
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
     int error = unpack_and_take(options, request, &n_spans, &detail);
     if (error != 0) {
-        refuse_error(request, response, error, detail.message);
+        refuse_error(&call, error, detail.message);
         return 0;
     }
     response->status = 200;
@@ -172,6 +196,23 @@ static void on_request(void *data, const struct http_request *request,
     } else {
         receiver->n_refused++;
     }
+}
+
+/* HTTP/2 by prior knowledge, TLS, or no HTTP at all. */
+static const char *reason_for(int status) {
+    switch (status) {
+    case 413:
+    case 414:
+    case 431: return "its head is too large";
+    case 505: return "this port takes HTTP/1.1; OTLP over gRPC has its own (--listen-grpc)";
+    default: return "nothing that can be read (TLS? this port takes http:// alone)";
+    }
+}
+
+static void on_unread(void *data, int status) {
+    struct receiver *receiver = data;
+    receiver->n_refused++;
+    tell(&receiver->options, &(struct http_request){.method = NULL}, status, reason_for(status));
 }
 
 int receiver_start(const struct receiver_options *options, struct receiver **out,
@@ -196,6 +237,7 @@ int receiver_start(const struct receiver_options *options, struct receiver **out
             .idle_timeout_s = RECEIVER_IDLE_TIMEOUT_S,
             .request_deadline_s = RECEIVER_REQUEST_DEADLINE_S,
             .handle = on_request,
+            .unread = on_unread,
             .data = receiver,
         },
         &receiver->server, detail);

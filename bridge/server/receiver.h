@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <weir/error.h>
@@ -26,17 +27,30 @@
 typedef int receiver_sink(void *data, const uint8_t *request, size_t n_bytes,
                           const struct decode_counts *counts, weir_error_detail *detail);
 
+/* A request that was not taken. Texts are borrowed for the call; what the client sent may hold
+ * anything. */
+struct receiver_refusal {
+    const char *answer;        /* "415", or gRPC's "UNIMPLEMENTED" */
+    const char *method, *path; /* NULL: it could not be read so far */
+    const char *reason;        /* what the client was told */
+    bool is_grpc;              /* it came to the port of OTLP over gRPC */
+};
+
+/* Hears of each of them, on the receiver's thread, with no lock held. */
+typedef void receiver_refused(void *data, const struct receiver_refusal *refusal);
+
 struct receiver_options {
     const char *address;   /* "127.0.0.1" */
     uint16_t port;         /* 0: a free one */
     size_t max_body_bytes; /* packed and unpacked; 0: RECEIVER_MAX_BODY_BYTES */
     receiver_sink *take;
+    receiver_refused *refused; /* NULL: nobody wants to know */
     void *data;
 };
 
 struct receiver_counts {
     uint64_t n_accepted; /* requests answered with 200 */
-    uint64_t n_refused;  /* with anything else */
+    uint64_t n_refused;  /* with anything else, also before they could be read */
     uint64_t n_spans;    /* in the accepted ones */
 };
 

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -201,6 +203,23 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **s
     }
 }
 
+/*
+ * libmicrohttpd answers what it cannot read itself, and tells its log alone: "Error processing
+ * request (HTTP response code is 505 ...". One built without a log tells nobody.
+ */
+__attribute__((format(printf, 2, 0))) static void on_log(void *data, const char *format,
+                                                         va_list arguments) {
+    static const char words[] = "HTTP response code is ";
+    struct http_server *server = data;
+    char text[256];
+    vsnprintf(text, sizeof text, format, arguments);
+    const char *code = strstr(text, words);
+    if (code != NULL && server->options.unread != NULL) {
+        server->options.unread(server->options.data,
+                               (int)strtol(code + sizeof words - 1, NULL, 10));
+    }
+}
+
 /* ---- the server ---- */
 
 /*
@@ -213,9 +232,10 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, int fd) {
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     struct MHD_Daemon *daemon = MHD_start_daemon(
-        MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, on_request, server,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-        MHD_OPTION_CONNECTION_LIMIT, server->options.max_connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
+        server, MHD_OPTION_EXTERNAL_LOGGER, on_log, server, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT,
+        server->options.max_connections, MHD_OPTION_CONNECTION_TIMEOUT,
         server->options.idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_MAX_BYTES,
         MHD_OPTION_END);
     int os_error = errno;

@@ -50,6 +50,10 @@ void http_response_add_header(struct http_response *response, const char *name, 
 typedef void http_handler(void *data, const struct http_request *request,
                           struct http_response *response);
 
+/* A request that the handler never sees, as its head cannot be read: what it was answered, such as
+ * 400 or 505. On the server's thread, with no lock held. */
+typedef void http_unread(void *data, int status);
+
 struct http_server_options {
     const char *address; /* a name or number; "localhost" */
     uint16_t port;       /* 0: a free one */
@@ -60,6 +64,7 @@ struct http_server_options {
     unsigned idle_timeout_s;     /* a connection on which nothing happens */
     unsigned request_deadline_s; /* from the head of a request to the end of its body */
     http_handler *handle;
+    http_unread *unread; /* NULL: nobody wants to know */
     void *data;
 };
 

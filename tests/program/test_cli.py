@@ -1,4 +1,5 @@
 """The command line as such: help, versions, faults, exit codes."""
+import os
 import re
 import subprocess
 
@@ -69,6 +70,7 @@ class CommandLine(TestCase):
                           'weir collect: no option --otuput; did you mean --output?')
         self.expect_usage(['collect', '--otuput=x'],
                           'weir collect: no option --otuput; did you mean --output?')
+        self.expect_usage(['replay', '--nope'], 'weir replay: no option --nope')  # half of --mode is not near
         self.expect_usage(['collect', '--xyzzy'], 'weir collect: no option --xyzzy')
         self.expect_usage(['collect', '-v'], 'weir collect: no option -v')
 
@@ -98,6 +100,15 @@ class CommandLine(TestCase):
             code, _, errors = run('--help', stdout=full)
         self.assertEqual(code, 1)
         self.assertEqual(errors, 'weir: cannot write to standard output: No space left on device\n')
+
+    def test_a_closed_standard_output_is_an_error_and_nobody_elses_number(self):
+        for arguments in [('--help',), ('demo', '--output', '/dev/null'), ('collect', '--listen', '0')]:
+            with self.subTest(arguments=arguments):
+                done = subprocess.run([weir_program.WEIR, *arguments], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                      timeout=weir_program.PATIENCE, env=weir_program.environment(),
+                                      preexec_fn=lambda: os.close(1))
+                self.assertEqual(done.returncode, 1)
+                self.assertRegex(done.stderr.decode(), r'^weir( \w+)?: cannot write to standard output: Bad file descriptor\n$')
 
     def test_a_reader_that_goes_away_is_an_error(self):
         process = subprocess.Popen([weir_program.WEIR, '--help'], stdout=subprocess.PIPE,

@@ -259,7 +259,9 @@ class Output(TestCase):
             collector.request(body=b'\xff')
             code, _, errors = collector.end()
         self.assertEqual((code, path.read_bytes()), (0, b''))
-        self.assertEqual(errors, 'weir collect: 0 requests, 0 spans; 1 refused\n')
+        self.assertEqual(errors, 'weir collect: refused POST /v1/traces (400): the request is cut off or no protobuf (near byte 0); '
+                         'further ones are counted\n'
+                         'weir collect: 0 requests, 0 spans; 1 refused (1x 400: POST /v1/traces)\n')
 
     def test_trees(self):
         with Collector() as collector:
@@ -368,13 +370,55 @@ class Ending(TestCase):
         self.assertIn('(its parent 0303030303030303 has not come)', out)
 
 
+class Refusals(TestCase):
+    """What is refused is said once a kind, and counted."""
+
+    def test_each_kind_is_named_once(self):
+        with Collector('--output', '/dev/null') as collector:
+            for _ in range(3):
+                collector.request(path='/v1/metrics')
+            collector.request(method='GET')
+            _, _, errors = collector.end()
+        self.assertEqual(errors.splitlines(), [
+            'weir collect: refused POST /v1/metrics (404): no such path; traces go to /v1/traces; further ones are counted',
+            'weir collect: refused GET /v1/traces (405): traces are sent with POST; further ones are counted',
+            'weir collect: 0 requests, 0 spans; 4 refused (3x 404: POST /v1/metrics, 1x 405: GET /v1/traces)'])
+
+    def test_requests_that_cannot_be_read_count(self):
+        with Collector('--output', '/dev/null') as collector:
+            for head, status in [(b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', b'505'), (b'GET / HTTP/1.1\r\nX: %s\r\n\r\n' % (b'x' * 40000), b'431')]:
+                with collector.connect() as connection:
+                    connection.sendall(head)
+                    self.assertIn(status, connection.recv(64))
+            _, _, errors = collector.end()
+        self.assertIn('weir collect: refused what is no HTTP/1.1 (505): this port takes HTTP/1.1; OTLP over gRPC has its own',
+                      errors)
+        self.assertIn('weir collect: refused what is no HTTP/1.1 (431): its head is too large; further ones are counted', errors)
+        self.assertIn('0 requests, 0 spans; 2 refused (1x 505: what is no HTTP/1.1, 1x 431: what is no HTTP/1.1)\n', errors)
+
+    def test_kinds_have_a_bound(self):
+        with Collector('--output', '/dev/null') as collector:
+            for n in range(20):
+                collector.request(path='/%%1b%d' % n)
+            _, _, errors = collector.end()
+        self.assertEqual(len(errors.splitlines()), 17)
+        self.assertIn('; 20 refused (', errors)
+        self.assertTrue(errors.endswith(', 4x something else)\n'), errors)
+        self.assertNotIn('\x1b', errors)
+
+
 class Failures(TestCase):
     def test_an_address_in_use(self):
         with Collector('--output', '/dev/null') as collector:
             code, out, errors = run('collect', '--listen', '127.0.0.1:%d' % collector.port)
         self.assertEqual((code, out), (1, ''))
         self.assertEqual(errors, 'weir collect: cannot listen on 127.0.0.1 port %d: Address already in use; '
-                         'end that program, or choose another port (0: a free one)\n' % collector.port)
+                         'end that program, or choose another port (0: a free one) (HTTP: --listen)\n' % collector.port)
+
+    def test_one_port_for_both(self):
+        code, out, errors = run('collect', '--listen-grpc', '4318')
+        self.assertEqual((code, out), (2, ''))
+        self.assertIn('HTTP has 4318 unless --listen says otherwise', errors)
 
     def test_an_address_that_is_none(self):
         code, _, errors = run('collect', '--listen', '256.0.0.1:0')
@@ -516,22 +560,31 @@ class Grpc(TestCase):
                 http_status, head, body = self.call(**call)
                 self.assertEqual((http_status, head['grpc-status'], head['grpc-message'], body), (200, status, text, b''))
             self.assertEqual(self.call(message(SPAN))[1]['grpc-status'], '0')
-            self.assertEqual(collector.end(), (0, '', 'weir collect: 1 request, 1 span; 6 refused\n'))
+            code, _, errors = collector.end()
+        *said, last = errors.splitlines()
+        self.assertEqual((code, len(said)), (0, 5))  # the last two are of one kind
+        self.assertIn('weir collect: refused POST Export (INTERNAL): the message is cut off; further ones are counted', said)
+        self.assertEqual(last, 'weir collect: 1 request, 1 span; 6 refused (1x UNIMPLEMENTED: POST /x/Export, 1x UNIMPLEMENTED: '
+                         'POST Export, 1x INVALID_ARGUMENT: POST Export, 1x INTERNAL: POST Export, '
+                         '2x RESOURCE_EXHAUSTED: POST Export)')
 
     def test_a_client_of_http_1_1_is_told(self):
-        with self.collector('--output', '/dev/null'):
+        with self.collector('--output', '/dev/null') as collector:
             connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=weir_program.PATIENCE)
             connection.request('POST', '/v1/traces', SPAN, PROTOBUF)
             answer = connection.getresponse()
             self.assertEqual(answer.status, 505)
             self.assertIn(b'OTLP over gRPC', answer.read())
             connection.close()
+            _, _, errors = collector.end()
+        self.assertIn('weir collect: refused what is no HTTP/2 (505): this port takes OTLP over gRPC (HTTP/2), without TLS;', errors)
+        self.assertIn('; 1 refused (1x 505: what is no HTTP/2)\n', errors)
 
     def test_a_port_that_is_taken(self):
         with self.collector('--output', '/dev/null'):
             code, out, errors = run('collect', '--listen', '127.0.0.1:0', '--listen-grpc', '127.0.0.1:%d' % self.port)
         self.assertEqual((code, out), (1, ''))
-        self.assertIn('Address already in use; end that program, or choose another port', errors)
+        self.assertIn('Address already in use; end that program, or choose another port (0: a free one) (gRPC: --listen-grpc)', errors)
 
     def test_ends_with_clients_connected(self):
         with self.collector('--output', '/dev/null') as collector:

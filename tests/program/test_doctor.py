@@ -345,8 +345,46 @@ class Doctor(TestCase):
     def test_a_file_of_certificates_that_is_none(self):
         with Peer(silent) as peer:
             tests = self.examine('--endpoint', peer.url('https'), '--ca-file', self.directory / 'none.pem')
-        self.assertEqual(tests[-1][:2], ('tls', 'failed'))
+        self.assertEqual(tests[-1][:2], ('files', 'failed'))
         self.assertIn('ca_file', tests[-1][2])
+
+    def test_files_are_looked_at_before_anybody_is_connected_to(self):  # (D13, D14)
+        other = self.directory / 'other'
+        other.write_text('no PEM')
+        unreachable = ['--endpoint', 'https://nobody.invalid']
+        self.assertEqual([test[0] for test in self.examine(*unreachable, '--ca-file', other)], ['files'])
+        self.expect_failure('files', 'ca_file: .*other is no PEM file', *unreachable, '--ca-file', other)
+        self.expect_failure('files', 'cannot be read: give a PEM file .*: No such file', *unreachable, '--ca-file', '/none')
+        self.expect_failure('files', '^OTEL_EXPORTER_OTLP_CERTIFICATE: .*other is no PEM', *unreachable,
+                            OTEL_EXPORTER_OTLP_CERTIFICATE=str(other))
+        self.expect_failure('files', '^client_key_file: .*other is no PEM', *unreachable, '--client-key', other,
+                            '--client-certificate', self.certificate_like())
+
+    def certificate_like(self):
+        path = self.directory / 'like.pem'
+        path.write_text('-----BEGIN CERTIFICATE-----\n')
+        return path
+
+    # ---- names of variables ----
+
+    def notes(self, **env):
+        _, out, _ = run('doctor', '--json', '--output', self.directory / 'x', env=env)
+        return [test['text'] for test in json.loads(out)['tests'] if test['outcome'] == 'note']
+
+    def test_misspelt_variables_are_named(self):
+        for name, meant in [('OTEL_EXPORTER_OTLP_ENDPIONT', 'OTEL_EXPORTER_OTLP_ENDPOINT'),
+                            ('OTEL_EXPORTER_OTLP_TRACE_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'),
+                            ('WEIR_SPOOLDIR', 'WEIR_SPOOL_DIR'), ('OTEL_TRACE_SAMPLER', 'OTEL_TRACES_SAMPLER')]:
+            self.assertEqual(self.notes(**{name: 'x'}),
+                             ['%s is set, but weir reads no such variable; did you mean %s?' % (name, meant)])
+        self.assertEqual(self.notes(OTEL_FROBNICATE='1'), ['OTEL_FROBNICATE is set, but weir reads no such variable'])
+        self.assertEqual(self.notes(**{'OTEL_%s' % ('X' * 500): '1'}), [])  # too long to be meant
+        self.assertEqual(len(self.notes(**{'WEIR_NONE_%d' % n: '1' for n in range(40)})), 16)
+
+    def test_variables_for_others_are_no_news(self):
+        self.assertEqual(self.notes(OTEL_METRICS_EXPORTER='none', OTEL_LOGS_EXPORTER='none', OTEL_BLRP_SCHEDULE_DELAY='1',
+                                    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT='http://x', OTEL_PYTHON_LOG_LEVEL='x',
+                                    OTEL_JAVAAGENT_DEBUG='1', OTEL_SEMCONV_STABILITY_OPT_IN='http'), [])
 
     # ---- protocols ----
 

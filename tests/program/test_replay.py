@@ -512,7 +512,39 @@ class Sending(Replay):
         self.log().begin(0).finish(1)
         code, _, errors = run('replay', self.storage, env={'OTEL_TRACES_EXPORTER': 'none', 'TZ': 'UTC'})
         self.assertEqual(code, 1)
-        self.assertIn('2 of 2 spans were not sent, because', errors)
+        self.assertIn('nothing was sent, because OTEL_TRACES_EXPORTER is none; unset it', errors)
+        code, out, errors = run('replay', self.storage, env={'OTEL_SDK_DISABLED': 'true', 'TZ': 'UTC'})
+        self.assertEqual(code, 1)
+        self.assertIn('no spans: OTEL_SDK_DISABLED is true', out)
+        self.assertIn('nothing was sent, because OTEL_SDK_DISABLED is true; unset it', errors)
+        code, _, errors = run('replay', self.storage, '--output', self.directory / 'x', env={'OTEL_TRACES_SAMPLER': 'always_off', 'TZ': 'UTC'})
+        self.assertEqual(code, 1)
+        self.assertIn('2 of 2 spans were not sent, because OTEL_TRACES_SAMPLER leaves them out; unset it', errors)
+
+    def test_settings_that_cannot_be_used_are_said_once(self):
+        self.log().begin(0).finish(1)
+        _, _, errors = run('replay', self.storage, '--output', self.directory / 'x',
+                           env={'OTEL_TRACES_SAMPLER': 'allways_on', 'TZ': 'UTC'})
+        self.assertEqual(errors.count('weir replay: OTEL_TRACES_SAMPLER=allways_on is none of '), 1, errors)
+
+    def test_spans_on_standard_output_have_it_for_themselves(self):
+        self.log().begin(0).finish(1)
+        code, out, errors = run('replay', self.storage, env={'OTEL_TRACES_EXPORTER': 'otlp/stdout', 'TZ': 'UTC'})
+        self.assertEqual(code, 0)
+        for line in out.splitlines():
+            self.assertIn('resourceSpans', json.loads(line))
+        self.assertIn('replayed 1 run (1 step, 0 spans in them): 2 spans to standard output\n', errors)
+        code, out, errors = run('replay', self.storage, '--json', env={'OTEL_TRACES_EXPORTER': 'console', 'TZ': 'UTC'})
+        self.assertEqual((code, out), (2, ''))
+        self.assertIn('--json and the spans would both go to standard output', errors)
+
+    def test_protocol_and_compression(self):
+        self.log().begin(0).finish(1)
+        for arguments in [('--protocol', 'http/json'), ('--protocol', 'http/protobuf', '--compression', 'gzip')]:
+            with Collector('--output', '/dev/null') as collector:
+                code, _, errors = run('replay', self.storage, '--utc-offset', 'UTC', '--endpoint', collector.url, *arguments)
+                self.assertEqual((code, errors), (0, ''))
+                self.assertIn('2 spans', collector.end()[2])
 
     def test_the_service_is_the_project_unless_said_otherwise(self):
         def service(*arguments, **options):

@@ -55,6 +55,28 @@ static void play(struct round *round, const struct h2_request *request) {
         grpc_answer(&options, request, &round->answer, &round->response, &round->is_accepted);
 }
 
+static void keep_refusal(void *data, const struct receiver_refusal *refusal) {
+    cr_expect(refusal->is_grpc);
+    expect_text(refusal->answer, "INTERNAL");
+    expect_text(refusal->path, GRPC_EXPORT_PATH);
+    expect_text(refusal->reason, "the content type must be application/grpc");
+    ++*(int *)data;
+}
+
+Test(grpc, tells_of_each_refusal) {
+    int n = 0;
+    const struct receiver_options options = {
+        .max_body_bytes = MAX_BODY, .take = take, .refused = keep_refusal, .data = &n};
+    struct h2_request request = good_request();
+    struct round round = {0};
+    request.content_type = "text/plain";
+    buf_init(&round.response.body, RECEIVER_MAX_RESPONSE_BYTES);
+    grpc_answer(&options, &request, &round.answer, &round.response, &round.is_accepted);
+    cr_assert(eq(int, n, 1));
+    cr_assert(eq(int, round.is_accepted, false));
+    buf_deinit(&round.response.body);
+}
+
 static const char *header(const struct round *round, const char *name) {
     for (size_t i = 0; i < round->response.n_headers; i++) {
         if (strcmp(round->response.headers[i].name, name) == 0) {

@@ -162,7 +162,9 @@ Test(grpc_receiver, a_client_of_http_1_1_is_told_and_let_go, .timeout = 60) {
     cr_assert(eq(int, sscanf(strstr(answer, "Content-Length"), "Content-Length: %u", &n_body), 1));
     cr_assert(eq(sz, strlen(body + 4), n_body));
     close(fd);
-    grpc_receiver_stop(receiver, NULL);
+    struct receiver_counts counts;
+    grpc_receiver_stop(receiver, &counts);
+    cr_assert(eq(u64, counts.n_refused, 1));
 }
 
 /* (C10) */

@@ -221,6 +221,46 @@ Test(receiver, survives_every_failing_allocation) {
     }
 }
 
+/* What was refused last, and how often. */
+struct refusals {
+    struct sink sink; /* the first member: it is the sink's data too */
+    size_t n;
+    char answer[16], path[32], reason[128];
+};
+
+static void keep_refusal(void *data, const struct receiver_refusal *refusal) {
+    struct refusals *kept = data;
+    kept->n++;
+    snprintf(kept->answer, sizeof kept->answer, "%s", refusal->answer);
+    snprintf(kept->path, sizeof kept->path, "%s", refusal->path != NULL ? refusal->path : "none");
+    snprintf(kept->reason, sizeof kept->reason, "%s", refusal->reason);
+    cr_expect(eq(int, refusal->is_grpc, false));
+}
+
+Test(receiver, tells_of_each_refusal_in_the_clients_words) {
+    struct refusals kept = {0};
+    const struct receiver_options options = {
+        .max_body_bytes = 1 << 20, .take = take, .refused = keep_refusal, .data = &kept};
+    struct http_request request = good_request();
+    struct http_response response = {0};
+    buf_init(&response.body, 4096);
+    receiver_answer(&options, &request, &response);
+    cr_assert(zero(sz, kept.n));
+    request.path = "/v1/metrics";
+    receiver_answer(&options, &request, &response);
+    cr_assert(eq(sz, kept.n, 1));
+    expect_text(kept.answer, "404");
+    expect_text(kept.path, "/v1/metrics");
+    expect_text(kept.reason, "no such path; traces go to /v1/traces");
+    kept.sink = (struct sink){.error = WEIR_E_TOO_LARGE, .message = "too much"};
+    request = good_request();
+    receiver_answer(&options, &request, &response);
+    cr_assert(eq(sz, kept.n, 2));
+    expect_text(kept.answer, "413");
+    expect_text(kept.reason, "too much");
+    buf_deinit(&response.body);
+}
+
 /* ---- with a network ---- */
 
 static struct receiver *started(struct sink *sink) {
@@ -269,6 +309,24 @@ Test(receiver, serves_on_a_free_port_and_counts, .timeout = 60) {
     cr_assert(eq(u64, counts.n_accepted, 1));
     cr_assert(eq(u64, counts.n_spans, 1));
     cr_assert(eq(u64, counts.n_refused, 1));
+}
+
+Test(receiver, counts_and_tells_of_what_cannot_be_read, .timeout = 60) {
+    struct refusals kept = {0};
+    struct receiver *receiver = NULL;
+    struct receiver_options options = {
+        .address = "127.0.0.1", .take = take, .refused = keep_refusal, .data = &kept};
+    struct receiver_counts counts;
+    char line[64];
+    cr_assert(zero(int, receiver_start(&options, &receiver, NULL)));
+    exchange(port_of(receiver), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "", 0, line);
+    cr_assert(zero(int, strncmp(line, "HTTP/1.1 505 ", 13)), "%s", line);
+    receiver_stop(receiver, &counts);
+    cr_assert(eq(u64, counts.n_refused, 1));
+    cr_assert(eq(sz, kept.n, 1));
+    expect_text(kept.answer, "505");
+    expect_text(kept.path, "none");
+    cr_expect(strstr(kept.reason, "--listen-grpc") != NULL);
 }
 
 Test(receiver, two_cannot_have_one_port, .timeout = 60) {

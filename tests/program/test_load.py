@@ -61,6 +61,13 @@ class Load(TestCase):
         self.write(end('ask', 0, {'n': 0}), '{"type":"end_entry",', '')
         self.assertEqual(self.load('chat/run-1')[:2], (0, '{"n":0,"__SEQUENCE_ID":0}\n'))
 
+    def test_what_cannot_be_looked_at_is_not_said_to_be_missing(self):
+        loop = self.directory / 'loop'
+        loop.symlink_to(loop)
+        code, _, err = self.load(str(loop))
+        self.assertEqual(code, 1)
+        self.assertRegex(err, r'^weir load: cannot open .+/loop: Too many levels of symbolic links\n$')
+
     def test_says_what_is_not_there(self):
         for arguments, said in [(['chat/run-2'], 'there is no chat/run-2, neither here nor below'),
                                 (['chat'], 'chat is no app\'s folder; name one: PROJECT/APP'),

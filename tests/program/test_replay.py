@@ -521,6 +521,14 @@ class Sending(Replay):
         self.assertEqual(code, 1)
         self.assertIn('2 of 2 spans were not sent, because OTEL_TRACES_SAMPLER leaves them out; unset it', errors)
 
+    def test_a_file_that_is_no_log_is_told(self):
+        path = self.directory / 'other'
+        path.write_text('no log\n')
+        code, out, errors = run('replay', '--dry-run', path)
+        self.assertEqual(code, 0)
+        self.assertIn('read 0 runs ', out)
+        self.assertIn('weir replay: no log holds a step: are these Burr\'s logs? ', errors)
+
     def test_settings_that_cannot_be_used_are_said_once(self):
         self.log().begin(0).finish(1)
         _, _, errors = run('replay', self.storage, '--output', self.directory / 'x',

@@ -100,6 +100,9 @@ void exporter_push(struct exporter *exporter, struct segment *segment) {
         enqueue(pipeline, segment);
     }
     let_go(exporter, segment);
+    if (UNLIKELY(exporter->spool != NULL) && spool_has_work(exporter->spool)) {
+        pipeline_wake(&exporter->pipelines[0]); /* to do it: we must not wait for a disk */
+    }
     pthread_mutex_unlock(&exporter->mutex);
 }
 
@@ -189,6 +192,7 @@ static void free_exporter(struct exporter *exporter) {
     pthread_cond_destroy(&exporter->progress);
     pthread_mutex_destroy(&exporter->mutex);
     exporter_loop_close(&exporter->loop);
+    spool_unref(exporter->spool);
     mem_free(exporter);
 }
 
@@ -214,6 +218,7 @@ static void init_pipeline(struct pipeline *pipeline, struct exporter *exporter, 
     pipeline->transport = options->destinations[index].transport;
     pipeline->timeout_ns = options->destinations[index].timeout_ns;
     pipeline->watched_fd = -1;
+    pipeline->is_answering = true;
     pipeline->spool_at_ns = UINT64_MAX;
     if (options->pool->spool != NULL && spool_has_waiting(options->pool->spool, index)) {
         pipeline->spool_at_ns = 0; /* what earlier processes left */
@@ -229,6 +234,10 @@ static struct exporter *new_exporter(const struct exporter_options *options) {
         return NULL;
     }
     exporter->pool = options->pool;
+    exporter->spool = options->pool->spool;
+    if (exporter->spool != NULL) {
+        spool_ref(exporter->spool);
+    }
     exporter->schedule_delay_ns = options->schedule_delay_ns;
     exporter->collect = options->collect;
     exporter->collect_data = options->collect_data;
@@ -295,6 +304,14 @@ bool exporter_wait_concluded(struct exporter *exporter, uint64_t deadline_ns) {
         is_done &= wait_concluded(pipeline, n_pushed[pipeline->index], deadline_ns);
     }
     return is_done;
+}
+
+void exporter_wait_drained(struct exporter *exporter, uint64_t deadline_ns) {
+    FOR_EACH_PIPELINE(pipeline, exporter) { /* they all send meanwhile */
+        while (pipeline_is_draining(pipeline, deadline_ns) &&
+               wait_for_progress(exporter, deadline_ns)) {
+        }
+    }
 }
 
 static uint64_t n_kept(struct exporter *exporter) {

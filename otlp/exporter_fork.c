@@ -89,9 +89,13 @@ static void begin_pipeline(struct pipeline *pipeline) {
     leave_queue(pipeline);
     pipeline->spool_at_ns = UINT64_MAX;
     pipeline->spool_pause_ns = 0;
-    pipeline->is_spooled = pipeline->is_waiting_told = false;
+    pipeline->is_spooled = pipeline->is_waiting_told = pipeline->is_taking = false;
+    pipeline->is_answering = true;
     if (!is_ours || pipeline->is_telling) {
         empty(pipeline);
+    }
+    if (pipeline->current != NULL) {
+        pipeline->current->origin = NULL; /* the file is the parent's */
     }
     pipeline->is_outside = is_ours;
     pipeline->is_telling = pipeline->is_telling && is_ours;

@@ -113,7 +113,9 @@ static void conclude(struct pipeline *pipeline, const struct outcome *outcome) {
                 clock_now_ns() - pipeline->begun_ns);
     pipeline->state = PIPELINE_IDLE;
     pipeline->current = NULL;
+    pipeline->is_answering = outcome->is_delivered;
     pipeline_let_go(pipeline, segment);
+    pipeline_tend_spool(pipeline); /* a file is clear, or waits, before a flush may return */
     pipeline_plan_spool(pipeline, outcome, pipeline->is_spooled);
     pipeline_tell(pipeline, outcome); /* foreign code: from here on we may be left behind */
     /* A stop, or a fork in there, has concluded all. */
@@ -325,9 +327,15 @@ static void begin_next(struct pipeline *pipeline, bool is_spool_due) {
     }
 }
 
+static bool is_stopping(const struct pipeline *pipeline) {
+    return pipeline->exporter->stop_by_ns != UINT64_MAX;
+}
+
+/* A close lets what waits on disk go first to last, as long as it arrives; spans of our own before
+ * it. */
 static uint64_t step_idle(struct pipeline *pipeline, uint64_t now_ns) {
-    bool is_stopping = pipeline->exporter->stop_by_ns != UINT64_MAX;
-    uint64_t spool_at_ns = is_stopping ? UINT64_MAX : pipeline->spool_at_ns;
+    bool may_wait = is_stopping(pipeline) && (!pipeline->is_answering || pipeline->first != NULL);
+    uint64_t spool_at_ns = may_wait ? UINT64_MAX : pipeline->spool_at_ns;
     if (pipeline->first == NULL && now_ns < spool_at_ns) {
         return spool_at_ns;
     }
@@ -338,12 +346,14 @@ static uint64_t step_idle(struct pipeline *pipeline, uint64_t now_ns) {
     return now_ns;
 }
 
-/* A retry that could only begin when time is over is not waited for. */
+/* A retry that could only begin when time is over is not waited for; nor, by a close, one of spans
+ * that are on disk. */
 static uint64_t step_waiting(struct pipeline *pipeline, uint64_t now_ns) {
-    if (pipeline->again_ns >= attempts_end_ns(pipeline)) {
-        bool is_stopping = pipeline->exporter->stop_by_ns <= pipeline->deadline_ns;
+    if (pipeline->again_ns >= attempts_end_ns(pipeline) ||
+        (is_stopping(pipeline) && pipeline->is_spooled)) {
+        bool is_by_stop = pipeline->exporter->stop_by_ns <= pipeline->deadline_ns;
         give_up_for_now(pipeline,
-                        is_stopping ? WEIR_DROP_SHUTDOWN_DEADLINE : WEIR_DROP_EXPORT_FAILED);
+                        is_by_stop ? WEIR_DROP_SHUTDOWN_DEADLINE : WEIR_DROP_EXPORT_FAILED);
         return now_ns;
     }
     if (now_ns < pipeline->again_ns) {
@@ -356,6 +366,7 @@ static uint64_t step_waiting(struct pipeline *pipeline, uint64_t now_ns) {
 
 uint64_t pipeline_step(struct pipeline *pipeline, uint64_t now_ns) {
     pipeline_tell_of_overflow(pipeline);
+    pipeline_tend_spool(pipeline);
     if (pipeline->exporter->is_ending) {
         return now_ns;
     }

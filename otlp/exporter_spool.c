@@ -14,7 +14,7 @@
 #include "otlp/spool.h"
 
 static struct spool *spool_of(const struct pipeline *pipeline) {
-    return pipeline->exporter->pool->spool;
+    return pipeline->exporter->spool;
 }
 
 /* ---- leaving ---- */
@@ -23,7 +23,7 @@ bool pipeline_keep(struct pipeline *pipeline, struct segment *segment) {
     if (segment->origin != NULL) {
         spool_put_back(spool_of(pipeline), segment->origin, pipeline->index, segment->n_spans);
         segment->origin = NULL; /* others may drop it from here on */
-    } else if (segment->mapped != NULL) {
+    } else if (segment->mapped != NULL && spool_map_is_ours(segment->mapped)) {
         spool_count_waiting(spool_of(pipeline), pipeline->index, segment->n_spans);
         segment->kept_for |= (uint8_t)(1u << pipeline->index);
     } else {
@@ -36,7 +36,7 @@ bool pipeline_keep(struct pipeline *pipeline, struct segment *segment) {
 bool pipeline_keep_if_crowded(struct pipeline *pipeline, struct segment *segment) {
     const struct segment_pool *pool = pipeline->exporter->pool;
     size_t most = pool->max_bytes / 2 / pipeline->exporter->n_pipelines;
-    if (pool->spool == NULL || pipeline->first == NULL ||
+    if (pipeline->exporter->spool == NULL || pipeline->first == NULL ||
         pipeline->pinned_bytes + segment->capacity <= most || !pipeline_keep(pipeline, segment)) {
         return false;
     }
@@ -58,21 +58,22 @@ static void plan_kept(struct exporter *exporter, uint8_t kept_for) {
 }
 
 void exporter_release(struct exporter *exporter, struct segment *segment) {
-    if (exporter->pool->spool == NULL) {
-        segment_release(exporter->pool, segment);
-        return;
-    }
     uint8_t kept_for = segment->kept_for;
-    exporter->n_borrowing++; /* the disk may take its time */
-    pthread_mutex_unlock(&exporter->mutex);
     if (segment->origin != NULL) {
-        spool_finish(exporter->pool->spool, segment->origin, segment->origin_index);
+        spool_finish(exporter->spool, segment->origin, segment->origin_index);
     }
     segment_release(exporter->pool, segment);
-    pthread_mutex_lock(&exporter->mutex);
-    exporter->n_borrowing--;
     plan_kept(exporter, kept_for);
-    pthread_cond_broadcast(&exporter->progress);
+}
+
+void pipeline_tend_spool(struct pipeline *pipeline) {
+    struct spool *spool = spool_of(pipeline);
+    if (spool == NULL || !spool_has_work(spool)) {
+        return;
+    }
+    pipeline_go_outside(pipeline);
+    spool_work(spool);
+    pipeline_come_inside(pipeline);
 }
 
 /* ---- taking up again ---- */
@@ -84,37 +85,61 @@ struct found {
     bool is_to_be_left;        /* it cannot be read now, or memory is short */
 };
 
-/* Without the mutex. */
-static void read_entry(struct pipeline *pipeline, struct found *found) {
-    CLEANUP(mem_cleanup) uint8_t *file = NULL;
-    size_t n_file = 0;
-    struct spool_contents contents;
-    int error = spool_read(found->entry, &file, &n_file);
-    found->is_to_be_left = error != 0 && error != WEIR_E_NOT_FOUND;
-    if (error != 0 || spool_file_read(file, n_file, &contents) != 0 || contents.n_spans == 0) {
-        return;
+/* What a file held, as it was read. */
+struct read_file {
+    int error;
+    uint8_t *bytes;
+    size_t n_bytes;
+};
+
+/* Waits for the disk. NULL: nothing waits, or the exporter ends: then the entry stays as it is. */
+static struct spool_entry *find_entry(struct pipeline *pipeline, struct read_file *file) {
+    pipeline_go_outside(pipeline);
+    struct spool_entry *entry = spool_next(spool_of(pipeline), pipeline->index);
+    if (entry != NULL) {
+        file->error = spool_read(entry, &file->bytes, &file->n_bytes);
     }
-    found->segment = segment_read_back(pipeline->exporter->pool, &contents);
-    found->is_to_be_left = found->segment == NULL;
+    pipeline_come_inside(pipeline);
+    return pipeline->exporter->is_ending ? NULL : entry;
 }
 
-static struct found find(struct pipeline *pipeline) {
+/* Waits for nothing; but a file may be large. */
+static struct segment *read_back(struct pipeline *pipeline, const struct read_file *file,
+                                 bool *is_no_memory) {
     struct exporter *exporter = pipeline->exporter;
+    struct spool_contents contents;
+    struct segment *segment = NULL;
     exporter->n_borrowing++;
     pthread_mutex_unlock(&exporter->mutex);
-    struct found found = {.entry = spool_next(spool_of(pipeline), pipeline->index)};
-    if (found.entry != NULL) {
-        read_entry(pipeline, &found);
+    bool is_good =
+        spool_file_read(file->bytes, file->n_bytes, &contents) == 0 && contents.n_spans > 0;
+    if (is_good) {
+        segment = segment_read_back(exporter->pool, &contents);
     }
+    *is_no_memory = is_good && segment == NULL;
     pthread_mutex_lock(&exporter->mutex);
     exporter->n_borrowing--;
     pthread_cond_broadcast(&exporter->progress);
+    return segment;
+}
+
+static struct found find(struct pipeline *pipeline) {
+    struct read_file file = {.error = WEIR_E_NOT_FOUND};
+    struct found found = {.entry = find_entry(pipeline, &file)};
+    if (found.entry != NULL && file.error == 0) {
+        found.segment = read_back(pipeline, &file, &found.is_to_be_left);
+    } else if (found.entry != NULL) {
+        found.is_to_be_left = file.error != WEIR_E_NOT_FOUND;
+    }
+    mem_free(file.bytes);
     return found;
 }
 
 struct segment *pipeline_take_spooled(struct pipeline *pipeline) {
     pipeline->spool_at_ns = UINT64_MAX; /* unless somebody plans anew meanwhile */
+    pipeline->is_taking = true;
     struct found found = find(pipeline);
+    pipeline->is_taking = false;
     struct spool *spool = spool_of(pipeline);
     struct segment *segment = found.segment;
     if (found.is_to_be_left) {
@@ -126,6 +151,8 @@ struct segment *pipeline_take_spooled(struct pipeline *pipeline) {
             spool_finish(spool, found.entry, pipeline->index);
             pipeline->spool_at_ns = clock_now_ns(); /* the next one */
         }
+    } else if (spool_is_working(spool)) { /* what another thread has in hand may be for us */
+        pipeline->spool_at_ns = clock_now_ns() + EXPORTER_SPOOL_FIRST_MS * NS_PER_MS;
     }
     if (segment != NULL) {
         segment->origin = found.entry;
@@ -156,6 +183,13 @@ void pipeline_plan_spool(struct pipeline *pipeline, const struct outcome *outcom
     if (was_spooled || pipeline->spool_at_ns == UINT64_MAX || pipeline->spool_at_ns <= now_ns) {
         pipeline->spool_at_ns = now_ns + pipeline->spool_pause_ns;
     }
+}
+
+bool pipeline_is_draining(const struct pipeline *pipeline, uint64_t deadline_ns) {
+    bool is_under_way = pipeline->is_outside || pipeline->is_taking || pipeline->current != NULL;
+    return spool_of(pipeline) != NULL && !pipeline->is_ended && pipeline->is_answering &&
+           pipeline->hold_until_ns < deadline_ns &&
+           (is_under_way || pipeline->spool_at_ns <= clock_now_ns());
 }
 
 /* ---- counters ---- */

@@ -62,11 +62,13 @@ struct pipeline {
     uint64_t spool_at_ns;    /* take something from the spool; UINT64_MAX: nothing waits there */
     uint64_t spool_pause_ns; /* while the endpoint does not answer */
     bool is_spooled;         /* current is from there; or was the last one */
+    bool is_taking;          /* something from the spool, just now */
     bool is_waiting_told;    /* that spans go to the spool */
 
     bool has_thread;   /* one was started; in a forked child not before there is work */
-    bool is_outside;   /* in foreign code, which may hang … */
+    bool is_outside;   /* in foreign code, or waiting for the spool's disk: it may hang … */
     bool is_telling;   /* … namely in the logger */
+    bool is_answering; /* the last export arrived; true before the first one */
     bool is_ended;     /* the thread has ended, or none was started */
     bool is_abandoned; /* nobody waits for the thread any more: it frees what is left */
 
@@ -83,6 +85,7 @@ struct pipeline {
 struct exporter {
     /* set at start, never changed */
     struct segment_pool *pool; /* not to be touched once is_stopped */
+    struct spool *spool;       /* NULL: none; with a reference: threads left behind use it */
     uint64_t schedule_delay_ns;
     void (*collect)(void *data);
     void *collect_data;
@@ -96,7 +99,8 @@ struct exporter {
     uint64_t collect_at_ns;  /* UINT64_MAX: nothing is open */
     uint64_t collected_ns;   /* the last time */
     uint64_t stop_by_ns;     /* UINT64_MAX until exporter_stop */
-    unsigned n_borrowing;    /* threads in collect or cancel: what these use must stay */
+    unsigned n_borrowing;    /* threads in collect or cancel, or reading back: what these use must
+                                stay */
     bool is_ending;          /* the threads are to give up and end */
     bool is_stopped;         /* exporter_stop is over: pool and collect are not to be touched */
     unsigned n_references;   /* the owner's, one a thread, and passing ones */
@@ -125,6 +129,8 @@ bool exporter_wait(struct exporter *exporter, pthread_cond_t *condition, uint64_
  * or when it is no use waiting.
  */
 bool exporter_wait_concluded(struct exporter *exporter, uint64_t deadline_ns);
+/* Waits while what is in the spool goes on arriving. */
+void exporter_wait_drained(struct exporter *exporter, uint64_t deadline_ns);
 /* Spans that an exporter lost, or its peers rejected. */
 uint64_t exporter_n_given_up(struct exporter *exporter);
 /* Until nobody uses what is about to be freed. */
@@ -172,11 +178,17 @@ struct outcome {
 bool pipeline_keep(struct pipeline *pipeline, struct segment *segment);
 /* The same for a segment that was never queued, when the queue holds its share of memory. */
 bool pipeline_keep_if_crowded(struct pipeline *pipeline, struct segment *segment);
-/* Nobody holds it any more. Gives the mutex back meanwhile if there is a spool. */
+/* Nobody holds it any more. */
 void exporter_release(struct exporter *exporter, struct segment *segment);
-/* What waits in the spool, as a segment; NULL: spool_at_ns says when to look again. Gives the mutex
- * back meanwhile. */
+/* What there is to be done on the spool's disk; the driver's, as the next one. Outside meanwhile:
+ * afterwards we may have been left behind. */
+void pipeline_tend_spool(struct pipeline *pipeline);
+/* What waits in the spool, as a segment; NULL: spool_at_ns says when to look again. Outside
+ * meanwhile, too. */
 struct segment *pipeline_take_spooled(struct pipeline *pipeline);
+/* True while a close is to wait for what the spool has: the endpoint answers, and something is on
+ * its way or due. */
+bool pipeline_is_draining(const struct pipeline *pipeline, uint64_t deadline_ns);
 /* Plans when to look again, by what became of a segment. */
 void pipeline_plan_spool(struct pipeline *pipeline, const struct outcome *outcome,
                          bool was_spooled);

@@ -103,12 +103,20 @@ static void wake_all(struct exporter *exporter) {
     }
 }
 
-/* Flushes and gives up what is left. Afterwards nobody uses what belongs to the owner. */
+/*
+ * Flushes and gives up what is left. Afterwards nobody uses what belongs to the owner.
+ *
+ * Whoever pushes meanwhile (a flush of another thread) is accounted for: once is_ending is set,
+ * which is before anything is given up, a push counts its spans as late itself; the mutex is not
+ * given back from the first spans that are given up to is_stopped; and the counters are read when
+ * the last one who borrows has pushed.
+ */
 static void wind_up(struct exporter *exporter, uint64_t deadline_ns) {
     exporter->stop_by_ns = deadline_ns;
     wake_all(exporter); /* a retry beyond the deadline is not waited for */
     exporter_collect(exporter);
     (void)exporter_wait_concluded(exporter, deadline_ns);
+    exporter_wait_drained(exporter, deadline_ns);
     end_threads(exporter, deadline_ns);
     FOR_EACH_PIPELINE(pipeline, exporter) {
         drop_what_is_left(pipeline);

@@ -97,7 +97,7 @@ static void tell_of_waiting(struct pipeline *pipeline, const struct outcome *out
 
 /* What the disk, damage and the spool's bounds have cost. */
 static void tell_of_spool(struct pipeline *pipeline) {
-    struct spool *spool = pipeline->exporter->pool->spool;
+    struct spool *spool = pipeline->exporter->spool;
     char text[SPOOL_NEWS_BYTES];
     if (spool != NULL && spool_news(spool, text, sizeof text)) {
         say(pipeline, LOG_CAUSE_SPOOL, "%s", text);

@@ -24,6 +24,7 @@ void pipeline_go_outside(struct pipeline *pipeline) {
 void pipeline_come_inside(struct pipeline *pipeline) {
     pthread_mutex_lock(&pipeline->exporter->mutex);
     pipeline->is_outside = false;
+    pthread_cond_broadcast(&pipeline->exporter->progress); /* or wait for what we had to find out */
 }
 
 /* The next thing to do, or to wait for. What is open is collected when it could be sent at once. */

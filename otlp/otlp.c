@@ -28,15 +28,18 @@ static uint64_t deadline_in(uint32_t timeout_ms) {
 
 /* ---- open ---- */
 
-/* Frees all but the exporter, which has been stopped or was never started. */
-static void provider_free(weir_otlp *otlp) {
+/*
+ * Frees all but the exporter, which has been stopped or was never started. A spool's disk is waited
+ * for until the deadline.
+ */
+static void provider_free(weir_otlp *otlp, uint64_t deadline_ns) {
     if (otlp == NULL) {
         return;
     }
     span_pool_free_all(otlp);
     tracer_free_all(otlp);
     segment_pool_deinit(&otlp->pool);
-    spool_close(otlp->pool.spool);
+    spool_close_by(otlp->pool.spool, deadline_ns);
     weir_sampler_free(&otlp->sampler);
     processors_deinit(&otlp->processors);
     buf_deinit(&otlp->resource);
@@ -45,7 +48,7 @@ static void provider_free(weir_otlp *otlp) {
 }
 
 static void provider_cleanup(weir_otlp **otlp) {
-    provider_free(*otlp);
+    provider_free(*otlp, deadline_in(0));
 }
 
 static int encode_resource(weir_otlp *otlp, const weir_otlp_options *options,
@@ -60,7 +63,8 @@ static int encode_resource(weir_otlp *otlp, const weir_otlp_options *options,
  * A directory that code names and that must not be trusted is an error; what else is in the way of
  * a spool costs the spool, and a warning.
  */
-static int open_spool(weir_otlp *otlp, size_t n_pipelines, weir_error_detail *detail) {
+static int open_spool(weir_otlp *otlp, size_t n_pipelines, bool has_no_thread,
+                      weir_error_detail *detail) {
     const struct spool_config *config = &otlp->config.spool;
     weir_error_detail own = WEIR_ERROR_DETAIL_INIT;
     if (config->dir == NULL) {
@@ -69,6 +73,7 @@ static int open_spool(weir_otlp *otlp, size_t n_pipelines, weir_error_detail *de
     int error = spool_open(
         &(const struct spool_options){
             .dir = config->dir,
+            .has_no_thread = has_no_thread,
             .max_bytes = config->max_bytes,
             .max_age_ns = config->max_age_ns,
             .n_places = otlp->config.max_export_spans,
@@ -103,7 +108,7 @@ static int start_exporter(weir_otlp *otlp, const weir_otlp_options *options,
         .collect = producers_collect,
         .collect_data = otlp,
     };
-    error = open_spool(otlp, destinations.n, detail);
+    error = open_spool(otlp, destinations.n, options->no_thread, detail);
     error = error ? error : exporter_start(&exporter, &otlp->exporter, detail);
     if (error != 0) {
         return error;
@@ -234,7 +239,7 @@ int weir_otlp_close(weir_otlp *otlp, uint32_t timeout_ms) {
                    "closed while %llu spans were open: they are lost", (unsigned long long)n_live);
     }
     provider_unwatch_forks(otlp);
-    provider_free(otlp);
+    provider_free(otlp, deadline);
     return error != 0 ? error : of_processors;
 }
 

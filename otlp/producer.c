@@ -79,12 +79,21 @@ void producers_total(weir_otlp *otlp, struct producer_totals *out) {
 
 /* ---- coming and going ---- */
 
+/*
+ * The next segment will probably get as full. What a file has room for says less, as it does not
+ * grow: it was made for what was expected then, so the expectation falls by halves alone.
+ */
+static void expect(struct producer *producer, const struct segment *segment) {
+    size_t least = segment->mapped != NULL ? producer->expected_bytes / 2 : 0;
+    producer->expected_bytes = MAX(segment->n_bytes, least);
+}
+
 static struct segment *take_open(struct producer *producer) {
     brief_lock_take(&producer->lock);
     struct segment *open = producer->open;
     producer->open = NULL;
     if (open != NULL) {
-        producer->expected_bytes = open->n_bytes; /* the next one will probably get as full */
+        expect(producer, open);
     }
     brief_lock_give(&producer->lock);
     return open;
@@ -249,11 +258,23 @@ static struct segment *find_open(struct producer *producer, const struct scope *
 static void push_first(struct producer *producer) {
     struct segment *full = producer->open;
     producer->open = full->next;
-    producer->expected_bytes = full->n_bytes;
+    expect(producer, full);
     exporter_push(producer->otlp->exporter, full);
 }
 
-/* There is no room in an open segment, or none is open: grows or begins one. */
+/* There is no more room in the first one. */
+static void push_short(struct producer *producer) {
+    bool is_file = producer->open->mapped != NULL;
+    push_first(producer);
+    if (is_file) {
+        producer->expected_bytes *= 2; /* the pool has a bound */
+    }
+}
+
+/*
+ * There is no room in an open segment, or none is open: grows or begins one. Nobody who wants the
+ * producer waits while memory, or a file, is made: nothing is lost from sight, as it is empty.
+ */
 static uint8_t *reserve_slowly(struct producer *producer, const struct scope *scope, size_t n_bytes,
                                weir_drop_cause *cause) {
     struct segment_pool *pool = &producer->otlp->pool;
@@ -262,14 +283,18 @@ static uint8_t *reserve_slowly(struct producer *producer, const struct scope *sc
         if (segment_room(segment, n_bytes) != NULL || segment_grow(pool, segment, n_bytes)) {
             return segment_room(segment, n_bytes);
         }
-        push_first(producer);
+        push_short(producer);
     }
     bool is_no_memory;
-    segment = segment_take(pool, scope, n_bytes, producer->expected_bytes, &is_no_memory);
+    size_t n_expected = producer->expected_bytes;
+    brief_lock_give(&producer->lock);
+    segment = segment_take(pool, scope, n_bytes, n_expected, &is_no_memory);
+    brief_lock_take(&producer->lock);
     if (segment == NULL) {
         *cause = is_no_memory ? WEIR_DROP_NO_MEMORY : WEIR_DROP_QUEUE_FULL;
         return NULL;
     }
+    segment_settle(pool, segment);
     segment->next = producer->open;
     producer->open = segment;
     return segment_room(segment, n_bytes);

@@ -47,6 +47,7 @@ static void hold_pools(void) {
     for (weir_otlp *otlp = first; otlp != NULL; otlp = otlp->next_open) {
         lock_take(&otlp->pool.lock);
         if (otlp->pool.spool != NULL) {
+            lock_take(&otlp->pool.spool->owning); /* a lock being taken must not get two holders */
             lock_take(&otlp->pool.spool->lock);
         }
     }
@@ -56,6 +57,7 @@ static void let_go_pools_in_parent(void) {
     for (weir_otlp *otlp = first; otlp != NULL; otlp = otlp->next_open) {
         if (otlp->pool.spool != NULL) {
             lock_give(&otlp->pool.spool->lock);
+            lock_give(&otlp->pool.spool->owning);
         }
         lock_give(&otlp->pool.lock);
     }
@@ -66,7 +68,7 @@ static void let_go_pools_in_child(void) {
         if (otlp->pool.spool != NULL) {
             spool_begin_anew(otlp->pool.spool);
         }
-        lock_drop(&otlp->pool.lock, true);
+        segment_pool_begin_anew(&otlp->pool);
     }
 }
 

@@ -55,7 +55,7 @@ void segment_free(struct segment *segment) {
     }
 }
 
-/* Takes n_bytes from the bound, or nothing. */
+/* Takes n_bytes from the bound, or nothing. Any thread, with the pool's lock or without. */
 static bool charge(struct segment_pool *pool, size_t n_bytes) {
     size_t before = atomic_fetch_add_explicit(&pool->used_bytes, n_bytes, memory_order_relaxed);
     if (before + n_bytes <= pool->max_bytes) {
@@ -69,19 +69,9 @@ static void discharge(struct segment_pool *pool, size_t n_bytes) {
     atomic_fetch_sub_explicit(&pool->used_bytes, n_bytes, memory_order_relaxed);
 }
 
-/* Its spans are done with; and so is its file. */
-static void destroy(struct segment_pool *pool, struct segment *segment) {
-    if (segment->mapped != NULL) {
-        spool_map_delete(pool->spool, segment->mapped);
-        mem_free(segment);
-    } else {
-        segment_free(segment);
-    }
-}
-
 static void discard(struct segment_pool *pool, struct segment *segment) {
     discharge(pool, segment->capacity);
-    destroy(pool, segment);
+    segment_free(segment);
 }
 
 void segment_pool_deinit(struct segment_pool *pool) {
@@ -99,9 +89,8 @@ size_t segment_pool_held_bytes(struct segment_pool *pool) {
     return held;
 }
 
-/* A free segment of at least `least` bytes, and at most `most`. */
-static struct segment *take_free(struct segment_pool *pool, size_t least, size_t most) {
-    lock_take(&pool->lock);
+/* A free segment of at least `least` bytes, and at most `most`. With the lock held. */
+static struct segment *take_free_locked(struct segment_pool *pool, size_t least, size_t most) {
     struct segment **link = &pool->free;
     while (*link != NULL && ((*link)->capacity < least || (*link)->capacity > most)) {
         link = &(*link)->next;
@@ -111,21 +100,65 @@ static struct segment *take_free(struct segment_pool *pool, size_t least, size_t
         *link = segment->next;
         pool->free_bytes -= segment->capacity;
     }
+    return segment;
+}
+
+static struct segment *take_free(struct segment_pool *pool) {
+    lock_take(&pool->lock);
+    struct segment *segment = take_free_locked(pool, 0, SIZE_MAX);
     lock_give(&pool->lock);
     return segment;
 }
 
-/* The same, begun for spans of this scope. */
-static struct segment *reuse(struct segment_pool *pool, const struct scope *scope, size_t least,
-                             size_t most) {
-    struct segment *segment;
-    while ((segment = take_free(pool, least, most)) != NULL) {
-        if (segment->mapped == NULL || spool_map_reuse(pool->spool, segment->mapped, scope)) {
-            return segment;
-        }
-        discard(pool, segment);
+/* ---- on the way to a producer ---- */
+
+/* With the lock held. */
+static void note_taken(struct segment_pool *pool, size_t n_bytes) {
+    pool->taken_bytes += n_bytes;
+    pool->n_taken++;
+}
+
+static void note_settled(struct segment_pool *pool, size_t n_bytes) {
+    lock_take(&pool->lock);
+    pool->taken_bytes -= n_bytes;
+    pool->n_taken--;
+    lock_give(&pool->lock);
+}
+
+void segment_settle(struct segment_pool *pool, const struct segment *segment) {
+    note_settled(pool, segment->capacity);
+}
+
+void segment_pool_begin_anew(struct segment_pool *pool) {
+    discharge(pool, pool->taken_bytes);
+    if (pool->max_spans > 0) { /* each was about to get one */
+        atomic_fetch_sub_explicit(&pool->n_spans, pool->n_taken, memory_order_relaxed);
     }
-    return NULL;
+    pool->taken_bytes = 0;
+    pool->n_taken = 0;
+    pool->lock = (struct lock){0};
+}
+
+/* A free one, to be settled. */
+static struct segment *reuse(struct segment_pool *pool, size_t least, size_t most) {
+    lock_take(&pool->lock);
+    struct segment *segment = take_free_locked(pool, least, most);
+    if (segment != NULL) {
+        note_taken(pool, segment->capacity);
+    }
+    lock_give(&pool->lock);
+    return segment;
+}
+
+/* From the bound, for one that is to be settled. */
+static bool charge_taken(struct segment_pool *pool, size_t n_bytes) {
+    lock_take(&pool->lock);
+    bool is_charged = charge(pool, n_bytes);
+    if (is_charged) {
+        note_taken(pool, n_bytes);
+    }
+    lock_give(&pool->lock);
+    return is_charged;
 }
 
 static bool get_memory(struct segment_pool *pool, struct segment *segment,
@@ -140,13 +173,14 @@ static bool get_memory(struct segment_pool *pool, struct segment *segment,
 
 static struct segment *make(struct segment_pool *pool, const struct scope *scope, size_t capacity,
                             bool *is_no_memory) {
-    if (!charge(pool, capacity)) {
+    if (!charge_taken(pool, capacity)) {
         return NULL;
     }
     struct segment *segment = mem_zalloc(sizeof *segment);
     if (segment == NULL || !get_memory(pool, segment, scope, capacity)) {
         mem_free(segment);
         discharge(pool, capacity);
+        note_settled(pool, capacity);
         *is_no_memory = true;
         return NULL;
     }
@@ -156,11 +190,11 @@ static struct segment *make(struct segment_pool *pool, const struct scope *scope
 /* The bound is reached: memory that lies in free segments of other sizes is of use now. */
 static struct segment *take_or_make_smallest(struct segment_pool *pool, const struct scope *scope,
                                              size_t needed, bool *is_no_memory) {
-    struct segment *segment = reuse(pool, scope, needed, SIZE_MAX);
+    struct segment *segment = reuse(pool, needed, SIZE_MAX);
     if (segment != NULL) {
         return segment;
     }
-    while ((segment = take_free(pool, 0, SIZE_MAX)) != NULL) {
+    while ((segment = take_free(pool)) != NULL) {
         discard(pool, segment);
     }
     return make(pool, scope, needed, is_no_memory);
@@ -187,7 +221,7 @@ struct segment *segment_take(struct segment_pool *pool, const struct scope *scop
     size_t needed = around + n_bytes;
     size_t expected = MIN(around + expected_bytes, pool->segment_max_bytes);
     size_t wanted = capacity_class(MAX(needed, expected));
-    struct segment *segment = reuse(pool, scope, MAX(needed, wanted / 2), wanted);
+    struct segment *segment = reuse(pool, MAX(needed, wanted / 2), wanted);
     if (segment == NULL) {
         segment = make(pool, scope, wanted, is_no_memory);
     }
@@ -210,14 +244,8 @@ void segment_enter(struct segment *segment, size_t n_bytes) {
     }
 }
 
-static bool grow_memory(struct segment_pool *pool, struct segment *segment, size_t capacity) {
-    uint8_t *data;
-    if (segment->mapped != NULL) {
-        bool has_grown = spool_map_grow(pool->spool, segment->mapped, capacity);
-        data = has_grown ? spool_map_data(segment->mapped) : NULL;
-    } else {
-        data = mem_realloc(segment->data, capacity);
-    }
+static bool grow_memory(struct segment *segment, size_t capacity) {
+    uint8_t *data = mem_realloc(segment->data, capacity);
     if (data != NULL) {
         segment->data = data;
         segment->capacity = capacity;
@@ -225,14 +253,9 @@ static bool grow_memory(struct segment_pool *pool, struct segment *segment, size
     return data != NULL;
 }
 
-/* All its places in the file are taken. */
-static bool is_out_of_places(const struct segment *segment) {
-    return segment->mapped != NULL && segment->n_spans >= segment->mapped->layout.n_places;
-}
-
 bool segment_grow(struct segment_pool *pool, struct segment *segment, size_t n_bytes) {
     size_t needed = segment->start + segment->n_bytes + n_bytes + tail_room(segment->scope);
-    if (is_out_of_places(segment) || (segment->n_bytes > 0 && needed > pool->segment_max_bytes)) {
+    if (segment->mapped != NULL || (segment->n_bytes > 0 && needed > pool->segment_max_bytes)) {
         return false;
     }
     size_t capacity = capacity_class(needed);
@@ -240,7 +263,7 @@ bool segment_grow(struct segment_pool *pool, struct segment *segment, size_t n_b
     if (!charge(pool, more)) {
         return false;
     }
-    if (!grow_memory(pool, segment, capacity)) {
+    if (!grow_memory(segment, capacity)) {
         discharge(pool, more);
         return false;
     }
@@ -267,22 +290,22 @@ static struct segment *take_surplus(struct segment_pool *pool) {
     return segment;
 }
 
-/* With a spool: what is not to be used again, and true then. */
-static bool leave_to_spool(struct segment_pool *pool, struct segment *segment) {
+/* With a spool: the file is the spool's, and memory of the heap would keep its next spans off the
+ * disk. */
+static void leave_to_spool(struct segment_pool *pool, struct segment *segment) {
     struct spool_entry *entry = segment->mapped;
-    if (entry == NULL || !spool_map_is_ours(entry)) {
-        discard(pool, segment); /* memory of the heap would keep its next spans off the disk */
-        return true;
+    if (entry == NULL) {
+        discard(pool, segment);
+        return;
     }
-    if (segment->kept_for != 0) {
+    if (segment->kept_for != 0 && spool_map_is_ours(entry)) {
         spool_keep(pool->spool, entry, segment->kept_for, segment->n_spans,
                    segment->start + segment->n_bytes);
-        discharge(pool, segment->capacity);
-        mem_free(segment);
-        return true;
+    } else {
+        spool_map_done(pool->spool, entry, segment->n_spans);
     }
-    spool_file_clear(entry->map, &entry->layout, segment->n_spans);
-    return false;
+    discharge(pool, segment->capacity);
+    mem_free(segment);
 }
 
 void segment_leave(struct segment_pool *pool, struct segment *segment) {
@@ -297,7 +320,8 @@ void segment_release(struct segment_pool *pool, struct segment *segment) {
     if (pool->max_spans > 0) {
         atomic_fetch_sub_explicit(&pool->n_spans, segment->n_spans, memory_order_relaxed);
     }
-    if (pool->spool != NULL && leave_to_spool(pool, segment)) {
+    if (pool->spool != NULL) {
+        leave_to_spool(pool, segment);
         return;
     }
     struct segment *surplus = NULL, *next;
@@ -312,7 +336,7 @@ void segment_release(struct segment_pool *pool, struct segment *segment) {
     lock_give(&pool->lock);
     for (; surplus != NULL; surplus = next) {
         next = surplus->next;
-        destroy(pool, surplus);
+        segment_free(surplus);
     }
 }
 
@@ -366,7 +390,7 @@ static size_t own_scope(struct segment *segment, const struct scope *scope) {
  */
 static bool charge_read_back(struct segment_pool *pool, size_t n_bytes) {
     while (!charge(pool, n_bytes)) {
-        struct segment *segment = take_free(pool, 0, SIZE_MAX);
+        struct segment *segment = take_free(pool);
         if (segment == NULL) {
             size_t nothing = 0;
             return n_bytes > pool->max_bytes &&

@@ -7,7 +7,8 @@
  * bound in bytes; each grows from a few kB to SEGMENT_MAX_BYTES, and keeps its memory when reused.
  *
  * With a spool that memory is a file mapped from its directory, and every span is entered there as
- * it is committed; when the disk refuses, it is the heap's as without one.
+ * it is committed; when the disk refuses, it is the heap's as without one. Of the calls here only
+ * segment_take may then wait for the disk.
  */
 #pragma once
 
@@ -53,9 +54,11 @@ struct segment_pool {
     struct spool *spool;       /* NULL: none; set right after init */
     _Atomic size_t used_bytes; /* capacity of all segments, free ones included */
     _Atomic uint64_t n_spans;  /* only when max_spans is set */
-    struct lock lock;          /* guards free and free_bytes */
-    struct segment *free;
+    struct lock lock;          /* guards everything below */
+    struct segment *free;      /* of the heap; those that are files the spool keeps */
     size_t free_bytes;
+    size_t taken_bytes; /* charged for segments between segment_take and segment_settle */
+    uint64_t n_taken;
 };
 
 void segment_pool_init(struct segment_pool *pool, size_t max_bytes, uint64_t max_spans);
@@ -68,14 +71,24 @@ size_t segment_pool_held_bytes(struct segment_pool *pool);
 /*
  * An empty segment for spans of `scope` (borrowed) with room for at least n_bytes of them;
  * expected_bytes says how full it will probably get. NULL when the bound is reached, or memory is
- * short (*is_no_memory).
+ * short (*is_no_memory). With a spool it makes files: no lock that somebody in a hurry wants may be
+ * held.
  */
 struct segment *segment_take(struct segment_pool *pool, const struct scope *scope, size_t n_bytes,
                              size_t expected_bytes, bool *is_no_memory);
+/*
+ * The segment has come to where a forked child would find it, under a lock that a fork takes: until
+ * then it is the forked child's loss, which segment_pool_begin_anew makes good.
+ */
+void segment_settle(struct segment_pool *pool, const struct segment *segment);
+/* In a forked child, with the pool's lock held, which is given back: what other threads were about
+ * to get is taken out of the bounds. */
+void segment_pool_begin_anew(struct segment_pool *pool);
 
 /*
  * Makes room for n_bytes more. False when the segment is full, the pool's bound is reached, or
- * memory is short: then it is to be sent as it is.
+ * memory is short: then it is to be sent as it is. So is one with a file, which does not grow, as
+ * that would be work for the disk while its producer is locked; the next one is made larger.
  */
 bool segment_grow(struct segment_pool *pool, struct segment *segment, size_t n_bytes);
 
@@ -112,8 +125,8 @@ void segment_seal(struct segment *segment);
 struct segment *segment_read_back(struct segment_pool *pool, const struct spool_contents *contents);
 
 /*
- * Gives the segment back to its pool. With a spool this is work for the disk: no lock that somebody
- * in a hurry wants may be held. What holders have given up for now stays there.
+ * Gives the segment back to its pool. With a spool, what there is to be done on the disk is left to
+ * spool_work. What holders have given up for now stays there.
  */
 void segment_release(struct segment_pool *pool, struct segment *segment);
 

@@ -5,8 +5,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "otlp/bounds.h"
@@ -15,10 +13,6 @@
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
 
-#define FOR_EACH_BIT(i, bits)                                                                      \
-    for (size_t i = 0; i < OTLP_MAX_PIPELINES; i++)                                                \
-        if (((bits)&1u << i) != 0)
-
 /* ---- the list of those that wait ---- */
 
 static void unlink_entry(struct spool *spool, struct spool_entry *entry) {
@@ -26,8 +20,22 @@ static void unlink_entry(struct spool *spool, struct spool_entry *entry) {
     *(entry->next != NULL ? &entry->next->previous : &spool->last) = entry->previous;
 }
 
+/* A file whose name would make it an orphan. */
+static bool has_old_name(const struct spool *spool, const struct spool_entry *entry) {
+    return spool->dir.owner != 0 && entry->owner != spool->dir.owner;
+}
+
+static void plan_rename(struct spool *spool, struct spool_entry *entry) {
+    entry->n_used = entry->n_bytes;
+    spool_plan(spool, entry, SPOOL_KEEP);
+}
+
 /* By age; nearly always the newest. */
 void spool_entry_link(struct spool *spool, struct spool_entry *entry) {
+    if (has_old_name(spool, entry)) {
+        plan_rename(spool, entry);
+        return;
+    }
     struct spool_entry *before = spool->last;
     while (before != NULL && before->unix_ns > entry->unix_ns) {
         before = before->previous;
@@ -38,12 +46,11 @@ void spool_entry_link(struct spool *spool, struct spool_entry *entry) {
     *(before != NULL ? &before->next : &spool->first) = entry;
 }
 
-/* The file goes with it, unless another process has taken it over meanwhile. */
+/* Its file goes with it. */
 static void delete_entry(struct spool *spool, struct spool_entry *entry) {
     unlink_entry(spool, entry);
     spool_unreserve(spool, entry->n_bytes, 1);
-    (void)unlink(entry->path);
-    mem_free(entry);
+    spool_plan(spool, entry, SPOOL_DELETE);
 }
 
 static void drop(struct spool *spool, struct spool_entry *entry, size_t pipeline, uint32_t n_spans,
@@ -58,7 +65,7 @@ static void drop(struct spool *spool, struct spool_entry *entry, size_t pipeline
 }
 
 static void drop_entry(struct spool *spool, struct spool_entry *entry, weir_drop_cause cause) {
-    FOR_EACH_BIT(i, entry->waits_for) {
+    SPOOL_FOR_EACH_BIT(i, entry->waits_for) {
         drop(spool, entry, i, entry->n_spans[i], cause);
     }
     delete_entry(spool, entry);
@@ -79,7 +86,20 @@ static bool is_over(const struct spool *spool, size_t n_bytes, uint32_t n_files)
            spool->n_files + n_files > SPOOL_MAX_FILES;
 }
 
+void spool_plan_surplus(struct spool *spool, size_t n_bytes_to_stay) {
+    while (spool->free != NULL && spool->n_free_bytes > n_bytes_to_stay) {
+        struct spool_entry *entry = spool->free;
+        spool->free = entry->next;
+        spool->n_free_bytes -= entry->n_bytes;
+        spool_unreserve(spool, entry->n_bytes, 1);
+        spool_plan(spool, entry, SPOOL_DELETE);
+    }
+}
+
 static bool make_room(struct spool *spool, size_t n_bytes, uint32_t n_files) {
+    if (is_over(spool, n_bytes, n_files)) {
+        spool_plan_surplus(spool, 0);
+    }
     while (is_over(spool, n_bytes, n_files)) {
         struct spool_entry *oldest = find_droppable(spool);
         if (oldest == NULL) {
@@ -105,7 +125,7 @@ void spool_unreserve(struct spool *spool, size_t n_bytes, uint32_t n_files) {
 }
 
 /* A time to come, of a clock that was set back since, is no age. */
-static void drop_aged(struct spool *spool) {
+void spool_drop_aged(struct spool *spool) {
     uint64_t now = clock_unix(&spool->clock);
     struct spool_entry *next;
     for (struct spool_entry *entry = spool->first; entry != NULL; entry = next) {
@@ -192,50 +212,73 @@ void spool_note_loss(struct spool *spool, uint64_t n_spans) {
 /* ---- names ---- */
 
 struct spool_entry *spool_entry_new(const struct spool *spool) {
-    return mem_zalloc(sizeof(struct spool_entry) + spool_dir_path_size(&spool->dir));
+    return mem_zalloc(sizeof(struct spool_entry) + spool->n_path);
 }
 
 void spool_entry_name(struct spool *spool, struct spool_entry *entry) {
     entry->number = spool->next_number++;
+    entry->owner = spool->dir.owner;
     spool_dir_path(&spool->dir, entry->number, entry->path);
 }
 
-/* A file whose name would make it an orphan gets a good one, unless it has been adopted already. */
-static void keep_named(struct spool *spool, struct spool_entry *entry) {
-    CLEANUP(mem_cleanup) char *path = mem_alloc(spool_dir_path_size(&spool->dir));
-    if (path == NULL || spool->dir.owner == 0) {
-        return;
-    }
-    spool_dir_path(&spool->dir, entry->number, path);
-    if (strcmp(path, entry->path) != 0 && rename(entry->path, path) == 0) {
-        memcpy(entry->path, path, strlen(path) + 1); /* names are of one length */
+/* Without touching the disk. */
+static void forget(struct spool_entry *list) {
+    for (struct spool_entry *entry = list, *next; entry != NULL; entry = next) {
+        next = entry->next;
+        spool_map_forget(entry);
     }
 }
 
-static void forget_all(struct spool *spool) {
-    while (spool->first != NULL) {
-        struct spool_entry *entry = spool->first;
-        spool->first = entry->next;
-        mem_free(entry);
-    }
-    spool->last = NULL;
+void spool_forget_all(struct spool *spool) {
+    forget(spool->first);
+    forget(spool->work);
+    forget(spool->free);
+    spool->first = spool->last = spool->work = spool->last_work = spool->free = NULL;
+    atomic_store_explicit(&spool->has_work, false, memory_order_relaxed);
+    spool->n_working = 0;
+    spool->n_free_bytes = spool->n_used_bytes = 0;
     spool->n_bytes = 0;
     spool->n_files = 0;
     spool->n_lost = 0;
     memset(spool->counts, 0, sizeof spool->counts);
 }
 
-int spool_own(struct spool *spool) {
-    if (spool->dir.pid != 0 && spool->dir.pid != getpid()) {
-        forget_all(spool); /* a forked child that ran no handlers */
-    }
-    int error = spool_dir_own(&spool->dir);
-    if (error == 0 && spool->named_by != spool->dir.owner) {
-        spool->named_by = spool->dir.owner;
-        for (struct spool_entry *entry = spool->first; entry != NULL; entry = entry->next) {
-            keep_named(spool, entry);
+/* With the lock held: what somebody is at comes later, when it is left or put back. */
+static void plan_renames(struct spool *spool) {
+    struct spool_entry *next;
+    for (struct spool_entry *entry = spool->first; entry != NULL; entry = next) {
+        next = entry->next;
+        if (entry->is_with == 0 && has_old_name(spool, entry)) {
+            unlink_entry(spool, entry);
+            plan_rename(spool, entry);
         }
     }
+}
+
+static struct spool_dir read_dir(struct spool *spool) {
+    lock_take(&spool->lock);
+    struct spool_dir dir = spool->dir;
+    lock_give(&spool->lock);
+    return dir;
+}
+
+int spool_own(struct spool *spool) {
+    struct spool_dir dir = read_dir(spool);
+    if (spool_dir_is_held(&dir)) {
+        return 0;
+    }
+    lock_take(&spool->owning);
+    dir = read_dir(spool);
+    bool is_forked = dir.pid != 0 && dir.pid != getpid();
+    int error = spool_dir_own(&dir);
+    lock_take(&spool->lock);
+    if (is_forked) {
+        spool_forget_all(spool); /* a child that ran no handlers */
+    }
+    spool->dir = dir;
+    plan_renames(spool);
+    lock_give(&spool->lock);
+    lock_give(&spool->owning);
     return error;
 }
 
@@ -248,9 +291,15 @@ static int init(struct spool *spool, const struct spool_options *options,
     spool->max_age_ns = options->max_age_ns;
     spool->n_places = MIN(options->n_places, (uint32_t)SPOOL_MAX_PLACES);
     spool->n_pipelines = options->n_pipelines;
+    spool->has_no_thread = options->has_no_thread;
+    atomic_init(&spool->n_references, 1);
     spool->clock = clock_system();
     logger_init(&spool->logger, options->logger->fn, options->logger->data, options->logger->level);
-    return spool_dir_open(&spool->dir, options->dir, detail);
+    int error = spool_dir_open(&spool->dir, options->dir, detail);
+    if (error == 0) {
+        spool->n_path = spool_dir_path_size(&spool->dir);
+    }
+    return error;
 }
 
 int spool_open(const struct spool_options *options, struct spool **out, weir_error_detail *detail) {
@@ -264,24 +313,29 @@ int spool_open(const struct spool_options *options, struct spool **out, weir_err
         return error;
     }
     spool_adopt(spool);
+    spool_work(spool);
     spool_say_news(spool);
     *out = spool;
     return 0;
 }
 
 void spool_begin_anew(struct spool *spool) {
-    spool->lock = (struct lock){0};
+    spool->owning = spool->lock = (struct lock){0};
     spool->is_adopting = false;
-    forget_all(spool);
+    spool_forget_all(spool);
 }
 
-void spool_close(struct spool *spool) {
-    if (spool == NULL) {
-        return;
+void spool_ref(struct spool *spool) {
+    atomic_fetch_add_explicit(&spool->n_references, 1, memory_order_relaxed);
+}
+
+void spool_unref(struct spool *spool) {
+    if (spool != NULL &&
+        atomic_fetch_sub_explicit(&spool->n_references, 1, memory_order_acq_rel) == 1) {
+        spool_forget_all(spool);
+        mem_free(spool->dir.path);
+        mem_free(spool);
     }
-    spool_dir_close(&spool->dir, spool->n_files == 0);
-    forget_all(spool);
-    mem_free(spool);
 }
 
 /* ---- keeping ---- */
@@ -294,23 +348,14 @@ void spool_count_waiting(struct spool *spool, size_t pipeline, uint32_t n_spans)
 
 void spool_keep(struct spool *spool, struct spool_entry *entry, uint8_t pipelines, uint32_t n_spans,
                 size_t n_bytes) {
-    size_t n_used = entry->layout.data_at + n_bytes;
-    (void)munmap(entry->map, entry->n_bytes);
-    entry->map = NULL;
-    /* What the segment did not need is given back; if that fails, the file is just larger. */
-    bool is_cut = n_used < entry->n_bytes && truncate(entry->path, (off_t)n_used) == 0;
     lock_take(&spool->lock);
-    if (is_cut) {
-        spool->n_bytes -= entry->n_bytes - n_used;
-        entry->n_bytes = n_used;
-    }
+    spool->n_used_bytes -= entry->n_bytes;
+    entry->n_used = entry->layout.data_at + n_bytes;
     entry->waits_for = pipelines;
-    FOR_EACH_BIT(i, pipelines) {
+    SPOOL_FOR_EACH_BIT(i, pipelines) {
         entry->n_spans[i] = n_spans;
     }
-    keep_named(spool, entry);
-    spool_entry_link(spool, entry);
-    drop_aged(spool);
+    spool_plan(spool, entry, SPOOL_KEEP);
     lock_give(&spool->lock);
 }
 
@@ -348,8 +393,9 @@ bool spool_is_due(struct spool *spool, size_t pipeline) {
 
 struct spool_entry *spool_next(struct spool *spool, size_t pipeline) {
     spool_adopt(spool);
+    spool_work(spool);
     lock_take(&spool->lock);
-    drop_aged(spool);
+    spool_drop_aged(spool);
     struct spool_entry *entry = find_waiting(spool, pipeline);
     if (entry != NULL) {
         entry->is_with |= (uint8_t)(1u << pipeline);
@@ -368,10 +414,19 @@ void spool_take(struct spool *spool, struct spool_entry *entry, size_t pipeline,
     lock_give(&spool->lock);
 }
 
+/* With the lock held: the pipeline is not at it any more. */
+static void step_back(struct spool *spool, struct spool_entry *entry, size_t pipeline) {
+    entry->is_with &= (uint8_t) ~(1u << pipeline);
+    if (entry->is_with == 0 && has_old_name(spool, entry)) {
+        unlink_entry(spool, entry);
+        plan_rename(spool, entry);
+    }
+}
+
 void spool_leave(struct spool *spool, struct spool_entry *entry, size_t pipeline) {
     lock_take(&spool->lock);
-    entry->is_with &= (uint8_t) ~(1u << pipeline);
     entry->n_left++;
+    step_back(spool, entry, pipeline);
     lock_give(&spool->lock);
 }
 
@@ -388,9 +443,9 @@ void spool_finish(struct spool *spool, struct spool_entry *entry, size_t pipelin
 void spool_put_back(struct spool *spool, struct spool_entry *entry, size_t pipeline,
                     uint32_t n_spans) {
     lock_take(&spool->lock);
-    entry->is_with &= (uint8_t) ~(1u << pipeline);
     entry->n_spans[pipeline] = n_spans;
     spool->counts[pipeline].waiting += n_spans;
+    step_back(spool, entry, pipeline);
     lock_give(&spool->lock);
 }
 

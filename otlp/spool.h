@@ -11,6 +11,13 @@
  * Nothing is lost but by bounds and damage, and that is counted; a span may be sent twice. When the
  * disk refuses, segments live in memory alone, as without a spool.
  *
+ * A disk may be slow, or hang. So no system call for a file is made under a lock that anybody else
+ * needs: what is to be done with a file is put on a list, and done by spool_work with no lock held.
+ * The exporter's threads do that, and whoever needs a new file and so waits for the disk anyway.
+ * Only these wait for the disk: spool_open, spool_close, spool_map_new, spool_work, spool_next,
+ * spool_read, spool_adopt, spool_own. All others may be called under the locks of a producer, of
+ * the registry and of an exporter.
+ *
  * It knows nothing of requests and retries: exporter_spool.c. Any thread, unless something else is
  * said.
  */
@@ -31,11 +38,22 @@
 #include "otlp/spool_dir.h"
 #include "otlp/spool_file.h"
 
+/* What is to be done with a file that is on the list of work. */
+enum spool_task {
+    SPOOL_CLEAR, /* its spans are done with: it may be used again */
+    SPOOL_KEEP,  /* its spans wait from now on: unmap, cut and name it */
+    SPOOL_DELETE /* and free its entry */
+};
+
 /* One file. */
 struct spool_entry {
-    /* guarded by the spool's lock */
-    struct spool_entry *next, *previous; /* of those that wait, the oldest first */
+    /* guarded by the spool's lock, but for an entry that spool_work has taken off its list */
+    struct spool_entry *next, *previous; /* of those that wait, the oldest first; or of a list */
+    enum spool_task task;
+    uint32_t n_places; /* to be cleared */
+    size_t n_used;     /* bytes from the beginning that are to be kept */
     uint32_t number;
+    uint64_t owner;                       /* that its name was to begin with, the last time */
     size_t n_bytes;                       /* on disk */
     uint32_t n_spans[OTLP_MAX_PIPELINES]; /* that wait for each pipeline */
     uint8_t waits_for;                    /* pipelines, as bits … */
@@ -62,6 +80,7 @@ struct spool_counts {
 
 struct spool_options {
     const char *dir;
+    bool has_no_thread; /* spool_close_by works in the thread that calls it */
     size_t max_bytes;
     uint64_t max_age_ns;
     uint32_t n_places; /* spans in a file */
@@ -74,17 +93,30 @@ struct spool {
     uint64_t max_age_ns;
     uint32_t n_places;
     size_t n_pipelines;
+    size_t n_path; /* bytes of a file's path */
     struct logger logger;
     weir_clock clock; /* the system's: ages outlive the process */
 
-    _Atomic bool has_news; /* perhaps: look with spool_news */
+    bool has_no_thread;
+    atomic_uint n_references;
 
-    struct lock lock; /* guards everything below */
-    struct spool_dir dir;
+    _Atomic bool has_news; /* perhaps: look with spool_news */
+    _Atomic bool has_work; /* the list of work is not empty */
+
+    /* One at a time takes the directory's lock anew, and waits for the disk meanwhile. Taken before
+     * `lock`, and by those alone who are about to touch the disk. */
+    struct lock owning;
+
+    struct lock lock;                 /* guards everything below; nobody waits for a disk with it */
+    struct spool_dir dir;             /* changed with `owning` held as well */
     struct spool_entry *first, *last; /* those that wait */
+    struct spool_entry *work, *last_work;
+    uint32_t n_working;       /* entries that spool_work has in hand just now */
+    struct spool_entry *free; /* mapped and clear, to be used again */
+    size_t n_free_bytes;
+    size_t n_used_bytes; /* of those that segments have */
     uint32_t next_number;
-    uint64_t named_by; /* the owner that the paths of those that wait name */
-    size_t n_bytes;    /* of all our files */
+    size_t n_bytes; /* of all our files */
     uint32_t n_files;
     struct spool_counts counts[OTLP_MAX_PIPELINES];
     uint64_t n_refused;      /* segments that the disk had no room for */
@@ -106,29 +138,49 @@ struct spool {
 int spool_open(const struct spool_options *options, struct spool **out, weir_error_detail *detail);
 
 /*
- * In a forked child, for which the lock was taken before the fork: what waits is the parent's, and
- * so is the place in the directory. Gives the lock back.
+ * In a forked child, for which both locks were taken before the fork: what waits is the parent's,
+ * and so is the place in the directory. Gives the locks back.
  */
 void spool_begin_anew(struct spool *spool);
 
-/* Frees all but the files. No entry may be in use, but those of segments left behind. NULL:
- * nothing. */
+/*
+ * Does the work that is left, and gives up the directory. No entry may be in use, but those of
+ * segments left behind. Waits for the disk. NULL: nothing.
+ */
 void spool_close(struct spool *spool);
+/*
+ * The same, in a thread of its own, which is left behind with the spool when the disk has not
+ * answered by the deadline, or a moment later: then the next process finds the files, or the thread
+ * ends its work by and by. In this thread when there can be no other, or must not be.
+ */
+void spool_close_by(struct spool *spool, uint64_t deadline_ns);
+
+/* Somebody else needs it too, perhaps longer than until the close. */
+void spool_ref(struct spool *spool);
+/* The last one frees it, without touching the disk. NULL: nothing. */
+void spool_unref(struct spool *spool);
+
+/* ---- the work (spool_work.c) ---- */
+
+/* Does all that is on the list. No lock may be held. Cheap when there is nothing. */
+void spool_work(struct spool *spool);
+static inline bool spool_has_work(const struct spool *spool) {
+    return atomic_load_explicit(&spool->has_work, memory_order_relaxed);
+}
+/* True while somebody else is at it: what is to wait may come to do so in a moment. */
+bool spool_is_working(struct spool *spool);
 
 /* ---- files as memory (spool_map.c) ---- */
 
 /*
- * A new file with room for n_bytes of data, mapped and begun for `scope`. NULL when the disk, or
- * memory, refuses: counted, and news at the first.
+ * A file with room for n_bytes of data, mapped and begun for `scope`: one that was used before, or
+ * a new one. NULL when the disk, or memory, refuses: counted, and news at the first. Does what is
+ * on the list of work first.
  */
 struct spool_entry *spool_map_new(struct spool *spool, const struct scope *scope, size_t n_bytes);
-/* Makes room for n_bytes of data in all; may move the map. False: nothing has changed. */
-bool spool_map_grow(struct spool *spool, struct spool_entry *entry, size_t n_bytes);
-/* Begins an entry over, for spans of `scope`: false when they do not fit, or it is not to be used
- * any more (in a forked child). Its places were cleared. */
-bool spool_map_reuse(struct spool *spool, struct spool_entry *entry, const struct scope *scope);
-/* Its spans are done with: deletes the file, and frees. */
-void spool_map_delete(struct spool *spool, struct spool_entry *entry);
+/* Its n_spans spans are done with: it will be cleared, and used again or deleted. In a forked child
+ * it is forgotten. */
+void spool_map_done(struct spool *spool, struct spool_entry *entry, uint32_t n_spans);
 /* Frees without touching the file or the spool, which may be gone. NULL: nothing. */
 void spool_map_forget(struct spool_entry *entry);
 /* True in the process that mapped it. */
@@ -196,18 +248,32 @@ uint64_t spool_n_refused(struct spool *spool);
 /* Takes over the files of processes that have died, if it is time to look for them. */
 void spool_adopt(struct spool *spool);
 
-/* ---- inside (all three) ---- */
+/* ---- inside (all of them) ---- */
 
-/* With the lock held: room for so much more in the bounds; the oldest that wait go for it. */
+#define SPOOL_FOR_EACH_BIT(i, bits)                                                                \
+    for (size_t i = 0; i < OTLP_MAX_PIPELINES; i++)                                                \
+        if (((bits)&1u << i) != 0)
+
+/* With the lock held: room for so much more in the bounds; free files and the oldest that wait go
+ * for it, by spool_work. */
 bool spool_reserve(struct spool *spool, size_t n_bytes, uint32_t n_files);
 void spool_unreserve(struct spool *spool, size_t n_bytes, uint32_t n_files);
-/* With the lock held: sees to it that our names for files are good. 0, or a negative errno. */
+/* Sees to it that our names for files are good. 0, or a negative errno. */
 int spool_own(struct spool *spool);
+/* With the lock held: puts an entry, which is on no list, on that of work. */
+void spool_plan(struct spool *spool, struct spool_entry *entry, enum spool_task task);
+/* With the lock held: frees all entries without touching the disk: they are another process's. */
+void spool_forget_all(struct spool *spool);
+/* With the lock held: drops what has become too old. */
+void spool_drop_aged(struct spool *spool);
+/* With the lock held: plans to delete free files beyond the bytes that may stay. */
+void spool_plan_surplus(struct spool *spool, size_t n_bytes_to_stay);
 /* An entry with room for its path, nothing set; NULL without memory. */
 struct spool_entry *spool_entry_new(const struct spool *spool);
 /* With the lock held: gives it a number and a path. */
 void spool_entry_name(struct spool *spool, struct spool_entry *entry);
-/* With the lock held: it waits from now on, as its fields say. */
+/* With the lock held: it waits from now on, as its fields say. One whose name is no longer ours is
+ * to be renamed first. */
 void spool_entry_link(struct spool *spool, struct spool_entry *entry);
 /* With the lock held: spans were lost, to be told of. */
 void spool_note_loss(struct spool *spool, uint64_t n_spans);

@@ -166,29 +166,35 @@ static void count_adopted(struct spool *spool, struct spool_entry *entry, uint32
     }
 }
 
-/* With the lock held. The rename is what makes it ours. */
+/* The rename is what makes it ours. */
 static bool take_over(struct spool *spool, struct spool_entry *entry, const char *path,
                       uint32_t n_spans) {
+    lock_take(&spool->lock);
     spool_entry_name(spool, entry);
+    lock_give(&spool->lock);
     if (rename(path, entry->path) != 0) {
         return false;
     }
+    lock_take(&spool->lock);
     /* Ours already: the bounds make room by dropping the oldest, which may be this one. */
     spool->n_bytes += entry->n_bytes;
     spool->n_files++;
     count_adopted(spool, entry, n_spans);
     spool_entry_link(spool, entry);
     (void)spool_reserve(spool, 0, 0);
+    lock_give(&spool->lock);
     return true;
 }
 
 /* Of a file whose head is gone nobody can say how many spans it held: it counts as one. */
 static void count_damaged(struct spool *spool) {
+    lock_take(&spool->lock);
     for (size_t i = 0; i < spool->n_pipelines; i++) {
         spool->counts[i].adopted++;
         spool->counts[i].dropped[WEIR_DROP_SPOOL_DAMAGED]++;
     }
     spool_note_loss(spool, 1);
+    lock_give(&spool->lock);
 }
 
 static bool adopt_file(void *data, const char *path) {
@@ -200,7 +206,6 @@ static bool adopt_file(void *data, const char *path) {
     uint32_t n_spans = 0;
     enum found found = examine(path, entry, &n_spans);
     bool is_gone = false;
-    lock_take(&spool->lock);
     if (found == FOUND_SPANS) {
         is_gone = take_over(spool, entry, path, n_spans);
     } else if (found != FOUND_TROUBLE) {
@@ -209,34 +214,52 @@ static bool adopt_file(void *data, const char *path) {
             count_damaged(spool);
         }
     }
-    lock_give(&spool->lock);
     if (found != FOUND_SPANS || !is_gone) {
         mem_free(entry);
     }
     return is_gone;
 }
 
-/* *dir becomes what the directory is now: other threads may renew it meanwhile. */
-static bool is_time(struct spool *spool, struct spool_dir *dir) {
-    uint64_t now = clock_now_ns();
+static bool begin_search(struct spool *spool, uint64_t now) {
     lock_take(&spool->lock);
-    bool is_time = !spool->is_adopting && now >= spool->adopt_again_ns && spool_own(spool) == 0;
+    bool is_time = !spool->is_adopting && now >= spool->adopt_again_ns;
     if (is_time) {
         spool->is_adopting = true;
         spool->adopt_again_ns = now + SPOOL_ADOPT_EVERY_S * NS_PER_S;
-        *dir = spool->dir;
     }
     lock_give(&spool->lock);
     return is_time;
 }
 
-void spool_adopt(struct spool *spool) {
-    struct spool_dir dir;
-    if (!is_time(spool, &dir)) {
-        return;
-    }
-    spool_dir_adopt(&dir, adopt_file, spool);
+static void end_search(struct spool *spool) {
     lock_take(&spool->lock);
     spool->is_adopting = false;
     lock_give(&spool->lock);
+}
+
+/* The directory as it is now: other threads may renew it meanwhile. */
+static void search(struct spool *spool) {
+    lock_take(&spool->lock);
+    struct spool_dir dir = spool->dir;
+    lock_give(&spool->lock);
+    spool_dir_adopt(&dir, adopt_file, spool);
+}
+
+static void search_again_soon(struct spool *spool, uint64_t now) {
+    lock_take(&spool->lock);
+    spool->adopt_again_ns = now;
+    lock_give(&spool->lock);
+}
+
+void spool_adopt(struct spool *spool) {
+    uint64_t now = clock_now_ns();
+    if (!begin_search(spool, now)) {
+        return;
+    }
+    if (spool_own(spool) == 0) {
+        search(spool);
+    } else {
+        search_again_soon(spool, now);
+    }
+    end_search(spool);
 }

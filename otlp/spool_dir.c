@@ -73,7 +73,7 @@ static bool read_name(const char *name, uint64_t *owner, bool *is_lock) {
 
 /* ---- trust ---- */
 
-static int check_trust(const char *path, weir_error_detail *detail) {
+int spool_dir_check(const char *path, weir_error_detail *detail) {
     struct stat status;
     if (stat(path, &status) != 0) {
         return error_set_os(detail, WEIR_E_IO, errno, "the spool directory %s cannot be used",
@@ -114,7 +114,7 @@ int spool_dir_open(struct spool_dir *dir, const char *path, weir_error_detail *d
         return error_set_os(detail, WEIR_E_IO, errno, "the spool directory %s cannot be made",
                             path);
     }
-    int error = check_trust(path, detail);
+    int error = spool_dir_check(path, detail);
     error = error != 0 ? error : resolve(path, &absolute, detail);
     if (error == 0) {
         *dir = (struct spool_dir){.path = absolute, .lock_fd = -1};
@@ -176,6 +176,11 @@ static void forget_parent(struct spool_dir *dir) {
     dir->owner = 0;
 }
 
+bool spool_dir_is_held(const struct spool_dir *dir) {
+    return dir->lock_fd >= 0 && dir->pid == getpid() &&
+           is_file(dir->lock_fd, dir->device, dir->inode);
+}
+
 int spool_dir_own(struct spool_dir *dir) {
     bool is_forked = dir->lock_fd >= 0 && dir->pid != getpid();
     if (is_forked) {
@@ -206,7 +211,8 @@ void spool_dir_close(struct spool_dir *dir, bool is_empty) {
     if (dir->pid == getpid() ? is_ours : is_file(dir->lock_fd, dir->device, dir->inode)) {
         close(dir->lock_fd);
     }
-    mem_free(dir->path);
+    dir->lock_fd = -1;
+    dir->owner = 0;
 }
 
 /* ---- orphans ---- */

@@ -39,8 +39,21 @@ void spool_dir_path(const struct spool_dir *dir, uint32_t number, char *out);
  */
 int spool_dir_open(struct spool_dir *dir, const char *path, weir_error_detail *detail);
 
-/* Gives up the lock; its file goes when is_empty says that no file of ours is left. */
+/*
+ * Whether a directory that exists can be trusted with spans; spool_dir_open asks the same.
+ * WEIR_E_INVALID: it is none, belongs to another user, or others may write to it; WEIR_E_IO: it
+ * cannot be looked at. detail says what to do.
+ */
+int spool_dir_check(const char *path, weir_error_detail *detail);
+
+/*
+ * Gives up the lock; its file goes when is_empty says that no file of ours is left. dir->path stays
+ * the caller's, to be freed with mem_free.
+ */
 void spool_dir_close(struct spool_dir *dir, bool is_empty);
+
+/* True while this process holds the lock. */
+bool spool_dir_is_held(const struct spool_dir *dir);
 
 /*
  * Takes the lock when it is not held: not yet, not by this process, or not any more. 0, or a

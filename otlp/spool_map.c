@@ -101,29 +101,39 @@ static int make_file(struct spool_entry *entry, size_t n_file) {
 /* ---- new ones ---- */
 
 /* Undoes what reserve did. */
-static void give_back(struct spool *spool, size_t n_bytes, uint32_t n_files) {
+static void give_back(struct spool *spool, size_t n_bytes) {
     lock_take(&spool->lock);
-    spool_unreserve(spool, n_bytes, n_files);
+    spool->n_used_bytes -= n_bytes;
+    spool_unreserve(spool, n_bytes, 1);
     lock_give(&spool->lock);
+}
+
+/* A disk that refused is left in peace a while. */
+static bool is_left_in_peace(struct spool *spool) {
+    lock_take(&spool->lock);
+    bool is_left = spool->is_refused && clock_now_ns() < spool->try_again_ns;
+    spool->n_refused += is_left;
+    lock_give(&spool->lock);
+    return is_left;
 }
 
 /* A place in the directory and in its bounds. False: refused, and noted. */
 static bool reserve(struct spool *spool, struct spool_entry *entry, size_t n_file) {
-    lock_take(&spool->lock);
-    if (spool->is_refused && clock_now_ns() < spool->try_again_ns) {
-        spool->n_refused++;
-        lock_give(&spool->lock);
+    if (is_left_in_peace(spool)) {
         return false;
     }
     int os_error = -spool_own(spool);
+    lock_take(&spool->lock);
     bool is_reserved = os_error == 0 && spool_reserve(spool, n_file, 1);
     if (is_reserved) {
+        spool->n_used_bytes += n_file;
         spool_entry_name(spool, entry);
     }
     lock_give(&spool->lock);
     if (!is_reserved) {
         note_refusal(spool, os_error);
     }
+    spool_work(spool); /* what had to go for it */
     return is_reserved;
 }
 
@@ -133,7 +143,7 @@ static bool make(struct spool *spool, struct spool_entry *entry, size_t n_file) 
     }
     int os_error = make_file(entry, n_file);
     if (os_error != 0) {
-        give_back(spool, n_file, 1);
+        give_back(spool, n_file);
         note_refusal(spool, os_error);
         return false;
     }
@@ -149,7 +159,8 @@ static void begin(struct spool *spool, struct spool_entry *entry, const struct s
     spool_file_begin(entry->map, &entry->layout, scope, entry->unix_ns, entry->salt);
 }
 
-struct spool_entry *spool_map_new(struct spool *spool, const struct scope *scope, size_t n_bytes) {
+static struct spool_entry *make_entry(struct spool *spool, const struct scope *scope,
+                                      size_t n_bytes) {
     struct spool_entry *entry = spool_entry_new(spool);
     if (entry == NULL) {
         return NULL;
@@ -157,9 +168,7 @@ struct spool_entry *spool_map_new(struct spool *spool, const struct scope *scope
     entry->layout = spool_layout_for(scope, spool->n_places);
     if (!make(spool, entry, file_size(&entry->layout, n_bytes))) {
         mem_free(entry);
-        entry = NULL;
-    } else {
-        begin(spool, entry, scope);
+        return NULL;
     }
     return entry;
 }
@@ -168,70 +177,61 @@ bool spool_map_is_ours(const struct spool_entry *entry) {
     return entry->pid == getpid();
 }
 
-bool spool_map_reuse(struct spool *spool, struct spool_entry *entry, const struct scope *scope) {
-    if (!spool_map_is_ours(entry) || !spool_layout_fits(&entry->layout, scope)) {
-        return false;
-    }
-    begin(spool, entry, scope);
-    return true;
+/* Large enough, and no waste. */
+static bool is_fit(const struct spool_entry *entry, const struct scope *scope, size_t n_bytes) {
+    size_t room = entry->n_bytes - entry->layout.data_at;
+    return room >= n_bytes && room <= 2 * n_bytes + PAGE_BYTES &&
+           spool_layout_fits(&entry->layout, scope) && spool_map_is_ours(entry);
 }
 
-/* ---- growing ---- */
-
-/* By its name, as no descriptor is kept that a host could close or take for its own. */
-static int lengthen(const struct spool_entry *entry, size_t n_file) {
-    int fd = open(entry->path, OPEN_FLAGS);
-    if (fd < 0) {
-        return errno;
-    }
-    struct stat status;
-    bool is_ours =
-        fstat(fd, &status) == 0 && status.st_dev == entry->device && status.st_ino == entry->inode;
-    int error = is_ours ? take_room(fd, n_file) : ESTALE;
-    close(fd);
-    return error;
-}
-
-bool spool_map_grow(struct spool *spool, struct spool_entry *entry, size_t n_bytes) {
-    size_t n_file = file_size(&entry->layout, n_bytes), n_more = n_file - entry->n_bytes;
-    if (n_file == 0 || !spool_map_is_ours(entry)) {
-        return false;
-    }
-    if (n_file <= entry->n_bytes) {
-        return true;
-    }
+static struct spool_entry *take_free(struct spool *spool, const struct scope *scope,
+                                     size_t n_bytes) {
     lock_take(&spool->lock);
-    bool is_reserved = spool_reserve(spool, n_more, 0);
+    struct spool_entry **link = &spool->free;
+    while (*link != NULL && !is_fit(*link, scope, n_bytes)) {
+        link = &(*link)->next;
+    }
+    struct spool_entry *entry = *link;
+    if (entry != NULL) {
+        *link = entry->next;
+        spool->n_free_bytes -= entry->n_bytes;
+        spool->n_used_bytes += entry->n_bytes;
+    }
     lock_give(&spool->lock);
-    if (!is_reserved) {
-        return false;
+    return entry;
+}
+
+struct spool_entry *spool_map_new(struct spool *spool, const struct scope *scope, size_t n_bytes) {
+    spool_work(spool);
+    struct spool_entry *entry = take_free(spool, scope, n_bytes);
+    if (entry == NULL) {
+        entry = make_entry(spool, scope, n_bytes);
     }
-    void *map = MAP_FAILED;
-    if (lengthen(entry, n_file) == 0) {
-        map = mremap(entry->map, entry->n_bytes, n_file, MREMAP_MAYMOVE);
+    if (entry != NULL) {
+        begin(spool, entry, scope);
     }
-    if (map == MAP_FAILED) { /* the segment goes as it is, and the next one has its own file */
-        give_back(spool, n_more, 0);
-        return false;
-    }
-    entry->map = map;
-    entry->n_bytes = n_file;
-    return true;
+    return entry;
 }
 
 /* ---- the end ---- */
 
 void spool_map_forget(struct spool_entry *entry) {
     if (entry != NULL) {
-        (void)munmap(entry->map, entry->n_bytes);
+        if (entry->map != NULL) {
+            (void)munmap(entry->map, entry->n_bytes);
+        }
         mem_free(entry);
     }
 }
 
-void spool_map_delete(struct spool *spool, struct spool_entry *entry) {
-    if (spool_map_is_ours(entry)) {
-        (void)unlink(entry->path);
-        give_back(spool, entry->n_bytes, 1);
+void spool_map_done(struct spool *spool, struct spool_entry *entry, uint32_t n_spans) {
+    if (!spool_map_is_ours(entry)) {
+        spool_map_forget(entry);
+        return;
     }
-    spool_map_forget(entry);
+    lock_take(&spool->lock);
+    spool->n_used_bytes -= entry->n_bytes;
+    entry->n_places = n_spans;
+    spool_plan(spool, entry, SPOOL_CLEAR);
+    lock_give(&spool->lock);
 }

@@ -278,6 +278,113 @@ Test(exporter_spool, a_close_that_has_no_time_leaves_it) {
     spool_close(next);
 }
 
+/* ---- processes that live for a moment ---- */
+
+/* In five files, left by an exporter whose endpoint did not answer. */
+static void leave_ten_spans(void) {
+    struct exporter_counts last[RIG_MAX_PIPELINES];
+    ADD_PIPELINE(REFUSES, MS(1));
+    start_spooling();
+    for (int i = 0; i < 5; i++) {
+        push(2);
+    }
+    (void)stop_spooling(S(10), 10, last);
+    cr_assert(eq(u64, last[0].spooled, 10));
+    rig.n_pipelines = 0;
+}
+
+/* Else what one such process leaves might never be sent, if all are such. */
+Test(exporter_spool, a_close_sends_what_waits_as_long_as_it_arrives) {
+    struct exporter_counts last[RIG_MAX_PIPELINES];
+    leave_ten_spans();
+    ADD_PIPELINE(ACCEPTS, S(10));
+    start_spooling();
+    push(3);
+    cr_expect(eq(int, stop_spooling(S(10), 3, last), 0));
+    cr_expect(eq(u64, last[0].adopted, 10));
+    cr_expect(eq(u64, last[0].acknowledged, 13));
+    cr_expect(eq(u64, last[0].spooled, 0));
+    cr_expect(eq(int, rmdir(dir), 0));
+    cr_assert(eq(int, mkdir(dir, 0700), 0));
+}
+
+Test(exporter_spool, a_close_asks_an_endpoint_that_does_not_answer_once) {
+    struct exporter_counts last[RIG_MAX_PIPELINES];
+    leave_ten_spans();
+    ADD_PIPELINE(REFUSES, S(100));
+    start_spooling();
+    uint64_t began = clock_now_ns();
+    cr_expect(eq(int, stop_spooling(S(50), 0, last), 0));
+    cr_expect(lt(u64, clock_now_ns() - began, S(25)));
+    cr_expect(eq(u64, last[0].requests, 1));
+    cr_expect(eq(u64, last[0].spooled, 10));
+}
+
+Test(exporter_spool, a_close_sends_what_waits_by_its_deadline) {
+    struct exporter_counts last[RIG_MAX_PIPELINES];
+    static const struct script_step steps[] = {{.status = 200}, {.wait = SCRIPT_UNTIL_CANCELLED}};
+    leave_ten_spans();
+    ADD_PIPELINE(steps, S(100));
+    start_spooling();
+    uint64_t began = clock_now_ns();
+    cr_expect(eq(int, stop_spooling(MS(100), 0, last), 0));
+    cr_expect(ge(u64, clock_now_ns() - began, MS(100)));
+    cr_expect(lt(u64, clock_now_ns() - began, S(25)));
+    cr_expect(eq(u64, last[0].acknowledged, 2));
+    cr_expect(eq(u64, last[0].spooled, 8));
+}
+
+/* ---- who pushes while it stops ---- */
+
+static void (*cancel_script)(void *data);
+
+/* A close gives its mutex back to cancel a post: others may push then. */
+static void push_and_cancel(void *data) {
+    push(7);
+    cancel_script(data);
+}
+
+static void stop_while_others_push(void) {
+    static const struct script_step steps[] = {{.wait = SCRIPT_UNTIL_CANCELLED}};
+    for (int i = 0; i < 2; i++) {
+        weir_transport *transport = &ADD_PIPELINE(steps, S(100))->transport;
+        cancel_script = transport->cancel;
+        transport->cancel = push_and_cancel;
+    }
+}
+
+Test(exporter_spool, a_push_while_it_stops_is_accounted_for) {
+    struct exporter_counts last[RIG_MAX_PIPELINES];
+    stop_while_others_push();
+    start_spooling();
+    push(2);
+    script_wait_posts(&rig.scripts[0], 1);
+    script_wait_posts(&rig.scripts[1], 1);
+    cr_expect(eq(int, stop_spooling(MS(50), 2 + 7 + 7, last), 0));
+    cr_expect(eq(u64, last[0].spooled, 16));
+    cr_expect(eq(u64, last[1].spooled, 16));
+    struct spool *next = open_spool(1); /* and is on disk */
+    struct spool_counts counts;
+    spool_get_counts(next, 0, &counts);
+    cr_expect(eq(u64, counts.adopted, 16));
+    spool_close(next);
+}
+
+Test(exporter_spool, a_push_while_it_stops_without_a_spool_is_counted_as_lost) {
+    struct exporter_counts last[RIG_MAX_PIPELINES];
+    stop_while_others_push();
+    start_pipelines();
+    push(2);
+    script_wait_posts(&rig.scripts[0], 1);
+    script_wait_posts(&rig.scripts[1], 1);
+    cr_expect(eq(int, exporter_stop(rig.exporter, clock_now_ns() + MS(50), last), WEIR_E_TIMEOUT));
+    for (size_t i = 0; i < 2; i++) {
+        expect_sum(&last[i], 16);
+        cr_expect(eq(u64, last[i].dropped[WEIR_DROP_SHUTDOWN_DEADLINE], 16));
+    }
+    segment_pool_deinit(&rig.pool);
+}
+
 /* A post that does not come back keeps its thread, and the memory it reads; the file stays. */
 Test(exporter_spool, a_close_leaves_a_hanging_post_its_memory) {
     struct exporter_counts last[RIG_MAX_PIPELINES];

@@ -252,3 +252,24 @@ Test(segment, survives_failing_allocation_at_every_step) {
         cr_assert(eq(sz, atomic_load(&pool.used_bytes), 0));
     }
 }
+
+/* What threads that are not there were about to get counts for nobody (the pool's lock is held by
+ * the fork). */
+Test(segment, a_forked_child_takes_what_was_on_its_way_out_of_the_bounds) {
+    struct segment_pool pool;
+    bool is_no_memory;
+    segment_pool_init(&pool, QUEUE_DEFAULT_BYTES, 10);
+    struct segment *settled = segment_take(&pool, &NOTHING, 10, 0, &is_no_memory);
+    segment_settle(&pool, settled);
+    atomic_store(&pool.n_spans, 2); /* one of them for the next */
+    struct segment *on_its_way = segment_take(&pool, &NOTHING, 10, 100000, &is_no_memory);
+    cr_assert(on_its_way != NULL);
+    lock_take(&pool.lock);
+    segment_pool_begin_anew(&pool);
+    cr_expect(lock_try(&pool.lock));
+    lock_give(&pool.lock);
+    cr_expect(eq(sz, segment_pool_held_bytes(&pool), settled->capacity));
+    cr_expect(eq(u64, atomic_load(&pool.n_spans), 1));
+    segment_free(on_its_way);
+    segment_free(settled);
+}

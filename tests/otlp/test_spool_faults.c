@@ -45,7 +45,7 @@ static void expect_refusal_and_recovery(struct spool *spool, const char *why,
     cr_assert(entry != NULL, "%s", said.text);
     cr_expect(kept_log_has(&said, "takes spans again"));
     cr_expect(eq(sz, spool_bytes(spool), entry->n_bytes));
-    spool_map_delete(spool, entry);
+    map_done(spool, entry, 0);
 }
 
 static void set_limit(int resource, rlim_t n) {
@@ -65,13 +65,6 @@ Test(spool_faults, a_limit_of_file_size_is_no_signal) {
     struct spool *spool = open_at(dir, SPOOL_DEFAULT_BYTES);
     set_limit(RLIMIT_FSIZE, 5000); /* SIGXFSZ, if it came, would end the test */
     expect_refusal_and_recovery(spool, "File too large", lift_file_size, NULL);
-    struct spool_entry *entry = map_new(spool, ROOM);
-    size_t n_bytes = spool_bytes(spool);
-    set_limit(RLIMIT_FSIZE, n_bytes);
-    cr_expect(not(spool_map_grow(spool, entry, 10 * ROOM)));
-    cr_expect(eq(sz, spool_bytes(spool), n_bytes));
-    write_spans(entry, 0, 3); /* still good */
-    spool_map_delete(spool, entry);
     spool_close(spool);
 }
 
@@ -130,7 +123,7 @@ static void fill_disk(const char *options, const char *why) {
     }
     cr_expect(eq(uint, said.n, 1), "%s", said.text);
     cr_expect(kept_log_has(&said, why), "%s", said.text);
-    cr_expect(not(spool_map_grow(spool, first, 1 << 20)));
+    cr_expect(map_new(spool, 1 << 20) == NULL);
     remount_larger(dir);
     spool->try_again_ns = 0;
     entry = map_new(spool, ROOM);
@@ -363,7 +356,7 @@ Test(spool_faults, leaves_the_hosts_own_files_alone) {
     close_all();
     int fd = open(path, O_RDWR | O_CREAT, 0600);
     cr_assert(eq(int, dup2(fd, lock_fd), lock_fd));
-    spool_map_delete(spool, map_new(spool, ROOM));
+    map_done(spool, map_new(spool, ROOM), 0);
     cr_expect(ne(int, spool->dir.lock_fd, lock_fd));
     spool_close(spool);
     struct stat status;
@@ -385,11 +378,9 @@ Test(spool_faults, a_forked_child_is_an_owner_of_its_own) {
     pid_t child = settled_fork();
     if (child == 0) {
         spool_begin_anew(spool);
-        bool is_good = !spool_map_is_ours(mapped) &&
-                       !spool_map_reuse(spool, mapped, &SPOOL_BYTES_SCOPE) &&
-                       !spool_map_grow(spool, mapped, 10 * ROOM) && spool_next(spool, 0) == NULL &&
-                       spool_bytes(spool) == 0;
-        spool_map_delete(spool, mapped); /* frees, and no more */
+        bool is_good =
+            !spool_map_is_ours(mapped) && spool_next(spool, 0) == NULL && spool_bytes(spool) == 0;
+        spool_map_done(spool, mapped, 1); /* frees, and no more */
         keep(spool, 9, 2, 1);
         is_good = is_good && counts_of(spool, 0).waiting == 2;
         spool_close(spool);
@@ -408,7 +399,7 @@ Test(spool_faults, a_forked_child_is_an_owner_of_its_own) {
     struct spool_contents contents;
     cr_assert(eq(int, spool_file_read(mapped->map, mapped->n_bytes, &contents), 0));
     cr_expect(eq(u32, contents.n_spans, 1));
-    spool_map_delete(spool, mapped);
+    map_done(spool, mapped, 1);
     spool_close(other);
     spool_close(spool);
     cr_expect(eq(sz, n_files(dir, ""), 2));

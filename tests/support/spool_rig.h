@@ -72,6 +72,13 @@ static inline void keep(struct spool *spool, uint32_t first, uint32_t n, uint8_t
         }
     }
     spool_keep(spool, entry, pipelines, n, n_bytes);
+    spool_work(spool);
+}
+
+/* Done with, and the work done. */
+static inline void map_done(struct spool *spool, struct spool_entry *entry, uint32_t n_spans) {
+    spool_map_done(spool, entry, n_spans);
+    spool_work(spool);
 }
 
 /* Takes the next entry up and ends it; -1: none. Its first span must be the given one. */
@@ -93,6 +100,7 @@ static inline int take_next(struct spool *spool, size_t pipeline, uint32_t first
     mem_free(file);
     spool_take(spool, entry, pipeline, contents.n_spans);
     spool_finish(spool, entry, pipeline);
+    spool_work(spool);
     spool_say_news(spool);
     return n_spans;
 }

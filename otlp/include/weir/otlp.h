@@ -226,6 +226,9 @@ typedef struct weir_otlp_options {
      * A directory in which ended spans survive the death of the process and an endpoint that does
      * not answer (otlp/README.md: Spool). NULL: WEIR_SPOOL_DIR, else none. Made if missing, but not
      * the one above it. WEIR_E_INVALID when it belongs to another user or others may write to it.
+     * The open waits for its disk, and so does the end of a span whose thread needs a new file;
+     * with no_thread also tick, flush and close. All else keeps its deadline on a disk that hangs,
+     * unless the kernel holds back a write to mapped memory.
      */
     const char *spool_dir;
     size_t spool_max_bytes;   /* of one process's files there; 0: 64 MiB; at least 1 MiB */
@@ -283,11 +286,11 @@ WEIR_API int64_t weir_otlp_tick(weir_otlp *otlp);
 
 /*
  * Flushes, stops the exporter threads and frees everything, within timeout_ms whatever the peers
- * do. Spans that are still open are dropped, and the log says how many. 0; WEIR_E_TIMEOUT when
- * spans that had ended were lost to the deadline (those that a spool keeps are not); WEIR_E_IO when
- * spans were given up for good, or rejected, since the last flush. NULL: 0. `otlp` and its tracers
- * are gone afterwards; span handles become stale. No other call on them may be in progress
- * meanwhile.
+ * do; what waits in a spool is sent as well, as long as it arrives. Spans that are still open are
+ * dropped, and the log says how many. 0; WEIR_E_TIMEOUT when spans that had ended were lost to the
+ * deadline (those that a spool keeps are not); WEIR_E_IO when spans were given up for good, or
+ * rejected, since the last flush. NULL: 0. `otlp` and its tracers are gone afterwards; span handles
+ * become stale. No other call on them may be in progress meanwhile.
  */
 WEIR_API int weir_otlp_close(weir_otlp *otlp, uint32_t timeout_ms);
 

@@ -161,7 +161,7 @@ static void examine(const struct settings *settings, struct examination *e) {
     examine_variables(environ, &e->findings);
     examine_tracker(&all, &reader, &e->findings);
     if (error == 0 && explanation.config.spool.dir != NULL) {
-        examine_directory(explanation.config.spool.dir, false, "spool", &e->findings);
+        examine_spool(explanation.config.spool.dir, &e->findings);
     }
     if (error != 0) {
         findings_add(&e->findings, 1, "settings", FINDING_FAILED, "%s", detail.message);

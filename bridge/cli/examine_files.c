@@ -11,6 +11,7 @@
 
 #include "otlp/common/alloc.h"
 #include "otlp/common/macro.h"
+#include "otlp/spool_dir.h"
 
 /* 0, or why no file can be made in the directory. */
 static int try_file_in(const char *directory) {
@@ -76,6 +77,17 @@ void examine_directory(const char *path, bool makes_parents, const char *step,
         findings_add(findings, 0, step, FINDING_OK, "%s can be written", path);
     } else {
         findings_add(findings, 0, step, FINDING_OK, "%s will be made in %s", path, nearest);
+    }
+}
+
+void examine_spool(const char *path, struct findings *findings) {
+    struct stat status;
+    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
+    bool is_to_be_made = stat(path, &status) != 0 && errno == ENOENT;
+    if (!is_to_be_made && spool_dir_check(path, &detail) != 0) {
+        findings_add(findings, 0, "spool", FINDING_FAILED, "%s", detail.message);
+    } else {
+        examine_directory(path, false, "spool", findings);
     }
 }
 

@@ -16,5 +16,8 @@
 void examine_directory(const char *path, bool makes_parents, const char *step,
                        struct findings *findings);
 
+/* The directory of a spool: whether the library would take it, and as above. */
+void examine_spool(const char *path, struct findings *findings);
+
 /* A file that is appended to; "-" is standard output. */
 void examine_output(const char *path, size_t pipeline, struct findings *findings);

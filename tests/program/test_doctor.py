@@ -458,6 +458,11 @@ class Doctor(TestCase):
         self.assertEqual(tests[0][:2], ('spool', 'failed'))
         self.assertRegex(tests[0][2], '^the directory above .*below does not exist: make it')
         self.assertFalse(spool.exists())
+        self.directory.chmod(0o777)  # as weir_otlp_open would say
+        tests = self.examine('--output', '-', '--spool-dir', self.directory)
+        self.assertEqual(tests[0], ('spool', 'failed',
+                                    'others may write to the spool directory %s: chmod go-w it' % self.directory))
+        self.directory.chmod(0o700)
 
     def test_the_tracker_directory_of_the_environment(self):
         tests = self.examine('--output', '-', code=0, WEIR_TRACKER_DIR='~/x', HOME=str(self.directory))

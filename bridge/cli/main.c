@@ -95,8 +95,9 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of write, with a message, */
     signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow */
     int exit_code = run(argc, argv);
-    if ((fflush(stdout) != 0 || ferror(stdout)) && exit_code == COMMAND_OK) {
-        return report_failure("cannot write to standard output: %s", strerror(errno));
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return exit_code;
     }
-    return exit_code;
+    int failed = report_failure("cannot write to standard output: %s", strerror(errno));
+    return exit_code != COMMAND_OK ? exit_code : failed;
 }

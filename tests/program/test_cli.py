@@ -98,8 +98,11 @@ class CommandLine(TestCase):
     def test_a_full_disk_behind_stdout_is_an_error(self):
         with open('/dev/full', 'wb') as full:
             code, _, errors = run('--help', stdout=full)
-        self.assertEqual(code, 1)
-        self.assertEqual(errors, 'weir: cannot write to standard output: No space left on device\n')
+            self.assertEqual(code, 1)
+            self.assertEqual(errors, 'weir: cannot write to standard output: No space left on device\n')
+            # nor does it stay unsaid where the command has failed anyhow
+            code, _, errors = run('doctor', '--output', '/nonexistent/x', stdout=full)
+            self.assertEqual((code, errors), (1, 'weir: cannot write to standard output: No space left on device\n'))
 
     def test_a_closed_standard_output_is_an_error_and_nobody_elses_number(self):
         for arguments in [('--help',), ('demo', '--output', '/dev/null'), ('collect', '--listen', '0')]:

@@ -305,3 +305,40 @@ Test(versions, of_an_error) {
         cr_expect(eq(sz, detail->size, n_bytes));
     }
 }
+
+/* ---- structs without a size ---- */
+
+/* Programs have their lengths built in, for as long as the soname stays. Where pointers have eight
+ * bytes. */
+Test(versions, of_structs_that_never_change) {
+    static const struct {
+        const char *name;
+        size_t is, stays;
+    } rows[] = {
+        {"weir_value", sizeof(weir_value), 24},
+        {"weir_key_value", sizeof(weir_key_value), 32},
+        {"weir_clock", sizeof(weir_clock), 24},
+        {"weir_otlp_context", sizeof(weir_otlp_context), 48},
+        {"weir_otlp_link", sizeof(weir_otlp_link), 64},
+        {"weir_otlp_limits", sizeof(weir_otlp_limits), 48},
+        {"weir_sampler", sizeof(weir_sampler), 32},
+        {"weir_baggage_member", sizeof(weir_baggage_member), 32},
+        {"weir_view_text", sizeof(weir_view_text), 16},
+        {"weir_view_list", sizeof(weir_view_list), 24},
+        {"weir_view_value", sizeof(weir_view_value), 48},
+        {"weir_view_attribute", sizeof(weir_view_attribute), 64},
+        {"weir_view_event", sizeof(weir_view_event), 56},
+        {"weir_view_link", sizeof(weir_view_link), 96},
+        {"weir_view_dropped", sizeof(weir_view_dropped), 12},
+        {"weir_error", sizeof(weir_error), 16},
+        {"weir_pointer", sizeof(weir_pointer), 32},
+        {"weir_action", sizeof(weir_action), 56},
+        {"weir_transition", sizeof(weir_transition), 24},
+        {"weir_graph", sizeof(weir_graph), 40},
+        {"weir_stream_times", sizeof(weir_stream_times), 40},
+        {"weir_slice", sizeof(weir_slice), 16},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows) && sizeof(void *) == 8; i++) {
+        cr_expect(eq(sz, rows[i].is, rows[i].stays), "%s", rows[i].name);
+    }
+}

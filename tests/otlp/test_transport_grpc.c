@@ -1,7 +1,11 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <weir/error.h>
 
@@ -366,6 +370,25 @@ Test(transport_grpc, the_last_stream_may_finish) {
     grpc_peer_stop(peer);
 }
 
+/* The peer's count of pings is one that counts. */
+static void expect_ping_counted(struct grpc_peer *peer) {
+    static const char hello[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+                                "\0\0\0\4\0\0\0\0\0"            /* SETTINGS */
+                                "\0\0\x08\6\0\0\0\0\0_ping_it"; /* PING */
+    enum { ANSWER_BYTES = 9 + 9 + 17 }; /* SETTINGS, its acknowledgement, and that of the PING */
+    char answer[ANSWER_BYTES];
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)strtol(strrchr(grpc_peer_url(peer), ':') + 1, NULL, 10)),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    cr_assert(eq(int, connect(fd, (struct sockaddr *)&address, sizeof address), 0));
+    cr_assert(eq(sz, (size_t)send(fd, hello, sizeof hello - 1, 0), sizeof hello - 1));
+    cr_assert(eq(sz, (size_t)recv(fd, answer, sizeof answer, MSG_WAITALL), sizeof answer));
+    cr_expect(eq(sz, grpc_peer_n_pings(peer), 1));
+    close(fd);
+}
+
 /* Not with a call, not while its answer does not come (C26). */
 Test(transport_grpc, never_pings) {
     const struct grpc_step steps[] = {{.body = "\0\0\0\0\0", .n_bytes = 5, .trailers = OK},
@@ -377,6 +400,7 @@ Test(transport_grpc, never_pings) {
     transport.destroy(transport.data);
     cr_expect(eq(sz, grpc_peer_n_requests(peer), 2));
     cr_expect(eq(sz, grpc_peer_n_pings(peer), 0));
+    expect_ping_counted(peer);
     grpc_peer_stop(peer);
 }
 

@@ -12,16 +12,19 @@
 
 /*
  * The thread sanitizer dies of threads that a forked child starts, and the address sanitizer of gcc
- * 12 leaves the child the locks of its allocator as other threads held them: children only leave.
+ * 12 leaves the child the locks of its allocator as other threads held them (settled_fork.h has the
+ * proof): children only leave.
  */
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define CHILDREN_MAY_START_THREADS false
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define CHILDREN_MAY_START_THREADS false
+#ifndef __has_feature
+#define __has_feature(x) 0
 #endif
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#define HAS_THREAD_SANITIZER
 #endif
-#ifndef CHILDREN_MAY_START_THREADS
+#if defined(HAS_THREAD_SANITIZER) || defined(__SANITIZE_ADDRESS__) ||                              \
+    __has_feature(address_sanitizer)
+#define CHILDREN_MAY_START_THREADS false
+#else
 #define CHILDREN_MAY_START_THREADS true
 #endif
 

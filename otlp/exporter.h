@@ -119,7 +119,8 @@ int64_t exporter_tick(struct exporter *exporter);
 
 /*
  * In a forked child, with no lock held: lets go of everything that is the parent's, connections
- * included, and counts from zero. The threads are started when there is something to do.
+ * included, and counts from zero. The threads are started when there is something to do. A pipeline
+ * whose log callback or transport forked goes on, and returns from that in the child too.
  */
 void exporter_begin_anew(struct exporter *exporter);
 /* Behind that: spans that a transport is in the middle of sending, because it forked. */

@@ -92,13 +92,14 @@ static void begin_anew(weir_otlp *otlp) {
     uint64_t n_in_hand = 0;
     if (has_exporter) {
         exporter_begin_anew(otlp->exporter);
-        n_in_hand = exporter_n_in_hand(otlp->exporter);
+        n_in_hand = MIN(exporter_n_in_hand(otlp->exporter), n_left);
     }
     span_pool_begin_anew(otlp);
     struct producer_counts *counts = &otlp->producers.gone;
     atomic_store_explicit(&counts->started[ORIGIN_NONE][WEIR_SAMPLING_RECORD_AND_SAMPLE], n_left,
                           memory_order_relaxed);
-    atomic_store_explicit(&counts->dropped[WEIR_DROP_FORKED_CHILD], n_left - MIN(n_in_hand, n_left),
+    atomic_store_explicit(&counts->queued, n_in_hand, memory_order_relaxed);
+    atomic_store_explicit(&counts->dropped[WEIR_DROP_FORKED_CHILD], n_left - n_in_hand,
                           memory_order_relaxed);
     atomic_store_explicit(&otlp->is_losing, false, memory_order_relaxed);
     atomic_store_explicit(&otlp->n_lost, 0, memory_order_relaxed);

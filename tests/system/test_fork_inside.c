@@ -12,8 +12,11 @@
 
 TestSuite(fork_inside, .timeout = 120);
 
+enum place { IN_THE_LOG, IN_THE_TRANSPORT };
+
 static struct {
     weir_otlp *otlp;
+    enum place place; /* where the host forks, once */
     bool has_thread;
     bool is_child;
     pid_t child;
@@ -21,14 +24,22 @@ static struct {
     unsigned n_posts;
 } told;
 
+static void fork_once(enum place place);
+
 /* Refuses the parent's spans, so that there is something to tell of. */
 static int post(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_ns,
                 weir_transport_response *response, weir_error_detail *detail) {
     (void)data, (void)body, (void)n_bytes, (void)deadline_ns, (void)detail;
     told.n_posts++;
+    fork_once(IN_THE_TRANSPORT);
     *response =
         (weir_transport_response){.http_status = told.is_child ? 200 : 400, .retry_after_ms = -1};
     return 0;
+}
+
+static void say(weir_log_level level, const char *message, void *data) {
+    (void)level, (void)message, (void)data;
+    fork_once(IN_THE_LOG);
 }
 
 static void end_one(const char *name) {
@@ -51,15 +62,18 @@ static uint64_t sum(const weir_otlp_stats *s) {
     return sum;
 }
 
+/* A post that the child returns from is its own; nothing else of the parent's is. */
 static int go_on(void) {
+    uint64_t n_inherited = told.place == IN_THE_TRANSPORT;
     weir_otlp_stats stats = stats_now();
-    CHILD_EXPECT(stats.started == 0 && sum(&stats) == 0);
+    CHILD_EXPECT(stats.started == n_inherited && sum(&stats) == n_inherited);
     CHILD_EXPECT(weir_otlp_flush(told.otlp, 10000) == 0); /* the loss is the parent's to report */
+    CHILD_EXPECT(stats_now().acknowledged == n_inherited);
     end_one("of the child");
     CHILD_EXPECT(weir_otlp_flush(told.otlp, 10000) == 0);
     stats = stats_now();
-    CHILD_EXPECT(stats.started == 1 && stats.acknowledged == 1 && sum(&stats) == 1);
-    CHILD_EXPECT(told.n_posts == 1);
+    CHILD_EXPECT(stats.started == 1 + n_inherited && stats.acknowledged == 1 + n_inherited);
+    CHILD_EXPECT(sum(&stats) == stats.started && told.n_posts == 1);
     CHILD_EXPECT(weir_otlp_close(told.otlp, 10000) == 0);
     return 0;
 }
@@ -71,10 +85,9 @@ static void *go_on_beside(void *unused) {
     return NULL;
 }
 
-static void fork_once(weir_log_level level, const char *message, void *data) {
+static void fork_once(enum place place) {
     int fds[2];
-    (void)level, (void)message, (void)data;
-    if (told.child != 0 || told.is_child || pipe(fds) != 0) {
+    if (place != told.place || told.child != 0 || told.is_child || pipe(fds) != 0) {
         return;
     }
     pid_t child = settled_fork();
@@ -93,11 +106,12 @@ static void fork_once(weir_log_level level, const char *message, void *data) {
     }
 }
 
-static void fork_in_the_log(bool has_thread) {
+static void fork_in(enum place place, bool has_thread) {
     weir_transport transport = WEIR_TRANSPORT_INIT;
     transport.post = post;
     const weir_otlp_options options =
-        WEIR_OTLP_OPTIONS(.transport = &transport, .no_thread = !has_thread, .log = fork_once);
+        WEIR_OTLP_OPTIONS(.transport = &transport, .no_thread = !has_thread, .log = say);
+    told.place = place;
     told.has_thread = has_thread;
     cr_assert(zero(int, weir_otlp_open(&options, &told.otlp, NULL)));
     end_one("of the parent");
@@ -112,9 +126,17 @@ static void fork_in_the_log(bool has_thread) {
 }
 
 Test(fork_inside, from_the_log_callback_on_the_exporters_thread) {
-    fork_in_the_log(true);
+    fork_in(IN_THE_LOG, true);
 }
 
 Test(fork_inside, from_the_log_callback_on_the_hosts_thread) {
-    fork_in_the_log(false);
+    fork_in(IN_THE_LOG, false);
+}
+
+Test(fork_inside, from_the_transport_on_the_exporters_thread) {
+    fork_in(IN_THE_TRANSPORT, true);
+}
+
+Test(fork_inside, from_the_transport_on_the_hosts_thread) {
+    fork_in(IN_THE_TRANSPORT, false);
 }

@@ -70,7 +70,8 @@ enum {
     EXPORTER_TICK_ROUNDS = 64,      /* steps of each pipeline in one tick */
     EXPORTER_ASK_MS = 10,           /* between looks at a transport that has no descriptor */
     EXPORTER_GRACE_MS = 20,         /* for a cancelled post to come back after the deadline */
-    EXPORTER_EXIT_MS = 1000,        /* for all exporters at the exit of the process */
+    EXPORTER_EXIT_MS = 1000,        /* for all exporters at the exit of the process … */
+    EXPORTER_EXIT_GRACE_MS = 1000,  /* … and for threads to come back from a transport */
     EXPORTER_SPOOL_FIRST_MS = 5000, /* until what was left to the spool is tried again, … */
     EXPORTER_SPOOL_MAX_MS = 300000, /* … and at most, while the endpoint does not answer */
     EXPORTER_PARTIAL_QUIET_S = 60,  /* between messages of partial success */

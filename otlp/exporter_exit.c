@@ -1,6 +1,7 @@
 /*
  * The end of a process that did not close its exporters: they are flushed within a bound, and their
- * threads ended, before the libraries that these use are torn down.
+ * threads ended, before the libraries that these use are torn down: a thread inside of one, where a
+ * close may have left it, would read what is freed there.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -93,6 +94,7 @@ static void halt_all(void) {
         exporter_halt(exporter, deadline_ns);
         exporter_unref(exporter);
     }
+    exporter_wait_for_threads(clock_now_ns() + EXPORTER_EXIT_GRACE_MS * NS_PER_MS);
 }
 
 void exporter_watch_exit(void) {

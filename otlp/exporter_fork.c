@@ -29,9 +29,11 @@ static void after_fork_in_parent(void) {
 /* Threads that waited in the parent do not wait here. */
 static void after_fork_in_child(void) {
     for (struct exporter *e = exporter_list_first(); e != NULL; e = e->next_listed) {
+        pthread_mutex_unlock(&e->mutex);
         exporter_init_conditions(e);
         e->pid = getpid();
     }
+    exporter_count_threads(0);
     exporter_list_let_go(true);
 }
 
@@ -101,7 +103,10 @@ static void begin_pipeline(struct pipeline *pipeline) {
     pipeline->is_telling = pipeline->is_telling && is_ours;
     pipeline->has_thread = pipeline->has_thread && is_ours;
     pipeline->is_ended = !pipeline->exporter->loop.is_open && !pipeline->has_thread;
-    pipeline->exporter->n_references += pipeline->has_thread;
+    if (pipeline->has_thread) {
+        pipeline->exporter->n_references++;
+        exporter_count_threads(1); /* ours, the only one */
+    }
     uint64_t n_spans = pipeline->current != NULL ? pipeline->current->n_spans : 0;
     memset(&pipeline->counts, 0, sizeof pipeline->counts);
     pipeline->counts.taken = pipeline->counts.in_flight = pipeline->counts.processed = n_spans;

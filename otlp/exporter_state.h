@@ -221,6 +221,11 @@ bool pipeline_is_driven_here(const struct pipeline *pipeline);
 void pipeline_go_outside(struct pipeline *pipeline);
 void pipeline_come_inside(struct pipeline *pipeline);
 
+/* Until no exporter, closed or not, has a thread but this one. Without the mutex. */
+void exporter_wait_for_threads(uint64_t until_ns);
+/* In a forked child: how many threads of exporters there are. */
+void exporter_count_threads(unsigned n);
+
 /* ---- exporter_stop.c; without the mutex ---- */
 
 void pipeline_destroy_transport(struct pipeline *pipeline);

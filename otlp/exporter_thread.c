@@ -3,6 +3,7 @@
  * while nothing is due.
  */
 #include <signal.h>
+#include <time.h>
 
 #include "otlp/common/error.h"
 #include "otlp/common/macro.h"
@@ -43,9 +44,13 @@ static void drive(struct pipeline *pipeline) {
     }
 }
 
+static _Atomic unsigned n_threads; /* of all exporters, also of those that were closed */
+static _Thread_local bool is_one;
+
 static void *run(void *data) {
     struct pipeline *pipeline = data;
     struct exporter *exporter = pipeline->exporter;
+    is_one = true;
     pthread_mutex_lock(&exporter->mutex);
     while (!exporter->is_ending) {
         drive(pipeline);
@@ -64,7 +69,20 @@ static void *run(void *data) {
         pipeline_destroy_transport(pipeline);
     }
     exporter_unref(exporter);
+    atomic_fetch_sub(&n_threads, 1);
     return NULL;
+}
+
+/* ---- those that are in foreign code when the process ends ---- */
+
+void exporter_count_threads(unsigned n) {
+    atomic_store(&n_threads, n);
+}
+
+void exporter_wait_for_threads(uint64_t until_ns) {
+    while (atomic_load(&n_threads) > is_one && clock_now_ns() < until_ns) {
+        (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
 }
 
 /* ---- start ---- */
@@ -72,11 +90,13 @@ static void *run(void *data) {
 /* With the mutex held. */
 static int start_thread(struct pipeline *pipeline) {
     pipeline->exporter->n_references++;
+    atomic_fetch_add(&n_threads, 1);
     int os_error = pthread_create(&pipeline->thread, NULL, run, pipeline);
     pipeline->has_thread = os_error == 0;
     pipeline->is_ended = os_error != 0;
     if (os_error != 0) {
         pipeline->exporter->n_references--;
+        atomic_fetch_sub(&n_threads, 1);
         return os_error;
     }
     (void)pthread_setname_np(pipeline->thread, "weir-export");

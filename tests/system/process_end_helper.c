@@ -2,6 +2,7 @@
  * process_end_helper MODE URL "": a program that ends without closing its pipeline. A program of
  * its own, because a test that forks has criterion's own exit handlers in the child.
  */
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,6 +89,41 @@ static void exit_as_child(const char *url) {
     _exit(is_fine ? WEXITSTATUS(status) : FAILED);
 }
 
+/* ---- a transport that is slow to come back, and a close that does not wait ---- */
+
+static atomic_bool is_closed, has_come_back;
+
+/* Deaf: without a cancel. */
+static int post_slowly(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_ns,
+                       weir_transport_response *response, weir_error_detail *detail) {
+    (void)data, (void)body, (void)n_bytes, (void)deadline_ns, (void)response, (void)detail;
+    while (!atomic_load(&is_closed)) {
+        usleep(1000);
+    }
+    usleep(100000); /* while the process exits */
+    atomic_store(&has_come_back, true);
+    return WEIR_E_IO;
+}
+
+/* As a library's that the transport is in the middle of. */
+static void tear_down(void) {
+    _exit(atomic_load(&has_come_back) ? SURVIVED : FAILED);
+}
+
+static void leave_a_post_behind(void) {
+    weir_otlp *otlp;
+    weir_transport transport = WEIR_TRANSPORT_INIT;
+    transport.post = post_slowly;
+    if (atexit(tear_down) != 0 ||
+        weir_otlp_open(&WEIR_OTLP_OPTIONS(.transport = &transport, .log_level = WEIR_LOG_NONE),
+                       &otlp, NULL) != 0) {
+        _exit(FAILED);
+    }
+    end_span(otlp);
+    (void)weir_otlp_close(otlp, 50);
+    atomic_store(&is_closed, true);
+}
+
 /* Two spans that no exit handler sees to. */
 static void end_hard(const char *url, void (*end)(void)) {
     end_two_spans(url);
@@ -114,6 +150,8 @@ int main(int n_arguments, char **arguments) {
         time_children(arguments[2]);
     } else if (strcmp(arguments[1], "child-exits") == 0) {
         exit_as_child(arguments[2]);
+    } else if (strcmp(arguments[1], "post-left-behind") == 0) {
+        leave_a_post_behind();
     } else if (strcmp(arguments[1], "_exit") == 0) {
         end_hard(arguments[2], leave);
     } else if (strcmp(arguments[1], "quick_exit") == 0) {

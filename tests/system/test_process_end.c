@@ -112,6 +112,13 @@ Test(process_end, a_forked_child_that_exits_sends_its_own) {
     peer_stop(peer);
 }
 
+/* What its transport uses is torn down by handlers that were there before ours, as OpenSSL's would
+ * be. */
+Test(process_end, exit_lets_a_post_that_a_close_left_behind_come_back) {
+    char *said CLEANUP(temp_path_free) = said_by_helper("post-left-behind", "");
+    expect_text(said, "");
+}
+
 /* They are there for those who want no exit handlers. */
 static void expect_silence(const char *mode) {
     const struct peer_step steps[] = {{.status = 200}};

@@ -125,6 +125,7 @@ static void write_through_gate(void *owner, const char *line, size_t n_bytes) {
                    n_bytes > 0 ? line : ".");
     gate->n_written += n_bytes > 0;
     gate->n_last += n_bytes == 0;
+    pthread_cond_broadcast(&gate->changed);
     pthread_mutex_unlock(&gate->mutex);
 }
 
@@ -183,11 +184,11 @@ Test(async, waiting_ends_by_its_deadline) {
     cr_assert(eq(u64, async_stop(async, 1), 2)); /* the one in hand, and one that waits */
     cr_assert(not(async_may_talk(async)));       /* the host has gone on */
     gate_open(&gate);
-    for (int i = 0; i < LONG_MS && gate.n_last == 0; i++) { /* the last call still comes */
-        pthread_mutex_lock(&gate.mutex);
-        pthread_mutex_unlock(&gate.mutex);
-        (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    pthread_mutex_lock(&gate.mutex);
+    while (gate.n_last == 0) { /* the last call still comes */
+        pthread_cond_wait(&gate.changed, &gate.mutex);
     }
+    pthread_mutex_unlock(&gate.mutex);
     expect_text(gate.order, "a.");
     async_release(async);
 }

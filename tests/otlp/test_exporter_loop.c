@@ -17,8 +17,9 @@ static const struct script_step takes[] = {{.status = 200}};
 /* ---- a transport that works in steps ---- */
 
 static struct stepper {
-    int fd; /* readable when the answer is there */
-    unsigned n_started, n_advanced, n_cancelled;
+    int fd;                     /* readable when the answer is there */
+    _Atomic unsigned n_started; /* waited for by another thread */
+    unsigned n_advanced, n_cancelled;
     bool has_no_fd;
     bool is_deaf; /* to cancel */
     bool is_cancelled;
@@ -231,7 +232,7 @@ Test(exporter_loop, asks_a_transport_without_a_descriptor_by_and_by) {
 
 static void *answer_late(void *unused) {
     (void)unused;
-    while (__atomic_load_n(&stepper.n_started, __ATOMIC_ACQUIRE) == 0) {
+    while (stepper.n_started == 0) {
         sched_yield();
     }
     answer(200);

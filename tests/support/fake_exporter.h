@@ -14,7 +14,7 @@
 struct fake_exporter {
     size_t n_bodies; /* pushed since the start or the last reset */
     uint64_t n_spans;
-    unsigned n_nudges;
+    _Atomic unsigned n_nudges; /* by threads of the tests */
     unsigned n_hurries;
     bool holds; /* keeps the segments that are pushed, as if the endpoint did not answer */
     bool keeps_no_bodies; /* counts only */

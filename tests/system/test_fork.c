@@ -20,7 +20,17 @@
 
 enum { FLUSH_MS = 20000 };
 
+static bool is_exiting_child;
+
+/* Behind all handlers but a sanitizer's, whose search for leaks misses the parent's threads. */
+static void end_exit(void) {
+    if (is_exiting_child) {
+        _exit(0);
+    }
+}
+
 static void begin(void) {
+    (void)atexit(end_exit);
     setenv("no_proxy", "*", 1);
     unsetenv("OTEL_TRACES_EXPORTER");
     unsetenv("OTEL_EXPORTER_OTLP_HEADERS");
@@ -121,8 +131,9 @@ static void expect_line(struct tls_peer *peer, const char *expected) {
 /* With its exit handlers, whatever OpenSSL and libcurl have there. */
 static void exit_in_child(void) {
     int status;
-    pid_t child = fork();
+    pid_t child = settled_fork();
     if (child == 0) {
+        is_exiting_child = true;
         exit(0);
     }
     cr_assert(eq(int, waitpid(child, &status, 0), child));

@@ -10,6 +10,7 @@
 #include "otlp/bounds.h"
 #include "otlp/common/base64.h"
 #include "otlp/common/clock.h"
+#include "otlp/common/hex.h"
 #include "otlp/common/macro.h"
 #include "otlp/deps/gzip.h"
 #include "otlp/grpc_status.h"
@@ -55,20 +56,12 @@ void grpc_format_timeout(char out[12], uint64_t left_ns) {
 
 /* ---- texts ---- */
 
-static int hex_digit(char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 void grpc_append_decoded(struct buf *out, struct http_text message) {
     for (size_t i = 0; i < message.n_bytes; i++) {
         const char *at = message.at + i;
-        bool has_two = *at == '%' && message.n_bytes - i > 2;
-        int high = has_two ? hex_digit(at[1]) : -1, low = has_two ? hex_digit(at[2]) : -1;
-        if (high >= 0 && low >= 0) {
-            buf_append_byte(out, (uint8_t)(high << 4 | low));
+        int byte = *at == '%' && message.n_bytes - i > 2 ? hex_byte(at + 1) : -1;
+        if (byte >= 0) {
+            buf_append_byte(out, (uint8_t)byte);
             i += 2;
         } else {
             buf_append_byte(out, (uint8_t)*at);

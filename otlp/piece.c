@@ -2,6 +2,8 @@
 
 #include <stdint.h>
 
+#include "otlp/common/hex.h"
+
 static bool is_space(char c) {
     return c == ' ' || c == '\t';
 }
@@ -33,13 +35,6 @@ bool piece_is_token(struct piece text) {
     return text.n_bytes > 0;
 }
 
-static int hex_digit(char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 bool piece_percent_decode(struct buf *out, struct piece text) {
     bool is_good = true;
     for (size_t i = 0; i < text.n_bytes; i++) {
@@ -47,13 +42,12 @@ bool piece_percent_decode(struct buf *out, struct piece text) {
             buf_append_byte(out, (uint8_t)text.at[i]);
             continue;
         }
-        int high = i + 2 < text.n_bytes ? hex_digit(text.at[i + 1]) : -1;
-        int low = i + 2 < text.n_bytes ? hex_digit(text.at[i + 2]) : -1;
-        if (high < 0 || low < 0) {
+        int byte = i + 2 < text.n_bytes ? hex_byte(text.at + i + 1) : -1;
+        if (byte < 0) {
             is_good = false;
             buf_append_byte(out, '%');
         } else {
-            buf_append_byte(out, (uint8_t)(high << 4 | low));
+            buf_append_byte(out, (uint8_t)byte);
             i += 2;
         }
     }

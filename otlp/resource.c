@@ -10,6 +10,7 @@
 #include "otlp/bounds.h"
 #include "otlp/common/alloc.h"
 #include "otlp/common/error.h"
+#include "otlp/common/hex.h"
 #include "otlp/common/json_write.h"
 #include "otlp/common/macro.h"
 #include "otlp/common/utf8.h"
@@ -93,14 +94,6 @@ static int set_defaults(struct target *t) {
 
 /* ---- the environment ---- */
 
-static int hex_value(char c) {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Decodes in place; false for a % without two digits, U+0000, or what is not UTF-8. */
 static bool percent_decode(char *text) {
     char *to = text;
@@ -109,11 +102,11 @@ static bool percent_decode(char *text) {
             *to++ = *from;
             continue;
         }
-        int high = hex_value(from[1]), low = high < 0 ? -1 : hex_value(from[2]);
-        if (low < 0 || (high == 0 && low == 0)) {
+        int byte = hex_byte(from + 1);
+        if (byte <= 0) {
             return false;
         }
-        *to++ = (char)(high << 4 | low);
+        *to++ = (char)byte;
         from += 2;
     }
     *to = '\0';

@@ -1,95 +1,52 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <weir/error.h>
-
-#include "otlp/bounds.h"
-#include "otlp/common/clock.h"
 #include "otlp/common/macro.h"
 #include "otlp/deps/curl.h"
 #include "otlp/deps/gzip.h"
 #include "otlp/grpc_status.h"
 #include "otlp/response.h"
 #include "otlp/retry.h"
-#include "otlp/transport.h"
-#include "tests/support/clock.h"
-#include "tests/support/expect.h"
 #include "tests/support/fault.h"
 #include "tests/support/grpc_peer.h"
 #include "tests/support/peer.h"
+#include "tests/support/sending.h"
 #include "tests/support/tunnel.h"
 
 #define SERVICE "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
-static void begin(void) {
-    setenv("no_proxy", "*", 1); /* whatever the machine is set up for */
-}
-TestSuite(transport_grpc, .init = begin, .timeout = 60);
+TestSuite(transport_grpc, .init = sending_begin, .timeout = 60);
 
 static const char *const OK[] = {"grpc-status", "0", NULL};
 
 /* ---- a transport to a peer ---- */
 
-static const struct delivery PLAIN = {
-    .protocol = WEIR_OTLP_PROTOCOL_GRPC,
-    .compression = WEIR_OTLP_COMPRESSION_NONE,
-    .min_tls_version = WEIR_OTLP_TLS_1_2,
-    .max_request_bytes = HTTP_MAX_REQUEST_BYTES,
-    .max_response_bytes = HTTP_MAX_RESPONSE_BYTES,
-};
+static const struct delivery PLAIN = {PLAIN_DELIVERY(WEIR_OTLP_PROTOCOL_GRPC)};
 
 static weir_transport open_with(const char *url, char **header_lines,
                                 const struct delivery *delivery) {
-    weir_transport transport;
-    char whole[256], shown[256];
-    snprintf(whole, sizeof whole, "%s" SERVICE, url);
-    snprintf(shown, sizeof shown, "%s", url);
-    const struct endpoint endpoint = {
-        .url = whole, .shown = shown, .headers = {.lines = header_lines}, .delivery = *delivery};
-    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    cr_assert(eq(int, transport_grpc_open(&endpoint, &transport, &detail), 0), "%s",
-              detail.message);
-    return transport;
+    return sending_open(url, SERVICE, header_lines, delivery);
 }
 
-struct result {
-    int error;
-    weir_transport_response response;
-    weir_error_detail detail;
-};
-
 /* "body", prepared and posted. */
-static struct result post(const weir_transport *transport, uint64_t ns) {
-    struct result result = {.detail = WEIR_ERROR_DETAIL_INIT};
+static struct result call(const weir_transport *transport, uint64_t ns) {
     const uint8_t *body;
     size_t n_bytes;
-    cr_assert(eq(int,
-                 transport->prepare(transport->data, (const uint8_t *)"body", 4, &body, &n_bytes,
-                                    &result.detail),
-                 0));
-    result.error = transport->post(transport->data, body, n_bytes, clock_now_ns() + ns,
-                                   &result.response, &result.detail);
-    return result;
+    cr_assert(eq(
+        int, transport->prepare(transport->data, (const uint8_t *)"body", 4, &body, &n_bytes, NULL),
+        0));
+    return post(transport, body, n_bytes, ns);
 }
 
 static struct result post_once(const struct grpc_step *step, uint64_t ns) {
     struct grpc_peer *peer = grpc_peer_start(step, 1);
     weir_transport transport = open_with(grpc_peer_url(peer), NULL, &PLAIN);
-    struct result result = post(&transport, ns);
+    struct result result = call(&transport, ns);
     transport.destroy(transport.data);
     grpc_peer_stop(peer);
     return result;
-}
-
-static void expect_said(const struct result *result, const char *part) {
-    cr_expect(strstr(result->detail.message, part) != NULL, "\"%s\" is not in \"%s\"", part,
-              result->detail.message);
 }
 
 static void expect_header(struct grpc_peer *peer, const char *name, const char *value) {
@@ -105,7 +62,7 @@ Test(transport_grpc, makes_a_unary_call) {
     char one[] = "x-one: 1", bin[] = "key-bin: YQ==";
     char *headers[] = {one, bin, NULL};
     weir_transport transport = open_with(grpc_peer_url(peer), headers, &PLAIN);
-    struct result result = post(&transport, S(20));
+    struct result result = call(&transport, S(20));
     cr_assert(eq(int, result.error, 0), "%s", result.detail.message);
     cr_expect(result.response.has_grpc_status);
     cr_expect(eq(int, result.response.grpc_status, GRPC_OK));
@@ -148,7 +105,7 @@ Test(transport_grpc, says_that_its_message_is_packed) {
     struct delivery delivery = PLAIN;
     delivery.compression = WEIR_OTLP_COMPRESSION_GZIP;
     weir_transport transport = open_with(grpc_peer_url(peer), NULL, &delivery);
-    cr_expect(eq(int, post(&transport, S(20)).error, 0));
+    cr_expect(eq(int, call(&transport, S(20)).error, 0));
     expect_header(peer, "grpc-encoding", "gzip"); /* C5 */
     size_t n_bytes;
     const uint8_t *body = grpc_peer_body(peer, 0, &n_bytes);
@@ -164,7 +121,7 @@ Test(transport_grpc, many_calls_in_a_row_all_go_through) {
     struct grpc_peer *peer = grpc_peer_start(&step, 1);
     weir_transport transport = open_with(grpc_peer_url(peer), NULL, &PLAIN);
     for (int i = 0; i < 10; i++) {
-        struct result result = post(&transport, S(20));
+        struct result result = call(&transport, S(20));
         cr_expect(eq(int, result.error, 0), "%s", result.detail.message);
     }
     cr_expect(eq(sz, grpc_peer_n_requests(peer), 10));
@@ -229,7 +186,7 @@ Test(transport_grpc, the_message_reaches_the_exporter_as_a_status) {
     const char *const lines[] = {"grpc-status", "3", "grpc-message", "no%20way", NULL};
     struct grpc_peer *peer = grpc_peer_start(&(struct grpc_step){.trailers = lines}, 1);
     weir_transport transport = open_with(grpc_peer_url(peer), NULL, &PLAIN);
-    struct result result = post(&transport, S(20));
+    struct result result = call(&transport, S(20));
     struct response_status status;
     cr_assert(
         eq(int, response_read_status(result.response.body, result.response.n_bytes, &status), 0));
@@ -275,7 +232,7 @@ Test(transport_grpc, limits_the_answer) {
     struct grpc_step step = {.body = body, .n_bytes = 101, .trailers = OK};
     struct grpc_peer *peer = grpc_peer_start(&step, 1);
     weir_transport transport = open_with(grpc_peer_url(peer), NULL, &delivery);
-    struct result result = post(&transport, S(20));
+    struct result result = call(&transport, S(20));
     cr_expect(eq(int, result.error, WEIR_E_TOO_LARGE)); /* C22 */
     expect_said(&result, "too large");
     transport.destroy(transport.data);
@@ -310,7 +267,7 @@ Test(transport_grpc, a_refused_stream_is_tried_again) {
                                       {.trailers = OK}};
     struct grpc_peer *peer = grpc_peer_start(steps, 2);
     weir_transport transport = open_with(grpc_peer_url(peer), NULL, &PLAIN);
-    struct result result = post(&transport, S(20));
+    struct result result = call(&transport, S(20));
     bool is_again = result.error == 0 ? result.response.grpc_status == GRPC_OK ||
                                             retry_judge(0, &result.response) == RETRY_AGAIN
                                       : result.error == WEIR_E_IO;
@@ -339,9 +296,9 @@ Test(transport_grpc, a_stream_above_the_last_one_is_not_waited_for) {
     struct grpc_peer *peer = grpc_peer_start(steps, 2);
     weir_transport transport = open_with(grpc_peer_url(peer), NULL, &PLAIN);
     uint64_t began = clock_now_ns();
-    struct result result = post(&transport, S(50));
+    struct result result = call(&transport, S(50));
     if (retry_judge(result.error, &result.response) == RETRY_AGAIN) {
-        result = post(&transport, S(50));
+        result = call(&transport, S(50));
     }
     cr_assert(eq(int, result.error, 0), "%s", result.detail.message);
     cr_expect(eq(int, result.response.grpc_status, GRPC_OK));
@@ -358,7 +315,7 @@ Test(transport_grpc, the_last_stream_may_finish) {
     struct grpc_peer *peer = grpc_peer_start(&step, 1);
     weir_transport transport = open_with(grpc_peer_url(peer), NULL, &PLAIN);
     for (size_t i = 1; i <= 2; i++) { /* each by a connection of its own (C10) */
-        struct result result = post(&transport, S(50));
+        struct result result = call(&transport, S(50));
         bool is_delivered = result.error == 0 && result.response.grpc_status == GRPC_OK;
         cr_expect(is_delivered || result.error == WEIR_E_IO, "%d %s", result.error,
                   result.detail.message);
@@ -395,8 +352,8 @@ Test(transport_grpc, never_pings) {
                                       {.act = GRPC_PEER_SILENT}};
     struct grpc_peer *peer = grpc_peer_start(steps, 2);
     weir_transport transport = open_with(grpc_peer_url(peer), NULL, &PLAIN);
-    cr_expect(eq(int, post(&transport, S(20)).error, 0));
-    cr_expect(eq(int, post(&transport, MS(500)).error, WEIR_E_TIMEOUT));
+    cr_expect(eq(int, call(&transport, S(20)).error, 0));
+    cr_expect(eq(int, call(&transport, MS(500)).error, WEIR_E_TIMEOUT));
     transport.destroy(transport.data);
     cr_expect(eq(sz, grpc_peer_n_requests(peer), 2));
     cr_expect(eq(sz, grpc_peer_n_pings(peer), 0));
@@ -407,16 +364,14 @@ Test(transport_grpc, never_pings) {
 Test(transport_grpc, silence_lasts_until_the_deadline) {
     uint64_t began = clock_now_ns();
     struct result result = post_once(&(struct grpc_step){.act = GRPC_PEER_SILENT}, MS(200));
-    uint64_t took = clock_now_ns() - began;
-    cr_expect(eq(int, result.error, WEIR_E_TIMEOUT));
-    cr_expect(took >= MS(200) && took < S(8));
+    expect_in_time(&result, began, MS(200));
 }
 
 Test(transport_grpc, a_server_of_http_1_is_told_apart) {
     const struct peer_step step = {.act = PEER_ANSWER, .status = 400};
     struct peer *peer = peer_start(&step, 1);
     weir_transport transport = open_with(peer_url(peer), NULL, &PLAIN);
-    struct result result = post(&transport, S(5));
+    struct result result = call(&transport, S(5));
     cr_expect(result.error != 0);
     expect_said(&result, "does it speak gRPC (4317)? The port of OTLP/HTTP (4318) wants");
     transport.destroy(transport.data);
@@ -433,7 +388,7 @@ Test(transport_grpc, a_grpc_server_is_told_apart_by_http) {
     const struct endpoint endpoint = {.url = url, .shown = url, .delivery = delivery};
     weir_transport transport;
     cr_assert(eq(int, transport_http_open(&endpoint, &transport, NULL), 0));
-    struct result result = post(&transport, S(5));
+    struct result result = call(&transport, S(5));
     cr_expect(eq(int, result.error, WEIR_E_INVALID));
     expect_said(&result, "is it the port of OTLP/gRPC (4317)");
     transport.destroy(transport.data);
@@ -447,7 +402,6 @@ Test(transport_grpc, calls_in_steps) {
     struct grpc_peer *peer = grpc_peer_start(&step, 1);
     weir_transport transport = open_with(grpc_peer_url(peer), NULL, &PLAIN);
     for (int i = 0; i < 3; i++) {
-        struct result result = {.detail = WEIR_ERROR_DETAIL_INIT};
         const uint8_t *body;
         size_t n_bytes;
         cr_assert(
@@ -455,11 +409,7 @@ Test(transport_grpc, calls_in_steps) {
                transport.prepare(transport.data, (const uint8_t *)"body", 4, &body, &n_bytes, NULL),
                0));
         cr_assert(eq(int, transport.start(transport.data, body, n_bytes, UINT64_MAX), 0));
-        do {
-            struct pollfd readable = {.fd = transport.poll_fd(transport.data), .events = POLLIN};
-            cr_assert(eq(int, poll(&readable, 1, 30000), 1));
-            result.error = transport.advance(transport.data, &result.response, &result.detail);
-        } while (result.error == WEIR_PENDING);
+        struct result result = finish_in_steps(&transport, NULL);
         cr_expect(eq(int, result.error, 0), "%s", result.detail.message);
         cr_expect(eq(int, result.response.grpc_status, GRPC_OK));
     }
@@ -497,7 +447,7 @@ Test(transport_grpc, goes_through_a_tunnel) {
     delivery.proxy = proxy;
     weir_transport transport = open_with(grpc_peer_url(peer), headers, &delivery);
     for (size_t i = 0; i < 2; i++) {
-        struct result result = post(&transport, S(20));
+        struct result result = call(&transport, S(20));
         cr_assert(eq(int, result.error, 0), "%s", result.detail.message);
         cr_expect(eq(int, result.response.grpc_status, GRPC_OK));
     }
@@ -522,7 +472,7 @@ Test(transport_grpc, a_proxy_that_opens_no_tunnel_is_named) {
     snprintf(proxy, sizeof proxy, "%s", tunnel_url(tunnel));
     delivery.proxy = proxy;
     weir_transport transport = open_with("http://127.0.0.1:1", NULL, &delivery);
-    struct result result = post(&transport, S(20));
+    struct result result = call(&transport, S(20));
     cr_expect(eq(int, result.error, WEIR_E_IO));
     expect_said(&result, "407");
     expect_said(&result, "the proxy opens no tunnel to it");

@@ -1,23 +1,10 @@
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <weir/error.h>
-
-#include "otlp/bounds.h"
-#include "otlp/common/clock.h"
 #include "otlp/common/macro.h"
-#include "otlp/transport.h"
-#include "tests/support/clock.h"
-#include "tests/support/expect.h"
+#include "tests/support/sending.h"
 #include "tests/support/temp.h"
 #include "tests/support/tls_peer.h"
 #include "tests/support/tunnel.h"
 
-static void begin(void) {
-    setenv("no_proxy", "*", 1); /* whatever the machine is set up for */
-}
-TestSuite(transport_tls, .init = begin, .timeout = 60);
+TestSuite(transport_tls, .init = sending_begin, .timeout = 60);
 
 struct files {
     const char *ca, *certificate, *key; /* names in the peer's folder; NULL: none */
@@ -30,26 +17,16 @@ static struct delivery delivery_of(const struct tls_peer *peer, const struct fil
         paths[i] = names[i] != NULL ? temp_path(peer->folder, names[i]) : NULL;
     }
     return (struct delivery){
-        .protocol = WEIR_OTLP_PROTOCOL_HTTP_PROTOBUF,
-        .compression = WEIR_OTLP_COMPRESSION_NONE,
-        .min_tls_version = WEIR_OTLP_TLS_1_2,
-        .max_request_bytes = HTTP_MAX_REQUEST_BYTES,
-        .max_response_bytes = HTTP_MAX_RESPONSE_BYTES,
+        PLAIN_DELIVERY(WEIR_OTLP_PROTOCOL_HTTP_PROTOBUF),
         .ca = {paths[0], "ca_file"},
         .client_certificate = {paths[1], "client_certificate_file"},
         .client_key = {paths[2], "client_key_file"},
     };
 }
 
-struct result {
-    int error, status;
-    weir_error_detail detail;
-};
-
 static struct result post_by(const char *url, const struct delivery *delivery, uint64_t ns) {
     struct result result = {.detail = WEIR_ERROR_DETAIL_INIT};
     weir_transport transport;
-    weir_transport_response response = {0};
     char own[64];
     snprintf(own, sizeof own, "%s", url);
     const struct endpoint endpoint = {.url = own, .shown = own, .delivery = *delivery};
@@ -57,9 +34,7 @@ static struct result post_by(const char *url, const struct delivery *delivery, u
                        ? transport_grpc_open(&endpoint, &transport, &result.detail)
                        : transport_http_open(&endpoint, &transport, &result.detail);
     if (result.error == 0) {
-        result.error = transport.post(transport.data, (const uint8_t *)"body", 4,
-                                      clock_now_ns() + ns, &response, &result.detail);
-        result.status = response.http_status;
+        result = post(&transport, "body", 4, ns);
         transport.destroy(transport.data);
     }
     return result;
@@ -85,11 +60,6 @@ static struct result post_once(const char *words, const struct files *files,
     return result;
 }
 
-static void expect_said(const struct result *result, const char *part) {
-    cr_expect(strstr(result->detail.message, part) != NULL, "\"%s\" is not in \"%s\"", part,
-              result->detail.message);
-}
-
 static const struct files KNOWN = {"ca.crt", NULL, NULL};
 static const struct files OWN = {"ca.crt", "client.crt", "client.key"};
 
@@ -97,7 +67,7 @@ Test(transport_tls, trusts_the_authority_it_was_given) {
     char request[100];
     struct result result = post_once(NULL, &KNOWN, WEIR_OTLP_TLS_1_2, request);
     cr_assert(eq(int, result.error, 0), "%s", result.detail.message);
-    cr_expect(eq(int, result.status, 200));
+    cr_expect(eq(int, result.response.http_status, 200));
     expect_text(request, "- TLSv1.3 /v1/traces"); /* D13, B35 */
 }
 
@@ -183,7 +153,7 @@ Test(transport_tls, falls_back_to_http_1_1) {
     char request[100];
     struct result result = post_once("http/1.1", &KNOWN, WEIR_OTLP_TLS_1_2, request);
     cr_assert(eq(int, result.error, 0), "%s", result.detail.message);
-    cr_expect(eq(int, result.status, 200));
+    cr_expect(eq(int, result.response.http_status, 200));
     expect_text(request, "- TLSv1.3 /v1/traces"); /* B2 */
 }
 

@@ -44,6 +44,19 @@ static inline void pipeline_close(struct pipeline *p) {
     fake_exporter_reset();
 }
 
+/* A span of its tracer. */
+static inline weir_otlp_span *pipeline_begin(struct pipeline *p, const weir_otlp_context *parent) {
+    weir_otlp_span *span =
+        weir_otlp_span_begin(p->tracer, "span", &WEIR_OTLP_SPAN_OPTIONS(.parent = parent));
+    cr_assert(span != NULL);
+    return span;
+}
+
+static inline void pipeline_set_int(weir_otlp_span *span, const char *key, int64_t number) {
+    weir_value value = weir_value_int(number);
+    weir_otlp_span_set(span, key, &value);
+}
+
 static inline weir_otlp_stats pipeline_stats(struct pipeline *p) {
     weir_otlp_stats stats = {.size = sizeof stats};
     weir_otlp_get_stats(p->otlp, &stats);

@@ -1,59 +1,7 @@
 /* What the four streaming modes make of a stream. */
-#include <string.h>
-
-#include "tests/bridge/rig.h"
+#include "tests/bridge/stream_play.h"
 
 TestSuite(adapter_otlp_stream);
-
-static const weir_streaming_mode SINGLE = WEIR_STREAMING_SINGLE_SPAN;
-static const weir_streaming_mode EVENT = WEIR_STREAMING_EVENT;
-static const weir_streaming_mode CHUNKS = WEIR_STREAMING_CHUNK_SPANS;
-static const weir_streaming_mode BOTH = WEIR_STREAMING_SINGLE_AND_CHUNK_SPANS;
-
-enum { EVERYTHING = RIG_ATTRIBUTES | RIG_EVENTS | RIG_TIMES };
-
-#define STREAMS &WEIR_STEP_OPTIONS(.streams = true)
-
-/* The text without the attributes that tell times. */
-static const char *without_times(const char *text) {
-    static char copy[1 << 14];
-    size_t n = 0;
-    while (*text != '\0') {
-        const char *end = text + 1 + strcspn(text + 1, " \n");
-        const char *times = strstr(text, "_time_ms=");
-        bool is_time = *text == ' ' && times != NULL && times < end;
-        if (!is_time) {
-            memcpy(copy + n, text, (size_t)(end - text));
-            n += (size_t)(end - text);
-        }
-        text = end;
-    }
-    copy[n] = '\0';
-    return copy;
-}
-
-/* A pull that takes so long. */
-static void pull(struct rig *rig, weir_stream *stream, unsigned ms) {
-    weir_stream_pull(stream);
-    rig_pass(rig, ms);
-    weir_stream_yield(stream);
-}
-
-/* Two values, 10 and 20 ms of generation with 5 ms of consumption between, then 3 ms to the end. */
-static void play(struct rig *rig) {
-    struct rig_run run = rig_begin(rig, STREAMS);
-    weir_stream *stream = weir_stream_begin(run.step);
-    pull(rig, stream, 10);
-    rig_pass(rig, 5);
-    pull(rig, stream, 20);
-    weir_stream_pull(stream);
-    rig_pass(rig, 3);
-    weir_stream_exhausted(stream);
-    rig_pass(rig, 1);
-    weir_step_end(run.step, NULL);
-    weir_stream_end(stream);
-    rig_end(rig, &run);
-}
 
 /* ---- the four modes ---- */
 
@@ -108,8 +56,6 @@ Test(adapter_otlp_stream, a_step_that_does_not_stream_gets_an_action_span_in_eve
 
 /* ---- errors ---- */
 
-static const weir_error BOOM = {"ValueError", "boom"};
-
 /* One value, then an error. */
 static void play_failing(struct rig *rig) {
     struct rig_run run = rig_begin(rig, STREAMS);
@@ -150,38 +96,6 @@ Test(adapter_otlp_stream, an_error_is_on_the_action_the_event_or_the_chunk) {
         play_failing(rig);
         expect_text_at(mode, rig_tree(rig, RIG_ATTRIBUTES | RIG_EVENTS), expected[mode]);
     }
-}
-
-/* ---- improvement 1: pulls that only found the end ---- */
-
-Test(adapter_otlp_stream, an_exhausted_pull_with_a_span_in_it_is_exported) {
-    struct rig *rig CLEANUP(rig_close) = RIG(.streaming_mode = BOTH);
-    struct rig_run run = rig_begin(rig, STREAMS);
-    weir_stream *stream = weir_stream_begin(run.step);
-    weir_stream_pull(stream);
-    weir_span_end(weir_span_begin(run.step, "look", NULL));
-    weir_stream_exhausted(stream);
-    weir_stream_end(stream);
-    rig_end(rig, &run);
-    expect_tree(rig, 0, "run OK\n  act OK\n    act::chunk_0 OK\n      look OK\n");
-}
-
-Test(adapter_otlp_stream, an_exhausted_pull_with_an_attribute_is_exported_in_chunk_spans) {
-    struct rig *rig CLEANUP(rig_close) = RIG(.streaming_mode = CHUNKS);
-    struct rig_run run = rig_begin(rig, STREAMS);
-    weir_stream *stream = weir_stream_begin(run.step);
-    weir_stream_pull(stream);
-    weir_set(run.step, "tokens", 7);
-    weir_stream_exhausted(stream);
-    weir_stream_end(stream);
-    rig_end(rig, &run);
-    expect_tree(rig, RIG_ATTRIBUTES, "run OK\n  act::chunk_0 OK tokens=7\n");
-}
-
-Test(adapter_otlp_stream, burr_exact_keeps_the_exhausted_pull) {
-    struct rig *rig CLEANUP(rig_close) = RIG(.streaming_mode = CHUNKS, .burr_exact = true);
-    play(rig);
-    expect_tree(rig, 0, "run OK\n  act::chunk_0 OK\n  act::chunk_1 OK\n  act::chunk_2 OK\n");
 }
 
 /* ---- improvement 2: nothing was produced ---- */
@@ -423,133 +337,6 @@ Test(adapter_otlp_stream, identity_comes_first_and_behind_the_values_of_an_event
                 "run OK burr.project=\"p\" burr.app_id=\"a\" k=1\n"
                 "  ! stream_completed stream.generation_time_ms=0.0 stream.consumer_time_ms=0.0"
                 " stream.total_time_ms=0.0 stream.iteration_count=0 burr.sequence_id=0\n");
-}
-
-/* ---- improvement 5: attributes of the step while a chunk is open ---- */
-
-static const char *attribute_in_pull(struct rig *rig) {
-    struct rig_run run = rig_begin(rig, STREAMS);
-    weir_stream *stream = weir_stream_begin(run.step);
-    weir_stream_pull(stream);
-    weir_set(run.step, "k", 1);
-    weir_span *span = weir_span_begin(run.step, "inside", NULL);
-    weir_stream_yield(stream);
-    weir_span_end(span);
-    weir_step_end(run.step, NULL);
-    weir_stream_end(stream);
-    rig_end(rig, &run);
-    return without_times(rig_tree(rig, RIG_ATTRIBUTES));
-}
-
-Test(adapter_otlp_stream, attributes_in_a_pull_stay_with_the_action_span) {
-    struct rig *rig CLEANUP(rig_close) = RIG(.streaming_mode = BOTH);
-    expect_text(attribute_in_pull(rig), "run OK\n"
-                                        "  act OK k=1 stream.iteration_count=1\n"
-                                        "    act::chunk_0 OK\n"
-                                        "      inside OK\n");
-    struct rig *exact CLEANUP(rig_close) = RIG(.streaming_mode = BOTH, .burr_exact = true);
-    expect_text(attribute_in_pull(exact), "run OK\n"
-                                          "  act OK stream.iteration_count=1\n"
-                                          "    act::chunk_0 OK k=1\n"
-                                          "      inside OK\n");
-}
-
-/* ---- improvement 6: fewer chunk spans ---- */
-
-/* Pulls of 10, 1, 1, 10, 1 and 10 ms. */
-static const char *many_pulls(struct rig *rig) {
-    static const unsigned lengths[] = {10, 1, 1, 10, 1, 10};
-    struct rig_run run = rig_begin(rig, STREAMS);
-    weir_stream *stream = weir_stream_begin(run.step);
-    for (size_t i = 0; i < ARRAY_LENGTH(lengths); i++) {
-        pull(rig, stream, lengths[i]);
-    }
-    weir_step_end(run.step, NULL);
-    weir_stream_end(stream);
-    rig_end(rig, &run);
-    return without_times(rig_tree(rig, RIG_ATTRIBUTES));
-}
-
-Test(adapter_otlp_stream, chunk_span_every_keeps_each_kth) {
-    struct rig *rig CLEANUP(rig_close) = RIG(.streaming_mode = CHUNKS, .chunk_span_every = 3);
-    expect_text(many_pulls(rig), "run OK stream.chunk_spans_dropped=4\n"
-                                 "  act::chunk_0 OK\n"
-                                 "  act::chunk_3 OK\n");
-}
-
-Test(adapter_otlp_stream, chunk_span_min_ms_keeps_the_long_ones) {
-    struct rig *rig CLEANUP(rig_close) = RIG(.streaming_mode = BOTH, .chunk_span_min_ms = 10);
-    expect_text(many_pulls(rig), "run OK\n"
-                                 "  act OK stream.iteration_count=6 stream.chunk_spans_dropped=3\n"
-                                 "    act::chunk_0 OK\n"
-                                 "    act::chunk_3 OK\n"
-                                 "    act::chunk_5 OK\n");
-}
-
-Test(adapter_otlp_stream, chunk_span_max_keeps_the_first) {
-    struct rig *rig CLEANUP(rig_close) = RIG(.streaming_mode = CHUNKS, .chunk_span_max = 2);
-    expect_text(many_pulls(rig), "run OK stream.chunk_spans_dropped=4\n"
-                                 "  act::chunk_0 OK\n"
-                                 "  act::chunk_1 OK\n");
-}
-
-Test(adapter_otlp_stream, limits_go_together) {
-    struct rig *rig CLEANUP(rig_close) = RIG(.streaming_mode = CHUNKS, .chunk_span_every = 3,
-                                             .chunk_span_min_ms = 5, .chunk_span_max = 1);
-    expect_text(many_pulls(rig), "run OK stream.chunk_spans_dropped=5\n  act::chunk_0 OK\n");
-}
-
-Test(adapter_otlp_stream, nothing_is_said_of_limits_that_dropped_nothing) {
-    struct rig *rig CLEANUP(rig_close) =
-        RIG(.streaming_mode = SINGLE, .chunk_span_every = 100, .chunk_span_max = 1);
-    expect_text(many_pulls(rig), "run OK\n  act OK stream.iteration_count=6\n");
-}
-
-Test(adapter_otlp_stream, limits_spare_failed_pulls_and_pulls_with_spans) {
-    struct rig *rig CLEANUP(rig_close) = RIG(.streaming_mode = CHUNKS, .chunk_span_min_ms = 1000);
-    struct rig_run run = rig_begin(rig, STREAMS);
-    weir_stream *stream = weir_stream_begin(run.step);
-    pull(rig, stream, 1);
-    weir_stream_pull(stream);
-    weir_span_end(weir_span_begin(run.step, "inside", NULL));
-    weir_stream_yield(stream);
-    rig_pass(rig, 1);
-    weir_stream_pull(stream);
-    weir_stream_failed(stream, &BOOM);
-    weir_step_end(run.step, &WEIR_STEP_RESULT(.error = &BOOM));
-    weir_stream_end(stream);
-    weir_call_end(run.call, &BOOM);
-    weir_app_free(run.app);
-    expect_tree(rig, RIG_ATTRIBUTES,
-                "run ERROR boom stream.chunk_spans_dropped=1\n"
-                "  act::chunk_1 OK\n"
-                "    inside OK\n"
-                "  act::chunk_2 ERROR boom\n");
-}
-
-Test(adapter_otlp_stream, an_exhausted_pull_is_not_counted_as_dropped) {
-    struct rig *rig CLEANUP(rig_close) = RIG(.streaming_mode = CHUNKS, .chunk_span_min_ms = 4);
-    play(rig);
-    expect_tree(rig, RIG_ATTRIBUTES, "run OK\n  act::chunk_0 OK\n  act::chunk_1 OK\n");
-}
-
-Test(adapter_otlp_stream, dropped_chunks_of_several_steps_add_up_on_the_method_span) {
-    struct rig *rig CLEANUP(rig_close) = RIG(.streaming_mode = CHUNKS, .chunk_span_max = 1);
-    weir_app *app = weir_app_new(rig->w, NULL);
-    weir_call *call = weir_call_begin(app, WEIR_METHOD_RUN);
-    for (unsigned i = 0; i < 2; i++) {
-        weir_step *step = weir_step_begin(call, "s", STREAMS);
-        weir_stream *stream = weir_stream_begin(step);
-        pull(rig, stream, 1);
-        pull(rig, stream, 1);
-        pull(rig, stream, 1);
-        weir_step_end(step, NULL);
-        weir_stream_end(stream);
-    }
-    weir_call_end(call, NULL);
-    weir_app_free(app);
-    expect_tree(rig, RIG_ATTRIBUTES,
-                "run OK stream.chunk_spans_dropped=4\n  s::chunk_0 OK\n  s::chunk_0 OK\n");
 }
 
 /* ---- improvement 7: a streaming action that was merely run ---- */

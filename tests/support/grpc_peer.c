@@ -1,7 +1,5 @@
 #include "tests/support/grpc_peer.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,7 +10,9 @@
 
 #include <nghttp2/nghttp2.h>
 
-enum { MAX_REQUESTS = 64, MAX_CONNECTIONS = 64, MAX_HEADERS = 32, MAX_BODY = 1 << 20 };
+#include "tests/support/acceptor.h"
+
+enum { MAX_REQUESTS = 64, MAX_HEADERS = 32, MAX_BODY = 1 << 20 };
 
 struct request {
     char *names[MAX_HEADERS], *values[MAX_HEADERS];
@@ -25,21 +25,16 @@ struct request {
 struct grpc_peer {
     const struct grpc_step *steps;
     size_t n_steps;
-    int listen_fd;
     char url[64];
-    pthread_t acceptor;
+    struct acceptor acceptor;
 
     pthread_mutex_t mutex; /* guards the rest */
     struct request requests[MAX_REQUESTS];
     size_t n_requests, n_pings;
-    int fds[MAX_CONNECTIONS]; /* -1: closed by its thread */
-    pthread_t threads[MAX_CONNECTIONS];
-    size_t n_connections;
 };
 
 struct connection {
     struct grpc_peer *peer;
-    size_t index;
     int fd;
     nghttp2_session *session;
     struct request *request; /* of the stream under way */
@@ -47,13 +42,6 @@ struct connection {
     size_t n_sent; /* of the step's body */
     bool is_closing;
 };
-
-static void check(bool is_fine, const char *what) {
-    if (!is_fine) {
-        perror(what);
-        abort();
-    }
-}
 
 /* ---- what is asked ---- */
 
@@ -64,7 +52,7 @@ static int begin_headers(nghttp2_session *session, const nghttp2_frame *frame, v
     (void)frame;
     pthread_mutex_lock(&peer->mutex);
     size_t index = peer->n_requests++;
-    check(index < MAX_REQUESTS, "too many requests");
+    acceptor_check(index < MAX_REQUESTS, "too many requests");
     connection->request = &peer->requests[index];
     connection->request->body = malloc(MAX_BODY);
     connection->step = &peer->steps[index < peer->n_steps ? index : peer->n_steps - 1];
@@ -82,7 +70,7 @@ static int take_header(nghttp2_session *session, const nghttp2_frame *frame, con
     (void)flags;
     pthread_mutex_lock(&connection->peer->mutex);
     size_t n = request->n_headers++;
-    check(n < MAX_HEADERS, "too many headers");
+    acceptor_check(n < MAX_HEADERS, "too many headers");
     request->names[n] = strndup((const char *)name, n_name);
     request->values[n] = strndup((const char *)value, n_value);
     size_t n_so_far = strlen(request->all_names);
@@ -100,7 +88,7 @@ static int take_data(nghttp2_session *session, uint8_t flags, int32_t stream, co
     (void)flags;
     (void)stream;
     pthread_mutex_lock(&connection->peer->mutex);
-    check(request->n_bytes + n_bytes <= MAX_BODY, "body");
+    acceptor_check(request->n_bytes + n_bytes <= MAX_BODY, "body");
     memcpy(request->body + request->n_bytes, bytes, n_bytes);
     request->n_bytes += n_bytes;
     pthread_mutex_unlock(&connection->peer->mutex);
@@ -226,81 +214,38 @@ static void talk(struct connection *connection) {
     }
 }
 
-static void *serve(void *data) {
-    struct connection *connection = data;
-    struct grpc_peer *peer = connection->peer;
+static void serve(void *data, int fd) {
+    struct connection connection = {.peer = data, .fd = fd};
     nghttp2_session_callbacks *callbacks;
-    check(nghttp2_session_callbacks_new(&callbacks) == 0, "nghttp2");
+    acceptor_check(nghttp2_session_callbacks_new(&callbacks) == 0, "nghttp2");
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, take_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, take_data);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, take_frame);
-    check(nghttp2_session_server_new(&connection->session, callbacks, connection) == 0, "nghttp2");
+    acceptor_check(nghttp2_session_server_new(&connection.session, callbacks, &connection) == 0,
+                   "nghttp2");
     nghttp2_session_callbacks_del(callbacks);
-    talk(connection);
-    nghttp2_session_del(connection->session);
-    pthread_mutex_lock(&peer->mutex);
-    close(connection->fd);
-    peer->fds[connection->index] = -1;
-    pthread_mutex_unlock(&peer->mutex);
-    free(connection);
-    return NULL;
-}
-
-static void *accept_all(void *data) {
-    struct grpc_peer *peer = data;
-    int fd;
-    while ((fd = accept(peer->listen_fd, NULL, NULL)) >= 0) {
-        struct connection *connection = calloc(1, sizeof *connection);
-        check(connection != NULL, "calloc");
-        pthread_mutex_lock(&peer->mutex);
-        check(peer->n_connections < MAX_CONNECTIONS, "too many connections");
-        connection->peer = peer;
-        connection->fd = fd;
-        connection->index = peer->n_connections;
-        peer->fds[peer->n_connections] = fd;
-        check(pthread_create(&peer->threads[peer->n_connections], NULL, serve, connection) == 0,
-              "pthread_create");
-        peer->n_connections++;
-        pthread_mutex_unlock(&peer->mutex);
-    }
-    return NULL;
+    talk(&connection);
+    nghttp2_session_del(connection.session);
 }
 
 /* ---- life ---- */
 
 struct grpc_peer *grpc_peer_start(const struct grpc_step *steps, size_t n_steps) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t n = sizeof address;
+    int port;
     struct grpc_peer *peer = calloc(1, sizeof *peer);
-    check(peer != NULL, "calloc");
+    acceptor_check(peer != NULL, "calloc");
     peer->steps = steps;
     peer->n_steps = n_steps;
-    peer->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    check(peer->listen_fd >= 0 && bind(peer->listen_fd, (struct sockaddr *)&address, n) == 0 &&
-              listen(peer->listen_fd, 16) == 0 &&
-              getsockname(peer->listen_fd, (struct sockaddr *)&address, &n) == 0,
-          "listen");
-    snprintf(peer->url, sizeof peer->url, "http://127.0.0.1:%d", ntohs(address.sin_port));
     pthread_mutex_init(&peer->mutex, NULL);
-    check(pthread_create(&peer->acceptor, NULL, accept_all, peer) == 0, "pthread_create");
+    int listen_fd = acceptor_listen(16, &port);
+    snprintf(peer->url, sizeof peer->url, "http://127.0.0.1:%d", port);
+    acceptor_start(&peer->acceptor, listen_fd, serve, peer);
     return peer;
 }
 
 void grpc_peer_stop(struct grpc_peer *peer) {
-    shutdown(peer->listen_fd, SHUT_RDWR);
-    pthread_join(peer->acceptor, NULL);
-    close(peer->listen_fd);
-    pthread_mutex_lock(&peer->mutex);
-    for (size_t i = 0; i < peer->n_connections; i++) {
-        if (peer->fds[i] >= 0) {
-            shutdown(peer->fds[i], SHUT_RDWR);
-        }
-    }
-    pthread_mutex_unlock(&peer->mutex);
-    for (size_t i = 0; i < peer->n_connections; i++) {
-        pthread_join(peer->threads[i], NULL);
-    }
+    acceptor_stop(&peer->acceptor);
     for (size_t i = 0; i < peer->n_requests; i++) {
         for (size_t k = 0; k < peer->requests[i].n_headers; k++) {
             free(peer->requests[i].names[k]);
@@ -332,10 +277,7 @@ size_t grpc_peer_n_pings(struct grpc_peer *peer) {
 }
 
 size_t grpc_peer_n_connections(struct grpc_peer *peer) {
-    pthread_mutex_lock(&peer->mutex);
-    size_t n = peer->n_connections;
-    pthread_mutex_unlock(&peer->mutex);
-    return n;
+    return acceptor_n_connections(&peer->acceptor);
 }
 
 const char *grpc_peer_header(struct grpc_peer *peer, size_t nth, const char *name) {

@@ -1,8 +1,6 @@
 #include "tests/support/peer.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -12,10 +10,11 @@
 #include <strings.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { MAX_REQUESTS = 1 << 15, MAX_CONNECTIONS = 2048, MAX_HEAD = 1 << 14, MAX_BODY = 4 << 20 };
+#include "tests/support/acceptor.h"
+
+enum { MAX_REQUESTS = 1 << 15, MAX_HEAD = 1 << 14, MAX_BODY = 4 << 20 };
 
 struct request {
     char *head;
@@ -26,32 +25,20 @@ struct request {
 struct peer {
     const struct peer_step *steps;
     size_t n_steps;
-    int listen_fd;
     char url[64];
-    pthread_t acceptor;
+    struct acceptor acceptor;
 
     pthread_mutex_t mutex; /* guards the rest */
     pthread_cond_t changed;
     struct request requests[MAX_REQUESTS];
     size_t n_requests;
-    int fds[MAX_CONNECTIONS]; /* -1: closed by its thread */
-    pthread_t threads[MAX_CONNECTIONS];
-    size_t n_connections;
     bool is_stopping;
 };
 
 struct connection {
     struct peer *peer;
     int fd;
-    size_t index;
 };
-
-static void check(bool is_fine, const char *what) {
-    if (!is_fine) {
-        perror(what);
-        abort();
-    }
-}
 
 /* ---- sending ---- */
 
@@ -173,7 +160,7 @@ static const char *find_header(const char *head, const char *name) {
 static const struct peer_step *note_request(struct peer *peer, const char *head, size_t *index) {
     pthread_mutex_lock(&peer->mutex);
     *index = peer->n_requests++;
-    check(*index < MAX_REQUESTS, "too many requests");
+    acceptor_check(*index < MAX_REQUESTS, "too many requests");
     peer->requests[*index].head = strdup(head);
     size_t at = *index < peer->n_steps ? *index : peer->n_steps - 1;
     pthread_cond_broadcast(&peer->changed);
@@ -184,9 +171,9 @@ static const struct peer_step *note_request(struct peer *peer, const char *head,
 static bool read_body(struct peer *peer, int fd, size_t index, const char *rest, size_t n_rest) {
     const char *length = find_header(peer_head(peer, index), "content-length");
     size_t n_bytes = length != NULL ? strtoul(length, NULL, 10) : 0;
-    check(n_bytes <= MAX_BODY, "body");
+    acceptor_check(n_bytes <= MAX_BODY, "body");
     uint8_t *body = malloc(n_bytes + 1);
-    check(body != NULL, "body");
+    acceptor_check(body != NULL, "body");
     n_rest = n_rest < n_bytes ? n_rest : n_bytes; /* a client of another protocol says more */
     memcpy(body, rest, n_rest);
     for (size_t n = n_rest; n < n_bytes;) {
@@ -219,69 +206,32 @@ static bool serve_one(const struct connection *connection, char *head, char *res
            answer(connection, step);
 }
 
-static void *serve(void *data) {
-    struct connection *connection = data;
-    struct peer *peer = connection->peer;
+static void serve(void *data, int fd) {
+    const struct connection connection = {data, fd};
     char *head = malloc(MAX_HEAD), *rest = malloc(MAX_HEAD);
-    check(head != NULL && rest != NULL, "malloc");
-    while (serve_one(connection, head, rest)) {
+    acceptor_check(head != NULL && rest != NULL, "malloc");
+    while (serve_one(&connection, head, rest)) {
     }
-    pthread_mutex_lock(&peer->mutex);
-    close(connection->fd);
-    peer->fds[connection->index] = -1;
-    pthread_mutex_unlock(&peer->mutex);
     free(head);
     free(rest);
-    free(connection);
-    return NULL;
-}
-
-static void *accept_all(void *data) {
-    struct peer *peer = data;
-    int fd;
-    while ((fd = accept(peer->listen_fd, NULL, NULL)) >= 0) {
-        struct connection *connection = malloc(sizeof *connection);
-        check(connection != NULL, "malloc");
-        pthread_mutex_lock(&peer->mutex);
-        check(peer->n_connections < MAX_CONNECTIONS, "too many connections");
-        *connection = (struct connection){peer, fd, peer->n_connections};
-        peer->fds[peer->n_connections] = fd;
-        check(pthread_create(&peer->threads[peer->n_connections], NULL, serve, connection) == 0,
-              "pthread_create");
-        peer->n_connections++;
-        pthread_mutex_unlock(&peer->mutex);
-    }
-    return NULL;
 }
 
 /* ---- life ---- */
 
-static int listen_anywhere(int backlog, int *port) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t n = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    check(fd >= 0 && bind(fd, (struct sockaddr *)&address, n) == 0 && listen(fd, backlog) == 0 &&
-              getsockname(fd, (struct sockaddr *)&address, &n) == 0,
-          "listen");
-    *port = ntohs(address.sin_port);
-    return fd;
-}
-
 static struct peer *start_at(int listen_fd, const struct peer_step *steps, size_t n_steps) {
     struct peer *peer = calloc(1, sizeof *peer);
-    check(peer != NULL, "calloc");
+    acceptor_check(peer != NULL, "calloc");
     peer->steps = steps;
     peer->n_steps = n_steps;
-    peer->listen_fd = listen_fd;
     pthread_mutex_init(&peer->mutex, NULL);
     pthread_cond_init(&peer->changed, NULL);
-    check(pthread_create(&peer->acceptor, NULL, accept_all, peer) == 0, "pthread_create");
+    acceptor_start(&peer->acceptor, listen_fd, serve, peer);
     return peer;
 }
 
 struct peer *peer_start(const struct peer_step *steps, size_t n_steps) {
     int port;
-    struct peer *peer = start_at(listen_anywhere(16, &port), steps, n_steps);
+    struct peer *peer = start_at(acceptor_listen(16, &port), steps, n_steps);
     snprintf(peer->url, sizeof peer->url, "http://127.0.0.1:%d", port);
     return peer;
 }
@@ -289,30 +239,20 @@ struct peer *peer_start(const struct peer_step *steps, size_t n_steps) {
 struct peer *peer_start_unix(const char *path, const struct peer_step *steps, size_t n_steps) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    check(strlen(path) < sizeof address.sun_path, "path");
+    acceptor_check(strlen(path) < sizeof address.sun_path, "path");
     memcpy(address.sun_path, path, strlen(path) + 1);
-    check(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
-              listen(fd, 16) == 0,
-          "listen");
+    acceptor_check(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+                       listen(fd, 16) == 0,
+                   "listen");
     return start_at(fd, steps, n_steps);
 }
 
 void peer_stop(struct peer *peer) {
-    shutdown(peer->listen_fd, SHUT_RDWR);
-    pthread_join(peer->acceptor, NULL);
-    close(peer->listen_fd);
     pthread_mutex_lock(&peer->mutex);
     peer->is_stopping = true;
     pthread_cond_broadcast(&peer->changed);
-    for (size_t i = 0; i < peer->n_connections; i++) {
-        if (peer->fds[i] >= 0) {
-            shutdown(peer->fds[i], SHUT_RDWR);
-        }
-    }
     pthread_mutex_unlock(&peer->mutex);
-    for (size_t i = 0; i < peer->n_connections; i++) {
-        pthread_join(peer->threads[i], NULL);
-    }
+    acceptor_stop(&peer->acceptor);
     for (size_t i = 0; i < peer->n_requests; i++) {
         free(peer->requests[i].head);
         free(peer->requests[i].body);
@@ -334,10 +274,7 @@ size_t peer_n_requests(struct peer *peer) {
 }
 
 size_t peer_n_connections(struct peer *peer) {
-    pthread_mutex_lock(&peer->mutex);
-    size_t n = peer->n_connections;
-    pthread_mutex_unlock(&peer->mutex);
-    return n;
+    return acceptor_n_connections(&peer->acceptor);
 }
 
 void peer_wait_requests(struct peer *peer, size_t n) {
@@ -376,13 +313,13 @@ bool peer_head_has(const char *head, const char *name, const char *value) {
 
 int peer_closed_port(void) {
     int port;
-    close(listen_anywhere(1, &port));
+    close(acceptor_listen(1, &port));
     return port;
 }
 
 /* A full backlog: the kernel drops further requests to connect, as a firewall does. */
 void black_hole_open(struct black_hole *hole) {
-    hole->listen_fd = listen_anywhere(0, &hole->port);
+    hole->listen_fd = acceptor_listen(0, &hole->port);
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_addr = {htonl(INADDR_LOOPBACK)},
                                   .sin_port = htons((uint16_t)hole->port)};

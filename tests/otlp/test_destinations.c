@@ -12,6 +12,7 @@
 #include "tests/support/expect.h"
 #include "tests/support/fault.h"
 #include "tests/support/log.h"
+#include "tests/support/opened.h"
 #include "tests/support/script.h"
 #include "tests/support/temp.h"
 
@@ -32,20 +33,6 @@ TestSuite(destinations, .init = begin, .fini = end);
 
 #define OPTIONS(...)                                                                               \
     &WEIR_OTLP_OPTIONS(.service_name = "s", .log = kept_log_fn, .log_data = &said, __VA_ARGS__)
-
-static weir_otlp *open_with(const weir_otlp_options *options) {
-    weir_otlp *otlp = NULL;
-    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    cr_assert(eq(int, weir_otlp_open(options, &otlp, &detail), 0), "%s", detail.message);
-    return otlp;
-}
-
-static void end_spans(weir_otlp *otlp, unsigned n) {
-    weir_otlp_tracer *tracer = weir_otlp_tracer_get(otlp, "t", NULL, NULL);
-    for (unsigned i = 0; i < n; i++) {
-        weir_otlp_span_end(weir_otlp_span_begin(tracer, "a", NULL));
-    }
-}
 
 static weir_otlp_stats stats_of(weir_otlp *otlp, size_t index) {
     weir_otlp_stats stats = {.size = sizeof stats};

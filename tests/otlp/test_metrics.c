@@ -14,6 +14,7 @@
 #include "tests/support/fault.h"
 #include "tests/support/log.h"
 #include "tests/support/metric_list.h"
+#include "tests/support/opened.h"
 #include "tests/support/script.h"
 #include "tests/support/temp.h"
 
@@ -47,23 +48,10 @@ TestSuite(metrics, .init = begin, .timeout = 60);
     &WEIR_OTLP_OPTIONS(.service_name = "s", .log = kept_log_fn, .log_data = &said,                 \
                        .has_schedule_delay_ms = true, .schedule_delay_ms = 3600000, __VA_ARGS__)
 
-static weir_otlp *open_with(const weir_otlp_options *options) {
-    weir_otlp *otlp = NULL;
-    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    cr_assert(eq(int, weir_otlp_open(options, &otlp, &detail), 0), "%s", detail.message);
-    return otlp;
-}
-
 static weir_otlp_span *begin_below(weir_otlp *otlp, const char *name,
                                    const weir_otlp_context *parent) {
     weir_otlp_tracer *tracer = weir_otlp_tracer_get(otlp, "t", NULL, NULL);
     return weir_otlp_span_begin(tracer, name, &WEIR_OTLP_SPAN_OPTIONS(.parent = parent));
-}
-
-static void end_spans(weir_otlp *otlp, unsigned n) {
-    for (unsigned i = 0; i < n; i++) {
-        weir_otlp_span_end(begin_below(otlp, "a", NULL));
-    }
 }
 
 static uint64_t value(const char *name, const char *attributes) {

@@ -12,6 +12,7 @@
 #include "tests/support/fault.h"
 #include "tests/support/log.h"
 #include "tests/support/metric_list.h"
+#include "tests/support/opened.h"
 #include "tests/support/peer.h"
 #include "tests/support/script.h"
 #include "tests/support/temp.h"
@@ -34,20 +35,6 @@ TestSuite(metrics_components, .init = begin, .timeout = 60);
 #define OPTIONS(...)                                                                               \
     &WEIR_OTLP_OPTIONS(.service_name = "s", .log = kept_log_fn, .log_data = &said,                 \
                        .has_schedule_delay_ms = true, .schedule_delay_ms = 3600000, __VA_ARGS__)
-
-static weir_otlp *open_with(const weir_otlp_options *options) {
-    weir_otlp *otlp = NULL;
-    weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
-    cr_assert(eq(int, weir_otlp_open(options, &otlp, &detail), 0), "%s", detail.message);
-    return otlp;
-}
-
-static void end_spans(weir_otlp *otlp, unsigned n) {
-    weir_otlp_tracer *tracer = weir_otlp_tracer_get(otlp, "t", NULL, NULL);
-    for (unsigned i = 0; i < n; i++) {
-        weir_otlp_span_end(weir_otlp_span_begin(tracer, "a", NULL));
-    }
-}
 
 static uint64_t value(const char *name, const char *attributes) {
     return metric_value(&list, name, attributes);

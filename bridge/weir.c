@@ -261,6 +261,10 @@ void weir_get_otlp_stats(weir *w, weir_otlp_stats *out) {
     weir_otlp_get_stats(w != NULL ? w->otlp : NULL, out);
 }
 
+int weir_get_pipeline_stats(weir *w, size_t index, weir_otlp_stats *out) {
+    return weir_otlp_get_pipeline_stats(w != NULL ? w->otlp : NULL, index, out);
+}
+
 int weir_each_metric(weir *w, weir_metric_fn *fn, void *data) {
     return weir_otlp_each_metric(w != NULL ? w->otlp : NULL, fn, data);
 }

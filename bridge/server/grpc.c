@@ -73,7 +73,7 @@ static void refuse(struct call *call, int http_status, enum grpc_status status,
     add_header(call, "grpc-message", call->answer->message);
     if (call->options->refused != NULL) {
         call->options->refused(call->options->data,
-                               &(struct receiver_refusal){grpc_status_name(status),
+                               &(struct receiver_refusal){grpc_status_name((int)status),
                                                           call->request->method,
                                                           call->request->path, message, true});
     }

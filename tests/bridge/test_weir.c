@@ -243,6 +243,21 @@ Test(weir, a_smaller_struct_is_filled_as_far_as_it_goes) {
     cr_assert(eq(u64, spans.started, 0));
 }
 
+Test(weir, each_pipeline_has_its_own_counts) { /* (B32) */
+    struct rig *rig CLEANUP(rig_close) = RIG();
+    weir_otlp_stats first = {.size = sizeof first}, all = {.size = sizeof all};
+    weir_app *app = weir_app_new(rig->w, NULL);
+    weir_call_end(weir_call_begin(app, WEIR_METHOD_RUN), NULL);
+    weir_get_otlp_stats(rig->w, &all);
+    cr_assert(eq(int, weir_get_pipeline_stats(rig->w, 0, &first), 0));
+    cr_expect(gt(u64, first.started, 0));
+    cr_expect(eq(u64, first.started, all.started));
+    cr_expect(eq(int, weir_get_pipeline_stats(rig->w, 1, &first), WEIR_E_NOT_FOUND));
+    cr_expect(eq(int, weir_get_pipeline_stats(NULL, 0, &first), WEIR_E_NOT_FOUND));
+    cr_expect(eq(int, weir_get_pipeline_stats(rig->w, 0, NULL), WEIR_E_INVALID));
+    weir_app_free(app);
+}
+
 static void count_metric(const weir_metric *metric, void *data) {
     cr_assert(ne(ptr, (void *)(uintptr_t)metric->name, NULL));
     ++*(unsigned *)data;

@@ -331,6 +331,8 @@ typedef struct weir_stats {
 WEIR_API void weir_get_stats(weir *w, weir_stats *out);
 /* Those of its spans on their way out, as weir_otlp_get_stats; zeros without OTLP, and for NULL. */
 WEIR_API void weir_get_otlp_stats(weir *w, weir_otlp_stats *out);
+/* The same as one of several pipelines sees them, as weir_otlp_get_pipeline_stats (its errors). */
+WEIR_API int weir_get_pipeline_stats(weir *w, size_t index, weir_otlp_stats *out);
 /* The metrics otel.sdk.* of its OTLP side, as weir_otlp_each_metric; none without one. */
 WEIR_API int weir_each_metric(weir *w, weir_metric_fn *fn, void *data);
 

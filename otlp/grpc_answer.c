@@ -178,6 +178,10 @@ static struct http_text lines_of_status(const struct http_answer *http) {
     return has_trailers || !is_head_all ? http->trailers : http->head;
 }
 
+bool grpc_is_answer(const struct http_answer *http) {
+    return begins_with(http_line(http->head, "content-type"), "application/grpc");
+}
+
 int grpc_answer_read(const struct http_answer *http, struct grpc_scratch *scratch,
                      struct grpc_answer *out) {
     buf_clear(&scratch->message);
@@ -186,7 +190,7 @@ int grpc_answer_read(const struct http_answer *http, struct grpc_scratch *scratc
     struct http_text lines = lines_of_status(http);
     struct grpc_answer answer = {.retry_after_ms = -1};
     int error = 0;
-    answer.is_grpc = begins_with(http_line(http->head, "content-type"), "application/grpc");
+    answer.is_grpc = grpc_is_answer(http);
     if (!read_status(http_line(lines, "grpc-status"), &answer.status)) {
         answer.status = status_of_http(http->status);
         answer.is_grpc = answer.is_grpc && http->status == 200;

@@ -29,6 +29,8 @@ struct grpc_scratch {
 void grpc_scratch_init(struct grpc_scratch *scratch, size_t max_response_bytes);
 void grpc_scratch_deinit(struct grpc_scratch *scratch);
 
+/* Whether its head says that it is gRPC. */
+bool grpc_is_answer(const struct http_answer *http);
 /* 0; WEIR_E_TOO_LARGE (a message over the bound), WEIR_E_NO_MEMORY; *out is untouched then. */
 int grpc_answer_read(const struct http_answer *http, struct grpc_scratch *scratch,
                      struct grpc_answer *out);

@@ -62,7 +62,7 @@ static int post(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadli
         error = write_text(transport, deadline_ns, detail);
     }
     if (error == 0) {
-        *response = (weir_transport_response){.http_status = 200, .retry_after_ms = -1};
+        response->http_status = 200;
     }
     return error;
 }

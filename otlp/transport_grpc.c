@@ -20,6 +20,7 @@
 struct grpc_transport {
     struct sender sender; /* the first member */
     struct grpc_scratch scratch;
+    bool lost_trailers; /* of the last answer */
 };
 
 static void destroy(void *data) {
@@ -69,22 +70,23 @@ static int conclude_reset(const struct grpc_transport *grpc, const struct http_a
                           weir_transport_response *response, weir_error_detail *detail) {
     int status = grpc_status_of_reset(answer->reset_code);
     describe_reset(grpc, answer, status, detail);
-    *response = (weir_transport_response){
-        .http_status = 200, .retry_after_ms = -1, .has_grpc_status = true, .grpc_status = status};
+    response->http_status = 200;
+    response->has_grpc_status = true;
+    response->grpc_status = status;
     return 0;
 }
 
 /*
  * A message of gRPC without trailers behind it. libcurl (seen: 7.88) loses them when they come
  * together with a GOAWAY, which a server says that ends in good order. Nobody knows then whether
- * the spans were taken: they are sent again (B33, C10).
+ * the spans were taken: they are sent again (B33, C10). Who never has trailers has no status.
  */
-static bool has_lost_trailers(const struct http_answer *http) {
-    static const char expected[] = "application/grpc";
-    struct http_text type = http_line(http->head, "content-type");
-    bool is_grpc =
-        type.n_bytes >= sizeof expected - 1 && memcmp(type.at, expected, sizeof expected - 1) == 0;
-    return is_grpc && http->status == 200 && http->n_bytes > 0 && http->trailers.n_bytes == 0;
+static bool has_lost_trailers(struct grpc_transport *grpc, const struct http_answer *http) {
+    bool is_lost = grpc_is_answer(http) && http->status == 200 && http->n_bytes > 0 &&
+                   http->trailers.n_bytes == 0;
+    bool is_first = !grpc->lost_trailers;
+    grpc->lost_trailers = is_lost;
+    return is_lost && is_first;
 }
 
 /* What came of a post, for the exporter. */
@@ -95,7 +97,7 @@ static int conclude(void *data, int error, struct http_answer *http,
         return conclude_reset(grpc, http, response, detail);
     }
     struct grpc_answer answer;
-    if (error == 0 && has_lost_trailers(http)) {
+    if (error == 0 && has_lost_trailers(grpc, http)) {
         error = WEIR_E_IO;
         http->trouble = HTTP_NO_ANSWER;
     } else if (error == 0) {
@@ -109,13 +111,13 @@ static int conclude(void *data, int error, struct http_answer *http,
     if (answer.status != GRPC_OK) {
         describe_answer(grpc, http->status, &answer, detail);
     }
-    *response = (weir_transport_response){.http_status = http->status,
-                                          .retry_after_ms = answer.retry_after_ms,
-                                          .body = answer.body,
-                                          .n_bytes = answer.n_bytes,
-                                          .has_grpc_status = true,
-                                          .grpc_status = answer.status,
-                                          .has_retry_info = answer.has_retry_info};
+    response->http_status = http->status;
+    response->retry_after_ms = answer.retry_after_ms;
+    response->body = answer.body;
+    response->n_bytes = answer.n_bytes;
+    response->has_grpc_status = true;
+    response->grpc_status = answer.status;
+    response->has_retry_info = answer.has_retry_info;
     return 0;
 }
 

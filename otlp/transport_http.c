@@ -95,12 +95,10 @@ static int conclude(void *data, int error, struct http_answer *answer,
     if (answer->status < 200 || answer->status >= 300) {
         describe_answer(http, answer, detail);
     }
-    *response = (weir_transport_response){
-        .http_status = answer->status,
-        .retry_after_ms = retry_after_ms(answer),
-        .body = answer->body,
-        .n_bytes = answer->n_bytes,
-    };
+    response->http_status = answer->status;
+    response->retry_after_ms = retry_after_ms(answer);
+    response->body = answer->body;
+    response->n_bytes = answer->n_bytes;
     if (http->sender.encoding.is_json && response->n_bytes > 0) {
         translate(http, response);
     }

@@ -81,7 +81,7 @@ static int post(void *data, const uint8_t *bytes, size_t n_bytes, uint64_t deadl
         mem_free(body);
         return error_set(detail, WEIR_E_TOO_LARGE, "no room to keep another request");
     }
-    *response = (weir_transport_response){.http_status = 200, .retry_after_ms = -1};
+    response->http_status = 200;
     return 0;
 }
 

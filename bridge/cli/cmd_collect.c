@@ -173,7 +173,7 @@ static int print_text(struct collector *collector, weir_error_detail *detail) {
 
 static int write_line(struct collector *collector, const uint8_t *request, size_t n_bytes,
                       weir_error_detail *detail) {
-    weir_transport_response response;
+    weir_transport_response response = {.size = sizeof response, .retry_after_ms = -1};
     return collector->lines.post(collector->lines.data, request, n_bytes, UINT64_MAX, &response,
                                  detail);
 }

@@ -266,7 +266,7 @@ static void export_nothing(const struct examination *e) {
         SAY(e, "export", FINDING_FAILED, "%s", detail.message);
         return;
     }
-    weir_transport_response response = {.retry_after_ms = -1};
+    weir_transport_response response = {.size = sizeof response, .retry_after_ms = -1};
     uint64_t begin = clock_now_ns();
     int error = post_nothing(&transport, deadline(e, 3), &response, &detail);
     if (retry_judge(error, &response) == RETRY_DELIVERED) {

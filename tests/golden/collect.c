@@ -26,7 +26,7 @@ static int collect_post(void *data, const uint8_t *body, size_t n_bytes,
     buf_append(&collector->bodies, body, n_bytes);
     collector->n_bodies++;
     lock_give(&collector->lock);
-    *response = (weir_transport_response){.http_status = 200, .retry_after_ms = -1};
+    response->http_status = 200;
     return 0;
 }
 

@@ -52,7 +52,7 @@ static int advance_request(void *data, weir_transport_response *response,
     if (read(stepper.fd, &one, sizeof one) != sizeof one) {
         return WEIR_PENDING;
     }
-    *response = (weir_transport_response){.http_status = stepper.status, .retry_after_ms = -1};
+    response->http_status = stepper.status;
     return stepper.error;
 }
 

@@ -33,7 +33,7 @@ static weir_transport opened(const char *path, uint64_t max_bytes, uint32_t max_
 }
 
 static void post(const weir_transport *transport) {
-    weir_transport_response response;
+    weir_transport_response response = {.size = sizeof response, .retry_after_ms = -1};
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
     cr_assert(zero(int, transport->post(transport->data, body, sizeof body, UINT64_MAX, &response,
                                         &detail)),

@@ -27,7 +27,7 @@ static weir_transport opened(void) {
 
 static int post_by(const weir_transport *transport, uint64_t deadline_ns,
                    weir_error_detail *detail) {
-    weir_transport_response response = {.http_status = 0};
+    weir_transport_response response = {.size = sizeof response, .retry_after_ms = -1};
     int error = transport->post(transport->data, body, sizeof body, deadline_ns, &response, detail);
     cr_expect(error != 0 || (response.http_status == 200 && response.retry_after_ms == -1));
     return error;
@@ -89,7 +89,7 @@ Test(transport_console, a_reader_that_stands_still_is_left_at_the_deadline) {
 }
 
 Test(transport_console, a_request_that_is_none_is_never_tried_again) {
-    weir_transport_response response;
+    weir_transport_response response = {.size = sizeof response, .retry_after_ms = -1};
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
     weir_transport transport = opened();
     cr_assert(eq(int,

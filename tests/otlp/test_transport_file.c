@@ -35,7 +35,7 @@ static weir_transport open_at(const char *path) {
 
 static int post_by(const weir_transport *transport, uint64_t deadline_ns,
                    weir_error_detail *detail) {
-    weir_transport_response response;
+    weir_transport_response response = {.size = sizeof response, .retry_after_ms = -1};
     int error = transport->post(transport->data, BODY, sizeof BODY, deadline_ns, &response, detail);
     cr_expect(error != 0 || (response.http_status == 200 && response.n_bytes == 0));
     return error;
@@ -227,7 +227,7 @@ Test(transport_file, a_request_that_is_none_is_given_up_and_leaves_no_trace) {
     char *dir CLEANUP(temp_dir_remove) = temp_dir_new();
     char *path CLEANUP(temp_path_free) = temp_path(dir, "spans.jsonl");
     weir_transport transport = open_at(path);
-    weir_transport_response response;
+    weir_transport_response response = {.size = sizeof response, .retry_after_ms = -1};
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
     const uint8_t broken[] = {0x0a, 0x05};
     cr_expect(

@@ -313,8 +313,8 @@ Test(transport_grpc, the_last_stream_may_finish) {
     const struct grpc_step step = {
         .act = GRPC_PEER_GOAWAY_LAST, .body = "\0\0\0\0\0", .n_bytes = 5, .trailers = OK};
     struct grpc_peer *peer = grpc_peer_start(&step, 1);
-    weir_transport transport = open_with(grpc_peer_url(peer), NULL, &PLAIN);
     for (size_t i = 1; i <= 2; i++) { /* each by a connection of its own (C10) */
+        weir_transport transport = open_with(grpc_peer_url(peer), NULL, &PLAIN);
         struct result result = call(&transport, S(50));
         bool is_delivered = result.error == 0 && result.response.grpc_status == GRPC_OK;
         cr_expect(is_delivered || result.error == WEIR_E_IO, "%d %s", result.error,
@@ -322,6 +322,21 @@ Test(transport_grpc, the_last_stream_may_finish) {
         cr_expect(ne(int, retry_judge(result.error, &result.response), RETRY_GIVE_UP));
         cr_expect(eq(sz, grpc_peer_n_requests(peer), i));
         cr_expect(eq(sz, grpc_peer_n_connections(peer), i));
+        transport.destroy(transport.data);
+    }
+    grpc_peer_stop(peer);
+}
+
+/* Not for ever: one gateway strips them all. */
+Test(transport_grpc, trailers_that_never_come_are_a_status) { /* (C7, B33) */
+    const struct grpc_step step = {.body = "\0\0\0\0\0", .n_bytes = 5};
+    struct grpc_peer *peer = grpc_peer_start(&step, 1);
+    weir_transport transport = open_with(grpc_peer_url(peer), NULL, &PLAIN);
+    cr_expect(eq(int, call(&transport, S(50)).error, WEIR_E_IO));
+    for (int i = 0; i < 2; i++) {
+        struct result result = call(&transport, S(50));
+        cr_expect(eq(int, result.error, 0));
+        cr_expect(eq(int, retry_judge(result.error, &result.response), RETRY_GIVE_UP));
     }
     transport.destroy(transport.data);
     grpc_peer_stop(peer);

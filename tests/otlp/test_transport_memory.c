@@ -21,7 +21,7 @@ static void expect_body(struct transport_memory *memory, size_t nth, const char 
 Test(transport_memory, keeps_bodies_in_order) {
     struct transport_memory *memory = transport_memory_new(100);
     weir_transport transport = transport_memory_interface(memory);
-    weir_transport_response response;
+    weir_transport_response response = {.size = sizeof response, .retry_after_ms = -1};
     cr_assert(eq(int, post(&transport, "one", &response), 0));
     cr_expect(eq(int, response.http_status, 200));
     cr_expect(eq(sz, response.n_bytes, 0));
@@ -40,7 +40,7 @@ Test(transport_memory, keeps_bodies_in_order) {
 Test(transport_memory, holds_exactly_its_bound) {
     struct transport_memory *memory = transport_memory_new(6);
     weir_transport transport = transport_memory_interface(memory);
-    weir_transport_response response;
+    weir_transport_response response = {.size = sizeof response, .retry_after_ms = -1};
     cr_expect(eq(int, post(&transport, "1234", &response), 0));
     cr_expect(eq(int, post(&transport, "567", &response), WEIR_E_TOO_LARGE));
     cr_expect(eq(int, post(&transport, "56", &response), 0));
@@ -56,7 +56,7 @@ Test(transport_memory, survives_failing_allocation_at_every_step) {
             continue;
         }
         weir_transport transport = transport_memory_interface(memory);
-        weir_transport_response response;
+        weir_transport_response response = {.size = sizeof response, .retry_after_ms = -1};
         int error = post(&transport, "body", &response);
         cr_assert(eq(int, error, fault_has_struck() ? WEIR_E_NO_MEMORY : 0));
         cr_assert(eq(sz, transport_memory_count(memory), error == 0));

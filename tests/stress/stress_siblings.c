@@ -156,7 +156,7 @@ static int post_accept(void *data, const uint8_t *body, size_t n_bytes, uint64_t
     (void)n_bytes;
     (void)deadline_ns;
     (void)detail;
-    *response = (weir_transport_response){.http_status = 200, .retry_after_ms = -1};
+    response->http_status = 200;
     return 0;
 }
 

@@ -8,11 +8,12 @@
  * Handles: weir_otlp_span is opaque and checked: what is called with a NULL, a stale or an ended
  * one does nothing, also after weir_otlp_close; all but NULL are counted (stale_handles). A
  * weir_otlp and its tracers are plain pointers that die with the close. Nothing here waits for the
- * network but flush and close, and these return by their deadline. Processes: after fork() a
- * weir_otlp and its tracers go on in the child, too. Spans that were open or not sent yet stay the
- * parent's: in the child they are stale, and counted as dropped (WEIR_DROP_FORKED_CHILD); all other
- * counters begin at zero. The child's thread starts with its first span, over a connection of its
- * own. A child of _Fork() may not use the library.
+ * network but flush and close, and these return by their deadline.
+ *
+ * Processes: after fork() a weir_otlp and its tracers go on in the child, too. Spans that were open
+ * or not sent yet stay the parent's: in the child they are stale, and counted as dropped
+ * (WEIR_DROP_FORKED_CHILD); all other counters begin at zero. The child's thread starts with its
+ * first span, over a connection of its own. A child of _Fork() may not use the library.
  */
 #pragma once
 
@@ -271,9 +272,8 @@ WEIR_API int weir_otlp_flush(weir_otlp *otlp, uint32_t timeout_ms);
 /*
  * With no_thread: a file descriptor that is readable when weir_otlp_tick has something to do, for
  * poll, epoll and the like; it is only to be polled, and stays the same until the close, but in a
- * forked child, which asks anew. While
- * there is nothing to do it is silent. -1: there are threads, or nothing is recorded, or otlp is
- * NULL.
+ * forked child, which asks anew. While there is nothing to do it is silent. -1: there are threads,
+ * or nothing is recorded, or otlp is NULL.
  */
 WEIR_API int weir_otlp_poll_fd(weir_otlp *otlp);
 /*

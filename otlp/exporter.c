@@ -92,6 +92,16 @@ void pipeline_let_go(struct pipeline *pipeline, struct segment *segment) {
     let_go(pipeline->exporter, segment);
 }
 
+/* One that can do it: we must not wait for a disk. If none can, the first that comes back will. */
+static void wake_for_spool(struct exporter *exporter) {
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        if (!pipeline->is_outside) {
+            pipeline_wake(pipeline);
+            return;
+        }
+    }
+}
+
 void exporter_push(struct exporter *exporter, struct segment *segment) {
     segment_seal(segment);
     segment->n_holders = 1; /* this call, while it is handed out */
@@ -101,7 +111,7 @@ void exporter_push(struct exporter *exporter, struct segment *segment) {
     }
     let_go(exporter, segment);
     if (UNLIKELY(exporter->spool != NULL) && spool_has_work(exporter->spool)) {
-        pipeline_wake(&exporter->pipelines[0]); /* to do it: we must not wait for a disk */
+        wake_for_spool(exporter);
     }
     pthread_mutex_unlock(&exporter->mutex);
 }
@@ -196,12 +206,6 @@ static void free_exporter(struct exporter *exporter) {
     mem_free(exporter);
 }
 
-void exporter_ref(struct exporter *exporter) {
-    pthread_mutex_lock(&exporter->mutex);
-    exporter->n_references++;
-    pthread_mutex_unlock(&exporter->mutex);
-}
-
 void exporter_unref(struct exporter *exporter) {
     pthread_mutex_lock(&exporter->mutex);
     bool is_last = --exporter->n_references == 0;
@@ -209,6 +213,29 @@ void exporter_unref(struct exporter *exporter) {
     if (is_last) {
         free_exporter(exporter);
     }
+}
+
+static _Thread_local struct exporter_guest *guests; /* the innermost first */
+
+void exporter_enter(struct exporter *exporter, struct exporter_guest *guest) {
+    *guest = (struct exporter_guest){exporter, guests};
+    guests = guest;
+    pthread_mutex_lock(&exporter->mutex);
+    exporter->n_references++;
+    pthread_mutex_unlock(&exporter->mutex);
+}
+
+void exporter_leave(struct exporter_guest *guest) {
+    guests = guest->next;
+    exporter_unref(guest->exporter);
+}
+
+unsigned exporter_n_guests_here(const struct exporter *exporter) {
+    unsigned n = 0;
+    for (const struct exporter_guest *guest = guests; guest != NULL; guest = guest->next) {
+        n += guest->exporter == exporter;
+    }
+    return n;
 }
 
 static void init_pipeline(struct pipeline *pipeline, struct exporter *exporter, size_t index,
@@ -337,8 +364,9 @@ int exporter_flush(struct exporter *exporter, uint64_t deadline_ns) {
     if (exporter->pid != getpid()) {
         return WEIR_E_TIMEOUT; /* a child of _Fork: there are no threads to wait for */
     }
+    struct exporter_guest guest;
+    exporter_enter(exporter, &guest); /* exporter_stop may come in between */
     pthread_mutex_lock(&exporter->mutex);
-    exporter->n_references++; /* exporter_stop may come in between */
     exporter_collect(exporter);
     bool is_done = exporter_wait_concluded(exporter, deadline_ns);
     is_done &= n_kept(exporter) == exporter->n_kept_before;
@@ -346,7 +374,7 @@ int exporter_flush(struct exporter *exporter, uint64_t deadline_ns) {
     bool is_whole = exporter_n_given_up(exporter) == exporter->n_reported;
     exporter->n_reported = exporter_n_given_up(exporter);
     pthread_mutex_unlock(&exporter->mutex);
-    exporter_unref(exporter);
+    exporter_leave(&guest);
     return !is_done ? WEIR_E_TIMEOUT : !is_whole ? WEIR_E_IO : 0;
 }
 

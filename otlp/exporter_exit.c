@@ -69,7 +69,7 @@ static bool is_ours(struct exporter *exporter) {
 }
 
 /* The next one that is ours, with a reference: another thread may be about to stop it. */
-static struct exporter *take_listed(void) {
+static struct exporter *take_listed(struct exporter_guest *guest) {
     struct exporter *exporter = NULL;
     pthread_mutex_lock(&list_mutex);
     while (exporter == NULL && list != NULL) {
@@ -77,7 +77,7 @@ static struct exporter *take_listed(void) {
         unlink_listed(first);
         if (is_ours(first)) {
             exporter = first;
-            exporter_ref(exporter);
+            exporter_enter(exporter, guest);
         }
     }
     pthread_mutex_unlock(&list_mutex);
@@ -90,9 +90,10 @@ static void halt_all(void) {
     }
     uint64_t deadline_ns = clock_now_ns() + EXPORTER_EXIT_MS * NS_PER_MS;
     struct exporter *exporter;
-    while ((exporter = take_listed()) != NULL) {
+    struct exporter_guest guest;
+    while ((exporter = take_listed(&guest)) != NULL) {
         exporter_halt(exporter, deadline_ns);
-        exporter_unref(exporter);
+        exporter_leave(&guest);
     }
     exporter_wait_for_threads(clock_now_ns() + EXPORTER_EXIT_GRACE_MS * NS_PER_MS);
 }

@@ -115,9 +115,7 @@ static void begin_pipeline(struct pipeline *pipeline) {
 void exporter_begin_anew(struct exporter *exporter) {
     struct exporter_loop *loop = &exporter->loop;
     loop->is_driven = exporter_loop_is_driven_here(loop);
-    if (!loop->is_driven) { /* else a flush that drives has one too, and will give it back */
-        exporter->n_references = 1; /* the owner's */
-    }
+    exporter->n_references = 1 + exporter_n_guests_here(exporter); /* the owner's, and ours */
     exporter->n_borrowing = 0;
     exporter->n_reported = exporter->n_kept_before = 0;
     exporter->collect_at_ns = UINT64_MAX;

@@ -47,23 +47,23 @@ bool pipeline_keep_if_crowded(struct pipeline *pipeline, struct segment *segment
     return true;
 }
 
-/* It waits from now on for those that have given it up, who may have looked in vain before. */
-static void plan_kept(struct exporter *exporter, uint8_t kept_for) {
-    FOR_EACH_PIPELINE(pipeline, exporter) {
-        if ((kept_for & 1u << pipeline->index) != 0 && pipeline->spool_at_ns == UINT64_MAX) {
-            pipeline->spool_at_ns = clock_now_ns() + pipeline->spool_pause_ns;
-            pipeline_wake(pipeline);
-        }
-    }
-}
-
 void exporter_release(struct exporter *exporter, struct segment *segment) {
-    uint8_t kept_for = segment->kept_for;
     if (segment->origin != NULL) {
         spool_finish(exporter->spool, segment->origin, segment->origin_index);
     }
     segment_release(exporter->pool, segment);
-    plan_kept(exporter, kept_for);
+}
+
+/* Files have come to wait, perhaps for those that have looked in vain before. */
+static void plan_waiting(struct exporter *exporter) {
+    uint64_t now_ns = clock_now_ns();
+    FOR_EACH_PIPELINE(pipeline, exporter) {
+        uint64_t at_ns = now_ns + pipeline->spool_pause_ns;
+        if (at_ns < pipeline->spool_at_ns && spool_has_waiting(exporter->spool, pipeline->index)) {
+            pipeline->spool_at_ns = at_ns;
+            pipeline_wake(pipeline);
+        }
+    }
 }
 
 void pipeline_tend_spool(struct pipeline *pipeline) {
@@ -74,6 +74,9 @@ void pipeline_tend_spool(struct pipeline *pipeline) {
     pipeline_go_outside(pipeline);
     spool_work(spool);
     pipeline_come_inside(pipeline);
+    if (!pipeline->exporter->is_ending) {
+        plan_waiting(pipeline->exporter);
+    }
 }
 
 /* ---- taking up again ---- */
@@ -151,8 +154,9 @@ struct segment *pipeline_take_spooled(struct pipeline *pipeline) {
             spool_finish(spool, found.entry, pipeline->index);
             pipeline->spool_at_ns = clock_now_ns(); /* the next one */
         }
-    } else if (spool_is_working(spool)) { /* what another thread has in hand may be for us */
-        pipeline->spool_at_ns = clock_now_ns() + EXPORTER_SPOOL_FIRST_MS * NS_PER_MS;
+    } else if (spool_has_waiting(spool, pipeline->index)) { /* it is in other hands as yet */
+        uint64_t again_ns = clock_now_ns() + EXPORTER_SPOOL_FIRST_MS * NS_PER_MS;
+        pipeline->spool_at_ns = MIN(pipeline->spool_at_ns, again_ns);
     }
     if (segment != NULL) {
         segment->origin = found.entry;

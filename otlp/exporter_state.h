@@ -146,8 +146,16 @@ void pipeline_let_go(struct pipeline *pipeline, struct segment *segment);
 
 /* The mutex and all conditions, with nobody waiting. Without the mutex, as those below. */
 void exporter_init_conditions(struct exporter *exporter);
-void exporter_ref(struct exporter *exporter);
 void exporter_unref(struct exporter *exporter);
+/* A reference while a call lasts, on this thread: a child that is forked in the middle of it gives
+ * it back as well, while those of other threads have nobody there. */
+struct exporter_guest {
+    struct exporter *exporter;
+    struct exporter_guest *next; /* further out */
+};
+void exporter_enter(struct exporter *exporter, struct exporter_guest *guest);
+void exporter_leave(struct exporter_guest *guest);
+unsigned exporter_n_guests_here(const struct exporter *exporter);
 
 /* ---- exporter_send.c ---- */
 

@@ -42,12 +42,12 @@ static void after_fork_in_parent(void) {
     let_go(false);
 }
 
-/* The pools' locks are taken later, below those of the exporters. */
+/* The pools' locks are taken later, below those of the exporters. None that is held while a disk is
+ * waited for: descriptors that are being locked meanwhile are the business of spool_dir.c. */
 static void hold_pools(void) {
     for (weir_otlp *otlp = first; otlp != NULL; otlp = otlp->next_open) {
         lock_take(&otlp->pool.lock);
         if (otlp->pool.spool != NULL) {
-            lock_take(&otlp->pool.spool->owning); /* a lock being taken must not get two holders */
             lock_take(&otlp->pool.spool->lock);
         }
     }
@@ -57,7 +57,6 @@ static void let_go_pools_in_parent(void) {
     for (weir_otlp *otlp = first; otlp != NULL; otlp = otlp->next_open) {
         if (otlp->pool.spool != NULL) {
             lock_give(&otlp->pool.spool->lock);
-            lock_give(&otlp->pool.spool->owning);
         }
         lock_give(&otlp->pool.lock);
     }

@@ -162,6 +162,15 @@ static bool tell_of_refusal(struct spool *spool, char *text, size_t n_text) {
     return true;
 }
 
+/* What waits may be on the list of work, or in hand; what is being sent waits no longer. */
+static bool is_empty(const struct spool *spool) {
+    bool is_empty = spool->first == NULL;
+    for (size_t i = 0; i < spool->n_pipelines; i++) {
+        is_empty &= spool->counts[i].waiting == 0;
+    }
+    return is_empty;
+}
+
 static bool tell_of_loss(struct spool *spool, char *text, size_t n_text) {
     if (spool->n_lost == 0) {
         return false;
@@ -174,7 +183,7 @@ static bool tell_of_loss(struct spool *spool, char *text, size_t n_text) {
             spool->dir.path);
         return true;
     }
-    if (spool->first == NULL) {
+    if (is_empty(spool)) {
         spool->is_loss_told = false;
         snprintf(text, n_text, "the spool %s is empty again; lost meanwhile: %" PRIu64,
                  spool->dir.path, spool->n_lost);
@@ -235,7 +244,6 @@ void spool_forget_all(struct spool *spool) {
     forget(spool->free);
     spool->first = spool->last = spool->work = spool->last_work = spool->free = NULL;
     atomic_store_explicit(&spool->has_work, false, memory_order_relaxed);
-    spool->n_working = 0;
     spool->n_free_bytes = spool->n_used_bytes = 0;
     spool->n_bytes = 0;
     spool->n_files = 0;
@@ -255,29 +263,56 @@ static void plan_renames(struct spool *spool) {
     }
 }
 
-static struct spool_dir read_dir(struct spool *spool) {
+/* False: the spool was closed. */
+static bool read_dir(struct spool *spool, struct spool_dir *out) {
     lock_take(&spool->lock);
-    struct spool_dir dir = spool->dir;
+    *out = spool->dir;
+    bool is_open = !spool->is_closed;
     lock_give(&spool->lock);
-    return dir;
+    return is_open;
+}
+
+/* False: the spool was closed meanwhile, and nobody else would give up what was taken. */
+static bool publish(struct spool *spool, const struct spool_dir *dir, bool is_forked) {
+    lock_take(&spool->lock);
+    bool is_open = !spool->is_closed;
+    if (is_open && is_forked) {
+        spool_forget_all(spool); /* a child that ran no handlers */
+    }
+    if (is_open) {
+        spool->dir = *dir;
+        plan_renames(spool);
+    }
+    lock_give(&spool->lock);
+    return is_open;
+}
+
+/* Prepared beside the one that all see, as the disk may take its time. */
+static int own_anew(struct spool *spool) {
+    struct spool_dir dir;
+    if (!read_dir(spool, &dir)) {
+        return -ESHUTDOWN;
+    }
+    if (spool_dir_is_held(&dir)) {
+        return 0; /* since another thread was here */
+    }
+    bool is_forked = dir.pid != 0 && dir.pid != getpid();
+    uint64_t owner_before = dir.owner;
+    int error = spool_dir_own(&dir);
+    if (!publish(spool, &dir, is_forked)) {
+        spool_dir_close(&dir, dir.owner != owner_before);
+        error = -ESHUTDOWN;
+    }
+    return error;
 }
 
 int spool_own(struct spool *spool) {
-    struct spool_dir dir = read_dir(spool);
-    if (spool_dir_is_held(&dir)) {
+    struct spool_dir dir;
+    if (read_dir(spool, &dir) && spool_dir_is_held(&dir)) {
         return 0;
     }
     lock_take(&spool->owning);
-    dir = read_dir(spool);
-    bool is_forked = dir.pid != 0 && dir.pid != getpid();
-    int error = spool_dir_own(&dir);
-    lock_take(&spool->lock);
-    if (is_forked) {
-        spool_forget_all(spool); /* a child that ran no handlers */
-    }
-    spool->dir = dir;
-    plan_renames(spool);
-    lock_give(&spool->lock);
+    int error = own_anew(spool);
     lock_give(&spool->owning);
     return error;
 }
@@ -322,6 +357,7 @@ int spool_open(const struct spool_options *options, struct spool **out, weir_err
 void spool_begin_anew(struct spool *spool) {
     spool->owning = spool->lock = (struct lock){0};
     spool->is_adopting = false;
+    spool_dir_begin_anew(&spool->dir);
     spool_forget_all(spool);
 }
 
@@ -378,7 +414,7 @@ static struct spool_entry *find_waiting(const struct spool *spool, size_t pipeli
 
 bool spool_has_waiting(struct spool *spool, size_t pipeline) {
     lock_take(&spool->lock);
-    bool has = find_waiting(spool, pipeline) != NULL;
+    bool has = spool->counts[pipeline].waiting > 0;
     lock_give(&spool->lock);
     return has;
 }
@@ -386,7 +422,7 @@ bool spool_has_waiting(struct spool *spool, size_t pipeline) {
 bool spool_is_due(struct spool *spool, size_t pipeline) {
     uint64_t now = clock_now_ns();
     lock_take(&spool->lock);
-    bool is_due = find_waiting(spool, pipeline) != NULL || now >= spool->adopt_again_ns;
+    bool is_due = spool->counts[pipeline].waiting > 0 || now >= spool->adopt_again_ns;
     lock_give(&spool->lock);
     return is_due;
 }

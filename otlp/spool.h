@@ -50,8 +50,8 @@ struct spool_entry {
     /* guarded by the spool's lock, but for an entry that spool_work has taken off its list */
     struct spool_entry *next, *previous; /* of those that wait, the oldest first; or of a list */
     enum spool_task task;
-    uint32_t n_places; /* to be cleared */
-    size_t n_used;     /* bytes from the beginning that are to be kept */
+    uint32_t n_to_clear; /* spans in it that are done with */
+    size_t n_used;       /* bytes from the beginning that are to be kept */
     uint32_t number;
     uint64_t owner;                       /* that its name was to begin with, the last time */
     size_t n_bytes;                       /* on disk */
@@ -104,14 +104,14 @@ struct spool {
     _Atomic bool has_work; /* the list of work is not empty */
 
     /* One at a time takes the directory's lock anew, and waits for the disk meanwhile. Taken before
-     * `lock`, and by those alone who are about to touch the disk. */
+     * `lock`, and by those alone who are about to touch the disk: not by a fork. */
     struct lock owning;
 
     struct lock lock;                 /* guards everything below; nobody waits for a disk with it */
-    struct spool_dir dir;             /* changed with `owning` held as well */
+    struct spool_dir dir;             /* taken anew with `owning` held as well */
+    bool is_closed;                   /* the directory was given up, and is not taken again */
     struct spool_entry *first, *last; /* those that wait */
     struct spool_entry *work, *last_work;
-    uint32_t n_working;       /* entries that spool_work has in hand just now */
     struct spool_entry *free; /* mapped and clear, to be used again */
     size_t n_free_bytes;
     size_t n_used_bytes; /* of those that segments have */
@@ -138,8 +138,8 @@ struct spool {
 int spool_open(const struct spool_options *options, struct spool **out, weir_error_detail *detail);
 
 /*
- * In a forked child, for which both locks were taken before the fork: what waits is the parent's,
- * and so is the place in the directory. Gives the locks back.
+ * In a forked child, for which `lock` was taken before the fork: what waits is the parent's, and so
+ * is the place in the directory. Gives the lock back, and `owning`, whoever had it.
  */
 void spool_begin_anew(struct spool *spool);
 
@@ -167,8 +167,6 @@ void spool_work(struct spool *spool);
 static inline bool spool_has_work(const struct spool *spool) {
     return atomic_load_explicit(&spool->has_work, memory_order_relaxed);
 }
-/* True while somebody else is at it: what is to wait may come to do so in a moment. */
-bool spool_is_working(struct spool *spool);
 
 /* ---- files as memory (spool_map.c) ---- */
 
@@ -208,8 +206,13 @@ void spool_keep(struct spool *spool, struct spool_entry *entry, uint8_t pipeline
 /* The oldest entry that waits for this pipeline (see spool_leave), which is at it from now on;
  * NULL: none. Adopts first, when it is time to look for orphans again. */
 struct spool_entry *spool_next(struct spool *spool, size_t pipeline);
-/* True when spool_next would give one; or might, as it is time to look for orphans. */
+/*
+ * True while spans wait for it. spool_next need not give them yet: their segment may be with
+ * another pipeline, or their file in the hands of another thread, which wakes nobody when it is
+ * done. So look again.
+ */
 bool spool_has_waiting(struct spool *spool, size_t pipeline);
+/* The same, or it is time to look for orphans. */
 bool spool_is_due(struct spool *spool, size_t pipeline);
 
 /*
@@ -258,7 +261,7 @@ void spool_adopt(struct spool *spool);
  * for it, by spool_work. */
 bool spool_reserve(struct spool *spool, size_t n_bytes, uint32_t n_files);
 void spool_unreserve(struct spool *spool, size_t n_bytes, uint32_t n_files);
-/* Sees to it that our names for files are good. 0, or a negative errno. */
+/* Sees to it that our names for files are good. 0, or a negative errno; -ESHUTDOWN: too late. */
 int spool_own(struct spool *spool);
 /* With the lock held: puts an entry, which is on no list, on that of work. */
 void spool_plan(struct spool *spool, struct spool_entry *entry, enum spool_task task);

@@ -15,7 +15,9 @@
 #include "otlp/bounds.h"
 #include "otlp/common/alloc.h"
 #include "otlp/common/error.h"
+#include "otlp/common/fork.h"
 #include "otlp/common/id.h"
+#include "otlp/common/lock.h"
 #include "otlp/common/macro.h"
 
 enum {
@@ -71,6 +73,108 @@ static bool read_name(const char *name, uint64_t *owner, bool *is_lock) {
                         strcmp(name, ".seg") == 0);
 }
 
+/* ---- descriptors of locks, and forks ---- */
+
+/*
+ * Of the whole process: those that hold a lock, or may come to. A copy in a forked child would keep
+ * the lock when the parent has died, so the child closes them. Each is noted before it is locked.
+ */
+struct noted {
+    struct noted *next;
+    int fd;
+    dev_t device;
+    ino_t inode;
+};
+
+static struct lock noted_lock; /* guards these two; nobody waits for a disk with it */
+static struct noted *noted;
+static unsigned n_forks;
+
+static void hold_noted(void) {
+    lock_take(&noted_lock);
+    n_forks++;
+}
+
+static void let_go_noted(void) {
+    lock_give(&noted_lock);
+}
+
+static bool is_of(int fd, dev_t device, ino_t inode, nlink_t n_links) {
+    struct stat status;
+    return fd >= 0 && fstat(fd, &status) == 0 && status.st_dev == device &&
+           status.st_ino == inode && status.st_nlink >= n_links;
+}
+
+/* The number may be another file's, if the host has closed ours. */
+static void close_noted(void) {
+    for (struct noted *file = noted, *next; file != NULL; file = next) {
+        next = file->next;
+        if (is_of(file->fd, file->device, file->inode, 0)) {
+            close(file->fd);
+        }
+        mem_free(file);
+    }
+    noted = NULL;
+    lock_drop(&noted_lock, true);
+}
+
+static struct fork_guard fork_guard = {.order = FORK_SEGMENTS,
+                                       .before = hold_noted,
+                                       .in_parent = let_go_noted,
+                                       .in_child = close_noted};
+
+static unsigned count_forks(void) {
+    lock_take(&noted_lock);
+    unsigned n = n_forks;
+    lock_give(&noted_lock);
+    return n;
+}
+
+/* 0, or a negative errno; -EAGAIN: there was a fork since the file was opened, and the child has a
+ * copy. */
+static int note(int fd, const struct stat *status, unsigned n_forks_before) {
+    struct noted *file = mem_alloc(sizeof *file);
+    if (file == NULL) {
+        return -ENOMEM;
+    }
+    lock_take(&noted_lock);
+    bool is_alone = n_forks == n_forks_before;
+    if (is_alone) {
+        *file = (struct noted){noted, fd, status->st_dev, status->st_ino};
+        noted = file;
+    }
+    lock_give(&noted_lock);
+    if (!is_alone) {
+        mem_free(file);
+        return -EAGAIN;
+    }
+    return 0;
+}
+
+static void forget_noted(int fd, dev_t device, ino_t inode) {
+    lock_take(&noted_lock);
+    struct noted **link = &noted;
+    while (*link != NULL &&
+           ((*link)->fd != fd || (*link)->device != device || (*link)->inode != inode)) {
+        link = &(*link)->next;
+    }
+    struct noted *file = *link;
+    if (file != NULL) {
+        *link = file->next;
+    }
+    lock_give(&noted_lock);
+    mem_free(file);
+}
+
+/* Closed first: one that is forgotten and still open would be left to a child. Nothing is closed
+ * when the host has done it: whatever has the number now is not ours. */
+static void close_lock(int fd, dev_t device, ino_t inode) {
+    if (is_of(fd, device, inode, 0)) {
+        close(fd);
+    }
+    forget_noted(fd, device, inode);
+}
+
 /* ---- trust ---- */
 
 int spool_dir_check(const char *path, weir_error_detail *detail) {
@@ -110,6 +214,7 @@ static int resolve(const char *path, char **out, weir_error_detail *detail) {
 
 int spool_dir_open(struct spool_dir *dir, const char *path, weir_error_detail *detail) {
     char *absolute;
+    fork_watch(&fork_guard);
     if (mkdir(path, S_IRWXU) != 0 && errno != EEXIST) {
         return error_set_os(detail, WEIR_E_IO, errno, "the spool directory %s cannot be made",
                             path);
@@ -125,25 +230,38 @@ int spool_dir_open(struct spool_dir *dir, const char *path, weir_error_detail *d
 /* ---- the lock ---- */
 
 static bool is_file(int fd, dev_t device, ino_t inode) {
-    struct stat status;
-    return fd >= 0 && fstat(fd, &status) == 0 && status.st_dev == device &&
-           status.st_ino == inode && status.st_nlink > 0;
+    return is_of(fd, device, inode, 1);
 }
 
-/* Opens and locks it; a negative errno, EWOULDBLOCK when its owner lives. */
-static int take_lock(const char *path, int flags, struct stat *status) {
+/* Opens and notes it; a negative errno. */
+static int open_lock(const char *path, int flags, struct stat *status) {
+    unsigned n_forks_before = count_forks();
     int fd = open(path, OPEN_FLAGS | flags, S_IRUSR | S_IWUSR);
     if (fd < 0) {
         return -errno;
     }
-    int error = flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, status) == 0 ? 0 : errno;
+    int error = fstat(fd, status) == 0 ? note(fd, status, n_forks_before) : -errno;
+    if (error != 0) {
+        close(fd);
+        return error;
+    }
+    return fd;
+}
+
+/* Opens and locks it; a negative errno, EWOULDBLOCK when its owner lives. */
+static int take_lock(const char *path, int flags, struct stat *status) {
+    int fd = open_lock(path, flags, status);
+    if (fd < 0) {
+        return fd;
+    }
+    int error = flock(fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
     struct stat named;
     if (error == 0 && (lstat(path, &named) != 0 || named.st_ino != status->st_ino ||
                        named.st_dev != status->st_dev)) {
         error = ESTALE; /* it was taken away between the open and the lock */
     }
     if (error != 0) {
-        close(fd);
+        close_lock(fd, status->st_dev, status->st_ino);
         return -error;
     }
     return fd;
@@ -167,13 +285,10 @@ static int try_owner(struct spool_dir *dir, uint64_t owner, int flags) {
     return 0;
 }
 
-/* In a forked child: the copy of the parent's lock. Closing a copy does not give the lock up. */
-static void forget_parent(struct spool_dir *dir) {
-    if (is_file(dir->lock_fd, dir->device, dir->inode)) {
-        close(dir->lock_fd);
-    }
-    dir->lock_fd = -1;
+void spool_dir_begin_anew(struct spool_dir *dir) {
+    dir->lock_fd = -1; /* closed by now */
     dir->owner = 0;
+    dir->pid = 0;
 }
 
 bool spool_dir_is_held(const struct spool_dir *dir) {
@@ -183,12 +298,12 @@ bool spool_dir_is_held(const struct spool_dir *dir) {
 
 int spool_dir_own(struct spool_dir *dir) {
     bool is_forked = dir->lock_fd >= 0 && dir->pid != getpid();
-    if (is_forked) {
-        forget_parent(dir);
-    } else if (is_file(dir->lock_fd, dir->device, dir->inode)) {
+    if (!is_forked && is_file(dir->lock_fd, dir->device, dir->inode)) {
         return 0;
     }
-    dir->lock_fd = -1; /* whatever has the number now is not ours to close */
+    close_lock(dir->lock_fd, dir->device, dir->inode); /* of a copy: does not give the lock up */
+    dir->lock_fd = -1;
+    dir->owner = is_forked ? 0 : dir->owner;
     if (dir->owner != 0 && try_owner(dir, dir->owner, 0) == 0) {
         return 0; /* in time: nobody has missed us */
     }
@@ -208,9 +323,7 @@ void spool_dir_close(struct spool_dir *dir, bool is_empty) {
             (void)unlink(path);
         }
     }
-    if (dir->pid == getpid() ? is_ours : is_file(dir->lock_fd, dir->device, dir->inode)) {
-        close(dir->lock_fd);
-    }
+    close_lock(dir->lock_fd, dir->device, dir->inode);
     dir->lock_fd = -1;
     dir->owner = 0;
 }
@@ -278,7 +391,7 @@ static void adopt_from(const struct spool_dir *dir, uint64_t owner,
     if (take_files(dir, owner, take, data)) {
         (void)unlink(path);
     }
-    close(fd);
+    close_lock(fd, status.st_dev, status.st_ino);
 }
 
 void spool_dir_adopt(const struct spool_dir *dir, bool (*take)(void *data, const char *path),

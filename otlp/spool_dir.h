@@ -7,8 +7,9 @@
  * own: a rename has one winner, so nothing is taken twice.
  *
  * The lock is this open file's alone: neither another spool in the same process nor a forked child
- * (which forgets its copy) gives it away. A host that closes all descriptors does; that is noticed
- * and mended by spool_dir_own.
+ * gives it away. Nor does a child keep it when its parent has died: it closes its copies of all
+ * locks, and of those that were about to be taken, before fork returns. A host that closes all
+ * descriptors gives the lock away; that is noticed and mended by spool_dir_own.
  */
 #pragma once
 
@@ -51,6 +52,9 @@ int spool_dir_check(const char *path, weir_error_detail *detail);
  * the caller's, to be freed with mem_free.
  */
 void spool_dir_close(struct spool_dir *dir, bool is_empty);
+
+/* In a forked child that ran its handlers: there is no lock yet. */
+void spool_dir_begin_anew(struct spool_dir *dir);
 
 /* True while this process holds the lock. */
 bool spool_dir_is_held(const struct spool_dir *dir);

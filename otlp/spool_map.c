@@ -231,7 +231,7 @@ void spool_map_done(struct spool *spool, struct spool_entry *entry, uint32_t n_s
     }
     lock_take(&spool->lock);
     spool->n_used_bytes -= entry->n_bytes;
-    entry->n_places = n_spans;
+    entry->n_to_clear = n_spans;
     spool_plan(spool, entry, SPOOL_CLEAR);
     lock_give(&spool->lock);
 }

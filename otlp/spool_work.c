@@ -36,31 +36,22 @@ static struct spool_entry *take_work(struct spool *spool) {
     struct spool_entry *entry = is_parents(spool) ? NULL : spool->work;
     if (entry != NULL) {
         spool->work = entry->next;
-        spool->n_working++;
         atomic_store_explicit(&spool->has_work, spool->work != NULL, memory_order_relaxed);
     }
     lock_give(&spool->lock);
     return entry;
 }
 
-bool spool_is_working(struct spool *spool) {
-    lock_take(&spool->lock);
-    bool is_working = spool->n_working > 0;
-    lock_give(&spool->lock);
-    return is_working;
-}
-
 /* ---- tasks ---- */
 
 /* As many bytes stay free as are in use: a busy spool makes no files, one at rest keeps few. */
 static void clear(struct spool *spool, struct spool_entry *entry) {
-    spool_file_clear(entry->map, &entry->layout, entry->n_places);
+    spool_file_clear(entry->map, &entry->layout, entry->n_to_clear);
     lock_take(&spool->lock);
     entry->next = spool->free;
     spool->free = entry;
     spool->n_free_bytes += entry->n_bytes;
     spool_plan_surplus(spool, MAX((size_t)SEGMENT_KEEP_BYTES, spool->n_used_bytes));
-    spool->n_working--;
     lock_give(&spool->lock);
 }
 
@@ -98,17 +89,13 @@ static void keep(struct spool *spool, struct spool_entry *entry) {
     }
     spool_entry_link(spool, entry);
     spool_drop_aged(spool);
-    spool->n_working--;
     lock_give(&spool->lock);
 }
 
 /* Another process may have taken the file over meanwhile: then there is none of that name. */
-static void delete_file(struct spool *spool, struct spool_entry *entry) {
+static void delete_file(struct spool_entry *entry) {
     (void)unlink(entry->path);
     spool_map_forget(entry);
-    lock_take(&spool->lock);
-    spool->n_working--;
-    lock_give(&spool->lock);
 }
 
 void spool_work(struct spool *spool) {
@@ -117,7 +104,7 @@ void spool_work(struct spool *spool) {
         switch (entry->task) {
         case SPOOL_CLEAR: clear(spool, entry); break;
         case SPOOL_KEEP: keep(spool, entry); break;
-        case SPOOL_DELETE: delete_file(spool, entry); break;
+        case SPOOL_DELETE: delete_file(entry); break;
         }
     }
 }
@@ -135,6 +122,7 @@ static void end(struct spool *spool) {
     lock_take(&spool->lock);
     struct spool_dir dir = spool->dir;
     spool->dir.lock_fd = -1;
+    spool->is_closed = true; /* a thread left behind may be about to take it anew */
     bool is_empty = spool->n_files == 0;
     lock_give(&spool->lock);
     spool_dir_close(&dir, is_empty);

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <sys/stat.h>
 
 #include "otlp/common/macro.h"
@@ -46,6 +47,34 @@ Test(spool, what_is_put_back_waits_again) {
     cr_expect(eq(int, take_next(spool, 0, 0), 4)); /* as the file has it */
     cr_expect(eq(u64, counts_of(spool, 0).waiting, 0));
     spool_close(spool);
+}
+
+/* Nobody is woken when that is over: so whoever asks before must look again. */
+Test(spool, spans_wait_before_their_file_does) {
+    char *dir CLEANUP(temp_dir_remove) = temp_dir_new();
+    struct spool *spool = open_at(dir, SPOOL_DEFAULT_BYTES);
+    struct spool_entry *entry = map_new(spool, ROOM);
+    size_t n_bytes = write_spans(entry, 0, 3);
+    cr_expect(not(spool_is_due(spool, 0)));
+    spool_count_waiting(spool, 0, 3);
+    cr_expect(spool_has_waiting(spool, 0) && spool_is_due(spool, 0));
+    cr_expect(not(spool_has_waiting(spool, 1) || spool_is_due(spool, 1)));
+    cr_expect(spool_next(spool, 0) == NULL); /* another pipeline has the segment yet */
+    spool_keep(spool, entry, 1, 3, n_bytes);
+    cr_expect(spool_has_waiting(spool, 0) && spool_is_due(spool, 0));
+    cr_expect(eq(int, take_next(spool, 0, 0), 3));
+    cr_expect(not(spool_has_waiting(spool, 0) || spool_is_due(spool, 0)));
+    spool_close(spool);
+}
+
+Test(spool, a_closed_one_takes_no_directory) {
+    char *dir CLEANUP(temp_dir_remove) = temp_dir_new();
+    struct spool *spool = open_at(dir, SPOOL_DEFAULT_BYTES);
+    spool_ref(spool); /* a thread that was left behind */
+    spool_close(spool);
+    cr_expect(eq(int, spool_own(spool), -ESHUTDOWN));
+    cr_expect(eq(sz, n_files(dir, ".lock"), 0));
+    spool_unref(spool);
 }
 
 Test(spool, gives_back_the_room_that_a_segment_did_not_need) {
@@ -205,6 +234,13 @@ Test(spool, the_oldest_go_when_the_bound_is_reached) {
         spool_take(spool, entry, 1, 3);
         spool_finish(spool, entry, 1);
     }
+    spool_count_waiting(spool, 1, 3); /* their file is in other hands */
+    struct spool_entry *late = map_new(spool, ROOM);
+    size_t n_bytes = write_spans(late, 0, 3);
+    spool_keep(spool, late, 2, 3, n_bytes);
+    spool_say_news(spool);
+    cr_expect(not(kept_log_has(&said, "is empty again")), "%s", said.text);
+    cr_expect(eq(int, take_next(spool, 1, 0), 3));
     spool_say_news(spool);
     cr_expect(kept_log_has(&said, "is empty again; lost meanwhile: "));
     spool_close(spool);

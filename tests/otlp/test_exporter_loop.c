@@ -1,6 +1,7 @@
 /* An exporter that the host's event loop drives: no thread, one descriptor, tick. */
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -353,6 +354,59 @@ Test(exporter_loop, a_forked_child_leaves_the_timer_to_its_parent) {
     cr_expect(eq(int, status, 0));
     cr_expect(not(is_readable(0)));
     stop(0);
+}
+
+static unsigned n_references(void) {
+    pthread_mutex_lock(&rig.exporter->mutex);
+    unsigned n = rig.exporter->n_references;
+    pthread_mutex_unlock(&rig.exporter->mutex);
+    return n;
+}
+
+static void *flush_beside(void *unused) {
+    (void)unused;
+    cr_expect(eq(int, flush_in(S(30)), 0));
+    return NULL;
+}
+
+static pthread_t beside;
+static int child_status = -1;
+
+/* While this thread drives, and another one waits for what it brings. */
+static int fork_in_post(void *data, const uint8_t *body, size_t n_bytes, uint64_t by_ns,
+                        weir_transport_response *response, weir_error_detail *detail) {
+    (void)data, (void)body, (void)n_bytes, (void)by_ns, (void)detail;
+    response->http_status = 200;
+    unsigned n_before = n_references();
+    cr_assert(eq(int, pthread_create(&beside, NULL, flush_beside, NULL), 0));
+    while (n_references() == n_before) {
+        usleep(1000);
+    }
+    pid_t child = settled_fork();
+    if (child == 0) {
+        exporter_begin_anew(rig.exporter);
+        _exit((int)n_references());
+    }
+    (void)waitpid(child, &child_status, 0);
+    return 0;
+}
+
+/* Its flush would never give them back: the exporter and its descriptors would stay for ever. */
+Test(exporter_loop, a_forked_child_has_no_references_of_other_threads) {
+    weir_transport *transport = &ADD_PIPELINE(takes, S(10))->transport;
+    transport->post = fork_in_post;
+    transport->cancel = NULL;
+    start_loop(S(3600));
+    push(1);
+    (void)tick();
+    pthread_join(beside, NULL);
+    cr_expect(eq(int, WEXITSTATUS(child_status), 1)); /* the owner's */
+    child_status = -1;
+    push(1);
+    cr_expect(eq(int, flush_in(S(30)), 0));
+    pthread_join(beside, NULL);
+    cr_expect(eq(int, WEXITSTATUS(child_status), 2)); /* and that of the flush that drives */
+    stop(2);
 }
 
 static bool runs_in_child(bool (*check)(void)) {

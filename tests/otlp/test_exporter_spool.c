@@ -470,6 +470,42 @@ Test(exporter_spool, a_crowded_queue_goes_to_disk) {
     script_release(&rig.script);
 }
 
+/* It waits for its next attempt. */
+static bool has_refused(size_t index) {
+    pthread_mutex_lock(&rig.exporter->mutex);
+    bool has = rig.exporter->pipelines[index].state == PIPELINE_WAITING;
+    pthread_mutex_unlock(&rig.exporter->mutex);
+    return has;
+}
+
+/* What is to be done on the disk is done by one that waits for its next attempt, not left to one
+ * that hangs. */
+Test(exporter_spool, a_pipeline_at_rest_works_for_one_that_hangs) {
+    struct exporter_counts last[RIG_MAX_PIPELINES];
+    static const struct script_step hangs[] = {{.wait = SCRIPT_DEAF}};
+    static const struct script_step later[] = {{.status = 503, .retry_after_ms = 90000}};
+    ADD_PIPELINE(hangs, S(200));
+    ADD_PIPELINE(later, S(200));
+    start_spooling();
+    push(2);
+    script_wait_posts(&rig.scripts[0], 1);
+    while (!has_refused(1)) {
+        usleep(1000);
+    }
+    push(2); /* is queued, so that the next one is no reason to wake anybody */
+    struct segment *segment = segment_of(2);
+    struct spool_entry *entry = spool_map_new(rig.pool.spool, &rig.scope, 1000);
+    spool_map_done(rig.pool.spool, entry, 0);
+    exporter_push(rig.exporter, segment);
+    while (spool_has_work(rig.pool.spool)) {
+        usleep(1000);
+    }
+    cr_expect(eq(u64, counts_of(1).requests, 1));
+    cr_expect(eq(int, stop_spooling(MS(50), 6, last), 0));
+    cr_expect(eq(u64, last[0].spooled, 6));
+    script_release(&rig.scripts[0]);
+}
+
 /* The disk refuses: memory alone, and then what is given up is lost as without a spool. */
 Test(exporter_spool, segments_without_a_file_are_dropped_as_ever) {
     struct exporter_counts last[RIG_MAX_PIPELINES];

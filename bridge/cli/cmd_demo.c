@@ -201,6 +201,7 @@ static void run_app(weir *w, struct ended *ended) {
                  settings->json ? NULL : say_token, &ended->result);
     fputs(settings->json || ended->result.app_id[0] == '\0' ? "" : "\n", words);
     weir_flush(w, CLOSE_TIMEOUT_MS);
+    destination_drain(w->otlp, CLOSE_TIMEOUT_MS);
     ended->spans = WEIR_OTLP_STATS();
     ended->stats = WEIR_STATS();
     weir_get_otlp_stats(w, &ended->spans);

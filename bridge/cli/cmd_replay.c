@@ -50,9 +50,11 @@ struct settings {
     bool dry_run, json;
 };
 
+/* Without a sign it would be a guess on which side of Greenwich. */
 static bool parse_offset(const char *text, void *out) {
     struct offset *offset = out;
-    offset->is_given = replay_zone_parse_offset(text, &offset->seconds);
+    offset->is_given =
+        strchr("0123456789", *text) == NULL && replay_zone_parse_offset(text, &offset->seconds);
     return offset->is_given;
 }
 
@@ -341,7 +343,8 @@ static void print_text(const struct settings *settings, const struct destination
     FILE *to = destination->is_stdout ? stderr : stdout;
     weir_otlp_stats stats = {.size = sizeof stats};
     weir_otlp_get_stats(otlp, &stats);
-    bool is_whole = destination->n > 0 && stats.acknowledged == stats.started;
+    bool is_whole =
+        destination->n > 0 && stats.acknowledged == stats.started + stats.adopted && c->n_runs > 0;
     fprintf(to, "%s %" PRIu64 " %s (%" PRIu64 " %s, %" PRIu64 " %s in them)",
             !settings->dry_run && is_whole ? "replayed" : "read", c->n_runs,
             report_noun(c->n_runs, "run", "runs"), c->n_steps,
@@ -349,6 +352,8 @@ static void print_text(const struct settings *settings, const struct destination
             report_noun(c->n_spans, "span", "spans"));
     if (settings->dry_run) {
         fputs("; nothing was sent (dry run)", to);
+    } else if (c->n_runs == 0) {
+        fputs("; nothing was sent", to);
     } else {
         fputs(is_whole ? ": " : "; ", to);
         destination_print_outcome(to, destination, otlp);
@@ -375,11 +380,13 @@ static void say_guesses(const struct settings *settings, const struct replay_cou
     }
 }
 
-static void say_emptiness(const struct replay_counts *c) {
-    if (c->n_runs == 0 && c->n_runs_without_steps > 0) {
-        report_note("no log holds a step: are these Burr's logs? `weir validate` names what is "
-                    "wrong with them");
+/* COMMAND_FAILED when nothing can be made of any log. */
+static int check_emptiness(const struct replay_counts *c) {
+    if (c->n_runs > 0 || c->n_runs_without_steps == 0) {
+        return COMMAND_OK;
     }
+    return report_failure("no log holds a step: are these Burr's logs? `weir validate` names what "
+                          "is wrong with them");
 }
 
 static int check_losses(const struct settings *settings, const struct destination *destination,
@@ -436,6 +443,7 @@ static int replay_into(struct replay *replay, const struct settings *settings, w
 static int finish(const struct replay *replay, const struct settings *settings,
                   const struct destination *destination, weir_otlp *otlp) {
     (void)weir_otlp_flush(otlp, LAST_FLUSH_MS);
+    destination_drain(otlp, LAST_FLUSH_MS);
     const struct replay_counts *counts = replay_counts(replay);
     if (settings->json) {
         weir_otlp_stats stats = {.size = sizeof stats};
@@ -445,9 +453,9 @@ static int finish(const struct replay *replay, const struct settings *settings,
         print_text(settings, destination, counts, otlp);
     }
     say_guesses(settings, counts);
-    say_emptiness(counts);
+    int is_empty = check_emptiness(counts);
     int exit_code = check_losses(settings, destination, otlp);
-    return counts->n_unreadable_logs > 0 ? COMMAND_FAILED : exit_code;
+    return counts->n_unreadable_logs > 0 || is_empty != COMMAND_OK ? COMMAND_FAILED : exit_code;
 }
 
 static int run_with(struct replay *replay, const struct settings *settings,

@@ -1,6 +1,7 @@
 #include "bridge/cli/destination.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <string.h>
 
 #include "bridge/cli/command.h"
@@ -63,6 +64,37 @@ void destination_list(const struct destination *destination, struct buf *out) {
         buf_append_text(out, destination->names[i]);
     }
     buf_append_text(out, destination->n == 0 ? "nowhere" : "");
+}
+
+/* ---- waiting for them ---- */
+
+/* An endpoint that took nothing for so long has stopped answering; a spool looks every 5 s. */
+enum { DRAIN_PATIENCE_MS = 6000, DRAIN_LOOK_MS = 5 };
+
+/* What waits for endpoints that have answered; *n_acknowledged: what all have taken. */
+static uint64_t n_waiting(weir_otlp *otlp, uint64_t *n_acknowledged) {
+    uint64_t n = 0;
+    *n_acknowledged = 0;
+    for (size_t i = 0; i < weir_otlp_n_pipelines(otlp); i++) {
+        weir_otlp_stats s = {.size = sizeof s};
+        (void)weir_otlp_get_pipeline_stats(otlp, i, &s);
+        *n_acknowledged += s.acknowledged;
+        n += s.acknowledged > 0 ? s.spooled + s.queued + s.in_flight : 0;
+    }
+    return n;
+}
+
+void destination_drain(weir_otlp *otlp, uint32_t timeout_ms) {
+    uint64_t n_before = 0, n_now, now = clock_now_ns(), end = now + timeout_ms * NS_PER_MS;
+    uint64_t patient_until = end;
+    while (n_waiting(otlp, &n_now) > 0 && now < MIN(end, patient_until)) {
+        if (n_now != n_before) {
+            n_before = n_now;
+            patient_until = now + DRAIN_PATIENCE_MS * NS_PER_MS;
+        }
+        (void)poll(NULL, 0, DRAIN_LOOK_MS);
+        now = clock_now_ns();
+    }
 }
 
 /* ---- what became of them ---- */

@@ -31,6 +31,12 @@ void destination_find(const weir_otlp_options *options, struct destination *out)
 /* Appends "X", "X and Y", or "nowhere". */
 void destination_list(const struct destination *destination, struct buf *out);
 
+/*
+ * Waits until no span waits any more, at most timeout_ms, as long as the endpoint goes on answering:
+ * what a close would still deliver out of a spool is then counted as delivered. After a flush.
+ */
+void destination_drain(weir_otlp *otlp, uint32_t timeout_ms);
+
 /* Prints "7 spans to X", "3 of 7 spans to X, 4 kept in DIRECTORY until it answers" …, one part a
  * pipeline, without a line feed. otlp: before its close. */
 void destination_print_outcome(FILE *to, const struct destination *destination, weir_otlp *otlp);

@@ -350,6 +350,20 @@ static void end_all(struct reading *reading) {
     replay_trace_end(&reading->trace, reading->last_ns);
 }
 
+void replay_log_name_faults(struct replay_shared *shared, const struct replay_run *run) {
+    weir_reader *reader CLEANUP(close_reader) = NULL;
+    weir_error_detail fault = WEIR_ERROR_DETAIL_INIT;
+    weir_record record = WEIR_RECORD_INIT;
+    const struct reading reading = {.shared = shared, .trace = {.run = run}};
+    int got = replay_run_open(run, &reader, &fault) == 0 ? 1 : 0;
+    while (got == 1 || got == WEIR_E_SYNTAX || got == WEIR_E_TOO_LARGE) {
+        if (got != 1) {
+            report(&reading, fault.line, fault.message);
+        }
+        got = weir_reader_next(reader, &record, &fault);
+    }
+}
+
 int replay_log_run(struct replay_shared *shared, const struct replay_run *run,
                    const struct replay_place *place, weir_error_detail *detail) {
     weir_reader *reader CLEANUP(close_reader) = NULL;

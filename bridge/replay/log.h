@@ -20,6 +20,9 @@ struct replay_shared {
     uint64_t done_bytes, total_bytes; /* for options->progress */
 };
 
+/* Reports the lines that are no records, of a log that holds no step and so is not replayed. */
+void replay_log_name_faults(struct replay_shared *shared, const struct replay_run *run);
+
 /* Counts a log that cannot be read, and tells of it. */
 void replay_log_unreadable(struct replay_shared *shared, const struct replay_run *run,
                            const char *what);

@@ -105,6 +105,7 @@ static int replay_one(struct replay *replay, struct replay_run *run, weir_error_
     }
     if (run->first_begin[0] == '\0') {
         replay->counts.n_runs_without_steps++;
+        replay_log_name_faults(&replay->shared, run);
         return 0;
     }
     struct replay_place place;

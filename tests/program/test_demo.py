@@ -2,6 +2,7 @@
 import json
 import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import weir_program
@@ -136,6 +137,31 @@ class Demo(TestCase):
             code, out, errors = run('demo', '--endpoint', collector.url, env=env)
         self.assertEqual((code, errors), (0, ''))
         self.assertIn('single_span: 14 spans to %s/v1/traces (7 left in the spool by an earlier run)' % collector.url, out)
+
+    def test_what_the_spool_still_delivers_is_counted_as_delivered(self):
+        env = {'WEIR_SPOOL_DIR': str(self.directory / 'spool')}
+        for _ in range(3):
+            self.assertEqual(run('demo', '--endpoint', 'http://127.0.0.1:9', env=env)[0], 0)
+
+        class Slow(BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.rfile.read(int(self.headers['Content-Length']))
+                time.sleep(0.2)  # an endpoint that is slow, not one that is waited for
+                self.send_response(200)
+                self.send_header('Content-Length', '0')
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+        with HTTPServer(('127.0.0.1', 0), Slow) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            code, out, errors = run('demo', '--endpoint', 'http://127.0.0.1:%d' % server.server_port, env=env)
+            server.shutdown()
+            thread.join()
+        self.assertEqual((code, errors), (0, ''))
+        self.assertIn('single_span: 28 spans to ', out)
+        self.assertIn('(21 left in the spool by an earlier run)', out)
 
     def test_settings_that_cannot_be_used_are_said_once(self):
         for name, value, said in [('OTEL_TRACES_EXPORTER', 'otpl', 'OTEL_TRACES_EXPORTER=otpl is none of '),

@@ -317,7 +317,7 @@ class Times(Replay):
     def test_zones_that_are_none(self):
         self.log().begin(0).finish(1)
         for arguments, word in ((('--zone', 'Moon/Base'), 'Moon/Base'), (('--utc-offset', 'noon'), '+05:30'),
-                                (('--zone', 'UTC', '--utc-offset', '1'), 'twice')):
+                                (('--zone', 'UTC', '--utc-offset', '+1'), 'twice'), (('--utc-offset', '7'), '+05:30')):
             code, _, errors = run('replay', self.storage, '--dry-run', *arguments)
             self.assertEqual(code, 2)
             self.assertIn(word, errors)
@@ -521,12 +521,25 @@ class Sending(Replay):
         self.assertEqual(code, 1)
         self.assertIn('2 of 2 spans were not sent, because OTEL_TRACES_SAMPLER leaves them out; unset it', errors)
 
+    def test_what_an_earlier_run_left_is_counted_too(self):
+        self.log().begin(0).finish(1)
+        env = {'WEIR_SPOOL_DIR': str(self.directory / 'spool'), 'TZ': 'UTC', 'OTEL_EXPORTER_OTLP_TIMEOUT': '100'}
+        code, out, _ = run('replay', self.storage, '--endpoint', 'http://127.0.0.1:9', env=env)
+        self.assertEqual((code, out[:11]), (0, 'read 1 run '))
+        with Collector('--output', '/dev/null') as collector:
+            code, out, _ = run('replay', self.storage, '--endpoint', collector.url, env=env)
+        self.assertEqual(code, 0)
+        self.assertIn('replayed 1 run (1 step, 0 spans in them): 4 spans to ', out)
+        self.assertIn('(2 left in the spool by an earlier run)', out)
+
     def test_a_file_that_is_no_log_is_told(self):
         path = self.directory / 'other'
         path.write_text('no log\n')
-        code, out, errors = run('replay', '--dry-run', path)
-        self.assertEqual(code, 0)
-        self.assertIn('read 0 runs ', out)
+        code, out, errors = run('replay', '--endpoint', 'http://127.0.0.1:9', path)
+        self.assertEqual(code, 1)
+        self.assertIn('read 0 runs (0 steps, 0 spans in them); nothing was sent\n', out)
+        self.assertNotIn('http:', out)
+        self.assertIn('%s:1: ' % path, errors)
         self.assertIn('weir replay: no log holds a step: are these Burr\'s logs? ', errors)
 
     def test_settings_that_cannot_be_used_are_said_once(self):

@@ -116,20 +116,52 @@ static const char *next_word(const char **at, size_t *n) {
     return word;
 }
 
-bool env_set(const char *name, const char *const *names, unsigned n_names, uint32_t *out,
-             struct logger *logger) {
+/* The known words of the text. */
+static uint32_t set_of(const char *text, const char *const *names, unsigned n_names) {
     uint32_t set = 0;
-    const char *text = env_text(name);
-    while (text != NULL && *text != '\0') {
+    while (*text != '\0') {
         size_t n;
         const char *word = next_word(&text, &n);
         unsigned place = place_of(word, n, names, n_names);
-        if (place < n_names) {
-            set |= UINT32_C(1) << place;
-        } else if (n > 0) {
-            warn_of_stranger(name, word, n, "left out", names, n_names, logger);
+        set |= place < n_names ? UINT32_C(1) << place : 0;
+    }
+    return set;
+}
+
+static void warn_of_strangers(const char *name, const char *text, const char *taken_as,
+                              const char *const *names, unsigned n_names, struct logger *logger) {
+    while (*text != '\0') {
+        size_t n;
+        const char *word = next_word(&text, &n);
+        if (n > 0 && place_of(word, n, names, n_names) == n_names) {
+            warn_of_stranger(name, word, n, taken_as, names, n_names, logger);
         }
     }
+}
+
+/* "using a", when only one is the default. */
+static void name_default(uint32_t set, const char *const *names, unsigned n_names, char *out,
+                         size_t n_out) {
+    snprintf(out, n_out, "taken as unset");
+    for (unsigned i = 0; i < n_names; i++) {
+        if (set == UINT32_C(1) << i && names[i] != NULL) {
+            snprintf(out, n_out, "using %s", names[i]);
+        }
+    }
+}
+
+bool env_set(const char *name, const char *const *names, unsigned n_names, uint32_t *out,
+             struct logger *logger) {
+    const char *text = env_text(name);
+    if (text == NULL) {
+        return false;
+    }
+    uint32_t set = set_of(text, names, n_names);
+    char taken_as[64] = "left out";
+    if (set == 0) {
+        name_default(*out, names, n_names, taken_as, sizeof taken_as);
+    }
+    warn_of_strangers(name, text, taken_as, names, n_names, logger);
     if (set != 0) {
         *out = set;
     }

@@ -31,7 +31,8 @@ bool env_enum(const char *name, const char *const *names, unsigned n_names, unsi
 
 /*
  * The same for a list, "a,b": a bit for each place. Words that are none of the names are warned of
- * and left out; false when no good one is left. At most 32 names.
+ * and left out; false when no good one is left: then the warning names what *out says instead, if
+ * that is one. At most 32 names.
  */
 bool env_set(const char *name, const char *const *names, unsigned n_names, uint32_t *out,
              struct logger *logger);

@@ -133,4 +133,8 @@ Test(env, a_set_is_a_list_of_names) {
     setenv(NAME, "somewhere", 1);
     cr_assert(not(env_set(NAME, names, 4, &set, &logger)));
     cr_assert(eq(int, n_warnings, 2));
+    expect_text(last_warning, NAME "=somewhere is none of none, some, all: using none");
+    set = 3; /* two, so no one name */
+    cr_assert(not(env_set(NAME, names, 4, &set, &logger)));
+    expect_text(last_warning, NAME "=somewhere is none of none, some, all: taken as unset");
 }

@@ -143,7 +143,7 @@ Test(config_read, a_set_is_a_list) {
     cr_expect(eq(u32, kept.n, 0));
     setenv(FIRST, "d", 1);
     cr_expect(eq(u32, SET(&reader), 2));
-    cr_expect(kept_log_has(&kept, FIRST "=d is none of a, b, c: left out"));
+    cr_expect(kept_log_has(&kept, FIRST "=d is none of a, b, c: using b"));
     expect_text(line(), "b (default)");
 }
 

@@ -101,6 +101,11 @@ struct examination {
 static void keep_warning(weir_log_level level, const char *message, void *data) {
     struct findings *findings = data;
     (void)level;
+    for (size_t i = 0; i < findings->n; i++) {
+        if (strcmp(findings->items[i].text, message) == 0) {
+            return; /* two loggers read OTEL_LOG_LEVEL */
+        }
+    }
     findings_add(findings, 0, "settings", FINDING_NOTE, "%s", message);
 }
 
@@ -118,6 +123,27 @@ static void examine_tracker(const weir_options *all, const struct config_reader 
         return;
     }
     examine_directory(root, true, "tracker", findings);
+}
+
+static bool is_setting(const struct config_report *report, const char *name, const char *value) {
+    const struct config_line *line = config_report_find(report, name);
+    return line != NULL && strcmp(line->value, value) == 0;
+}
+
+/* A sampler that leaves out all spans, or all that no sampled parent is above, is often an error.
+ */
+static void examine_sampler(const struct config_report *report, struct findings *findings) {
+    bool is_none = is_setting(report, "sampler ratio", "0");
+    if (is_setting(report, "sampler", "always_off") ||
+        (is_none && is_setting(report, "sampler", "traceidratio"))) {
+        findings_add(findings, 0, "sampler", FINDING_NOTE,
+                     "nothing is sent: OTEL_TRACES_SAMPLER leaves out every span; unset it");
+    } else if (is_setting(report, "sampler", "parentbased_always_off") ||
+               (is_none && is_setting(report, "sampler", "parentbased_traceidratio"))) {
+        findings_add(findings, 0, "sampler", FINDING_NOTE,
+                     "roots are not sampled: by OTEL_TRACES_SAMPLER only what is below a sampled "
+                     "remote parent is sent");
+    }
 }
 
 static void examine_choices(const struct explanation *explanation, uint64_t timeout_ns,
@@ -166,6 +192,7 @@ static void examine(const struct settings *settings, struct examination *e) {
     if (error != 0) {
         findings_add(&e->findings, 1, "settings", FINDING_FAILED, "%s", detail.message);
     } else {
+        examine_sampler(&e->report, &e->findings);
         examine_choices(&explanation, settings->timeout_ms * NS_PER_MS, &e->findings);
     }
 }

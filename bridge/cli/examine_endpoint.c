@@ -80,12 +80,24 @@ static bool fail_at_name(const struct examination *e, const struct http_probe *p
                                    what, p->text);
 }
 
+/* Where the proxy's address comes from. */
+static const char *proxy_source(const struct examination *e) {
+    return endpoint_route(e->endpoint).proxy != NULL ? "the option proxy"
+           : e->is_tls                               ? "https_proxy (or all_proxy)"
+                                                     : "http_proxy (or all_proxy)";
+}
+
 static bool fail_at_connection(const struct examination *e, const struct http_probe *p) {
     const char *peer = p->is_proxied ? "the proxy" : e->place;
     if (p->has_timed_out) {
         return FAIL(e, "connect",
                     "%s does not answer: is the host up, and does a firewall let the port through?",
                     peer);
+    }
+    if (p->is_proxied) {
+        return FAIL(e, "connect",
+                    "the proxy cannot be reached (%s): is %s right? no_proxy=%s goes without it",
+                    p->text, proxy_source(e), e->host);
     }
     return FAIL(e, "connect", "%s cannot be reached (%s): does a collector listen on this port?",
                 peer, p->text);
@@ -139,11 +151,15 @@ static bool fail_at_trust(const struct examination *e, const struct http_probe *
     }
 }
 
-static void say_connection(const struct examination *e, const struct http_probe *p) {
+/* The address is not told of a peer that could not be connected to. */
+static void say_name(const struct examination *e, const struct http_probe *p) {
     const char *proxy = p->is_proxied ? "by a proxy, " : "";
+    SAY(e, "resolve", FINDING_OK, "%s%s %s%s (%.1f ms)", proxy, p->is_proxied ? "which" : e->host,
+        *p->address != '\0' ? "is " : "has an address", p->address, ms_of(p->name_us));
+}
+
+static void say_connection(const struct examination *e, const struct http_probe *p) {
     bool is_v6 = strchr(p->address, ':') != NULL;
-    SAY(e, "resolve", FINDING_OK, "%s%s is %s (%.1f ms)", proxy, p->is_proxied ? "which" : e->host,
-        p->address, ms_of(p->name_us));
     SAY(e, "connect", FINDING_OK, "%s%s%s:%d (%.1f ms)", is_v6 ? "[" : "", p->address,
         is_v6 ? "]" : "", p->port, ms_of(p->connect_us));
 }
@@ -159,6 +175,9 @@ static bool connect_to(struct examination *e) {
     struct http_probe p;
     if (probe(e, e->url, HTTP_PROBE_CONNECT, false, 2, &p) != 0) {
         return FAIL(e, "connect", "nothing can be tested: %s", p.text);
+    }
+    if (p.failed_at >= HTTP_PROBE_CONNECTION) {
+        say_name(e, &p);
     }
     if (p.failed_at > HTTP_PROBE_CONNECTION) {
         say_connection(e, &p);
@@ -202,6 +221,10 @@ static const char *certificate_trouble(const struct examination *e) {
 static const char *misunderstanding(const struct examination *e, int status) {
     char url[1024];
     struct http_probe p;
+    if (status == 404 && strstr(e->url, "/v1/traces/v1/traces") != NULL) {
+        return "the endpoint answered 404: drop /v1/traces from the endpoint, or name the whole "
+               "URL by OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+    }
     bool may_be_tls = !e->is_tls && (status == 0 || status == 400);
     if (may_be_tls && other_scheme(e, url, sizeof url) &&
         probe(e, url, HTTP_PROBE_CONNECT, true, 4, &p) == 0 && p.failed_at == HTTP_PROBE_DONE) {

@@ -84,6 +84,10 @@ void examine_spool(const char *path, struct findings *findings) {
     struct stat status;
     weir_error_detail detail = WEIR_ERROR_DETAIL_INIT;
     bool is_to_be_made = stat(path, &status) != 0 && errno == ENOENT;
+    if (*path == '~') {
+        findings_add(findings, 0, "spool", FINDING_NOTE,
+                     "the ~ in %s is no home directory here: write the whole path", path);
+    }
     if (!is_to_be_made && spool_dir_check(path, &detail) != 0) {
         findings_add(findings, 0, "spool", FINDING_FAILED, "%s", detail.message);
     } else {

@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 #include "bridge/cli/report.h"
 #include "otlp/common/macro.h"
@@ -124,11 +125,42 @@ static bool is_of_others(const char *name) {
     return false;
 }
 
-static bool examine_name(const char *name, struct findings *findings) {
-    if (is_own(name) || is_of_others(name)) {
-        return false;
+/* True when letters are missing from `word` to make `whole`, and no others are in it. */
+static bool lacks_letters(const char *word, const char *whole) {
+    for (; *whole != '\0'; whole++) {
+        word += *word == *whole;
+    }
+    return *word == '\0';
+}
+
+/* What differs in its case, or lacks a few letters: WEIR_STREAM_MODE, OTEL_EXPORTER_ENDPOINT. */
+static const char *nearest_name(const char *name) {
+    for (size_t i = 0; i < ARRAY_LENGTH(own); i++) {
+        if (strcasecmp(name, own[i]) == 0) {
+            return own[i];
+        }
     }
     const char *nearest = report_nearest(name, own_name, NULL);
+    for (size_t i = 0; nearest == NULL && i < ARRAY_LENGTH(own); i++) {
+        size_t n = strlen(own[i]);
+        nearest = n - n / 4 <= strlen(name) && lacks_letters(name, own[i]) ? own[i] : NULL;
+    }
+    return nearest;
+}
+
+/* Names of environment variables differ by their case, unlike most values. */
+static bool is_ours(const char *name) {
+    bool is_shouted = strncmp(name, "OTEL_", 5) == 0 || strncmp(name, "WEIR_", 5) == 0;
+    bool is_alike = strncasecmp(name, "OTEL_", 5) == 0 || strncasecmp(name, "WEIR_", 5) == 0;
+    const char *nearest = is_alike && !is_shouted ? nearest_name(name) : NULL;
+    return is_shouted || (nearest != NULL && strcasecmp(nearest, name) == 0);
+}
+
+static bool examine_name(const char *name, struct findings *findings) {
+    if (!is_ours(name) || is_own(name) || is_of_others(name)) {
+        return false;
+    }
+    const char *nearest = nearest_name(name);
     if (nearest != NULL) {
         findings_add(findings, 0, "settings", FINDING_NOTE,
                      "%s is set, but weir reads no such variable; did you mean %s?", name, nearest);
@@ -144,9 +176,7 @@ void examine_variables(char *const *environment, struct findings *findings) {
     for (; *environment != NULL && n_notes < MAX_NOTES; environment++) {
         size_t n_name = strcspn(*environment, "=");
         char name[NAME_MAX_BYTES];
-        bool is_ours =
-            strncmp(*environment, "OTEL_", 5) == 0 || strncmp(*environment, "WEIR_", 5) == 0;
-        if (is_ours && n_name < sizeof name) {
+        if (n_name < sizeof name) {
             memcpy(name, *environment, n_name);
             name[n_name] = '\0';
             n_notes += examine_name(name, findings);

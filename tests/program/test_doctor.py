@@ -371,10 +371,34 @@ class Doctor(TestCase):
         _, out, _ = run('doctor', '--json', '--output', self.directory / 'x', env=env)
         return [test['text'] for test in json.loads(out)['tests'] if test['outcome'] == 'note']
 
+    def test_a_sampler_that_leaves_all_out_is_told(self):
+        nothing = ['nothing is sent: OTEL_TRACES_SAMPLER leaves out every span; unset it']
+        self.assertEqual(self.notes(OTEL_TRACES_SAMPLER='always_off'), nothing)
+        self.assertEqual(self.notes(OTEL_TRACES_SAMPLER='traceidratio', OTEL_TRACES_SAMPLER_ARG='0'), nothing)
+        self.assertEqual(self.notes(OTEL_TRACES_SAMPLER='traceidratio', OTEL_TRACES_SAMPLER_ARG='0.5'), [])
+        for more in ({'OTEL_TRACES_SAMPLER': 'parentbased_always_off'},
+                     {'OTEL_TRACES_SAMPLER': 'parentbased_traceidratio', 'OTEL_TRACES_SAMPLER_ARG': '0.0'}):
+            note, = self.notes(**more)
+            self.assertRegex(note, '^roots are not sampled: ')
+
+    def test_a_note_is_made_once(self):
+        self.assertEqual(self.notes(OTEL_LOG_LEVEL='verbose'),
+                         ['OTEL_LOG_LEVEL=verbose is none of none, error, warn, info, debug: using info'])
+
+    def test_a_tilde_is_no_home_of_a_spool(self):
+        self.assertIn('the ~ in ~/spool is no home directory here: write the whole path', self.notes(WEIR_SPOOL_DIR='~/spool'))
+
+    def test_an_exporter_that_is_not_known_is_replaced(self):
+        _, out, _ = run('doctor', '--endpoint', 'http://127.0.0.1:9', env={'OTEL_TRACES_EXPORTER': 'jaeger'})
+        self.assertIn('OTEL_TRACES_EXPORTER=jaeger is none of otlp, otlp/stdout, console, none: using otlp', out)
+        self.assertIn('resolve   ok ', out)
+
     def test_misspelt_variables_are_named(self):
         for name, meant in [('OTEL_EXPORTER_OTLP_ENDPIONT', 'OTEL_EXPORTER_OTLP_ENDPOINT'),
                             ('OTEL_EXPORTER_OTLP_TRACE_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'),
-                            ('WEIR_SPOOLDIR', 'WEIR_SPOOL_DIR'), ('OTEL_TRACE_SAMPLER', 'OTEL_TRACES_SAMPLER')]:
+                            ('WEIR_SPOOLDIR', 'WEIR_SPOOL_DIR'), ('OTEL_TRACE_SAMPLER', 'OTEL_TRACES_SAMPLER'),
+                            ('WEIR_STREAM_MODE', 'WEIR_STREAMING_MODE'), ('OTEL_EXPORTER_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'),
+                            ('otel_service_name', 'OTEL_SERVICE_NAME')]:
             self.assertEqual(self.notes(**{name: 'x'}),
                              ['%s is set, but weir reads no such variable; did you mean %s?' % (name, meant)])
         self.assertEqual(self.notes(OTEL_FROBNICATE='1'), ['OTEL_FROBNICATE is set, but weir reads no such variable'])

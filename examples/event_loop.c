@@ -1,6 +1,7 @@
 /*
  * A host that lives in one poll loop and wants no thread beside it: echoes the lines of its
  * standard input, each a step of a run, and sends what ended whenever the loop has time.
+ * A line longer than 4,096 bytes becomes several.
  *
  *   cc event_loop.c $(pkg-config --cflags --libs weir) -o event_loop && ./event_loop
  *
@@ -30,6 +31,9 @@ static bool read_lines(weir_app *app) {
     static size_t n_bytes;
     ssize_t n = read(STDIN_FILENO, buffer + n_bytes, sizeof buffer - n_bytes);
     if (n <= 0) {
+        if (n_bytes > 0) {
+            handle_line(app, buffer, n_bytes); /* the last one, without a line feed */
+        }
         return false;
     }
     n_bytes += (size_t)n;
@@ -41,7 +45,8 @@ static bool read_lines(weir_app *app) {
     n_bytes -= (size_t)(line - buffer);
     memmove(buffer, line, n_bytes);
     if (n_bytes == sizeof buffer) {
-        n_bytes = 0; /* too long for us */
+        handle_line(app, buffer, n_bytes); /* as much as fits; the rest is a line of its own */
+        n_bytes = 0;
     }
     return true;
 }

@@ -49,10 +49,12 @@ static void print_stats(weir *w) {
     for (int cause = 0; cause < WEIR_N_DROP_CAUSES; cause++) {
         n_dropped += s->dropped[cause];
     }
-    printf("spans: %" PRIu64 " started, %" PRIu64 " live, %" PRIu64 " waiting, %" PRIu64
-           " on disk, %" PRIu64 " arrived, %" PRIu64 " lost\n",
-           s->started, s->live, s->queued + s->in_flight, s->spooled, s->acknowledged,
-           n_dropped + s->rejected);
+    /* What was started, and left by an earlier run, is the sum of all the rest. */
+    printf("spans: %" PRIu64 " started, %" PRIu64 " left by an earlier run, %" PRIu64
+           " live, %" PRIu64 " waiting, %" PRIu64 " put aside, %" PRIu64 " arrived, %" PRIu64
+           " lost; %" PRIu64 " bytes of files in the spool\n",
+           s->started, s->adopted, s->live, s->queued + s->in_flight, s->spooled, s->acknowledged,
+           n_dropped + s->rejected, s->spool_bytes);
     fflush(stdout);
 }
 

@@ -69,6 +69,11 @@ class EventLoop(TestCase):
         self.assertEqual(len(steps), 20)
         self.assertEqual({attributes_of(step)['line.length'] for step in steps}, {6, 7})
 
+    def test_no_line_is_lost(self):
+        long = 'x' * 5000
+        _, out, _ = self.collect('event_loop', text=long + '\nno line feed')
+        self.assertEqual(out, 'x' * 4096 + '\n' + 'x' * 904 + '\nno line feed\n')
+
 
 class CustomAdapter(TestCase):
     def test_a_line_a_step(self):
@@ -160,8 +165,8 @@ class Production(TestCase):
         with Collector('--output', path) as collector:
             process = self.start(collector.url)
             wait_for(lambda: self.ask(process)[0] >= 4)
-            started, live, waiting, on_disk, arrived, lost = self.ask(process)
-            self.assertEqual(started, live + waiting + on_disk + arrived + lost)
+            started, adopted, live, waiting, put_aside, arrived, lost, _ = self.ask(process)
+            self.assertEqual(started + adopted, live + waiting + put_aside + arrived + lost)
             self.assertEqual((live, lost), (0, 0))
             process.terminate()
             out, errors = process.communicate(timeout=PATIENCE)

@@ -32,8 +32,9 @@ void destination_find(const weir_otlp_options *options, struct destination *out)
 void destination_list(const struct destination *destination, struct buf *out);
 
 /*
- * Waits until no span waits any more, at most timeout_ms, as long as the endpoint goes on answering:
- * what a close would still deliver out of a spool is then counted as delivered. After a flush.
+ * Waits until no span waits any more, at most timeout_ms, as long as the endpoint goes on
+ * answering: what a close would still deliver out of a spool is then counted as delivered. After a
+ * flush.
  */
 void destination_drain(weir_otlp *otlp, uint32_t timeout_ms);
 

@@ -19,10 +19,11 @@
 #define __has_feature(x) 0
 #endif
 #if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
-#define HAS_THREAD_SANITIZER
+#define HAS_THREAD_SANITIZER true
+#else
+#define HAS_THREAD_SANITIZER false
 #endif
-#if defined(HAS_THREAD_SANITIZER) || defined(__SANITIZE_ADDRESS__) ||                              \
-    __has_feature(address_sanitizer)
+#if HAS_THREAD_SANITIZER || defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
 #define CHILDREN_MAY_START_THREADS false
 #else
 #define CHILDREN_MAY_START_THREADS true

@@ -32,7 +32,7 @@ static _Atomic uint64_t n_begun, n_ended, n_posts;
  * those of the mapping that another thread had moved away from there. So it moves to a place that
  * mmap made.
  */
-#ifdef HAS_THREAD_SANITIZER
+#if HAS_THREAD_SANITIZER
 void *mremap(void *old, size_t n_old, size_t n_new, int flags, ...) {
     void *place = mmap(NULL, n_new, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(flags == MREMAP_MAYMOVE && place != MAP_FAILED);
@@ -191,7 +191,15 @@ static void live_as_child(size_t index) {
     _exit(0);
 }
 
+/*
+ * Not under the thread sanitizer of clang 14, which has no fork handler for its tables of blocks: a
+ * lock of theirs that another thread holds stays held in the child, where free() was seen to wait
+ * for ever (spool_map_forget, mem_free, MetaMap::FreeBlock, StaticSpinMutex::LockSlow).
+ */
 static void fork_once(size_t index) {
+    if (HAS_THREAD_SANITIZER) {
+        return;
+    }
     pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {

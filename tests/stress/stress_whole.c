@@ -7,8 +7,6 @@
  */
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,20 +24,6 @@ static weir_app *_Atomic apps[N_THREADS];
 static atomic_uint n_forkers_left;
 static atomic_bool is_over; /* the weir is closed */
 static _Atomic uint64_t n_begun, n_ended, n_posts;
-
-/*
- * ThreadSanitizer knows mmap but not mremap: where a mapping has moved to, it takes the bytes for
- * those of the mapping that another thread had moved away from there. So it moves to a place that
- * mmap made.
- */
-#if HAS_THREAD_SANITIZER
-void *mremap(void *old, size_t n_old, size_t n_new, int flags, ...) {
-    void *place = mmap(NULL, n_new, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    CHECK(flags == MREMAP_MAYMOVE && place != MAP_FAILED);
-    long moved = syscall(SYS_mremap, old, n_old, n_new, MREMAP_MAYMOVE | MREMAP_FIXED, place);
-    return moved == -1 ? MAP_FAILED : place;
-}
-#endif
 
 /* ---- the host's functions ---- */
 

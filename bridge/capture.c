@@ -414,12 +414,19 @@ static void capture_for(struct weir *w, weir_destination destination,
     capture_attributes(&walk, captured, seen);
 }
 
+/* Those that there are. With the app's lock: a close may end them while the host is asked. */
+static unsigned present(const struct weir *w, unsigned destinations) {
+    unsigned all =
+        (w->tracker != NULL ? CAPTURE_TRACKER : 0U) | (w->otlp != NULL ? CAPTURE_OTLP : 0U);
+    return destinations & all;
+}
+
 static void capture_all(struct weir *w, const weir_lifecycle_event *event, unsigned destinations,
                         struct captured *captured) {
-    if (w->tracker != NULL && destinations & CAPTURE_TRACKER) {
+    if (destinations & CAPTURE_TRACKER) {
         capture_for(w, WEIR_TO_TRACKER, event, captured);
     }
-    if (w->otlp != NULL && destinations & CAPTURE_OTLP) {
+    if (destinations & CAPTURE_OTLP) {
         capture_for(w, WEIR_TO_OTLP, event, captured);
     }
 }
@@ -427,6 +434,7 @@ static void capture_all(struct weir *w, const weir_lifecycle_event *event, unsig
 const struct captured *capture_event(struct weir *w, const struct scene *scene,
                                      const weir_lifecycle_event *event, unsigned destinations,
                                      struct captured *out) {
+    destinations = present(w, destinations);
     if (w->capture.redact == NULL) {
         capture_all(w, event, destinations, out);
         return out;

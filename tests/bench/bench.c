@@ -1,22 +1,26 @@
 /*
- * bench [--json] [NAME…]: measures what the goals speak of and prints one table: minimum, median
- * and maximum of the samples, the goal, and whether the median meets it. NAME chooses rows that
- * contain it. Run it on an idle machine; a figure of one machine says nothing of another.
+ * bench [--for SECONDS] [NAME-PART…]: measures, and prints one JSON object a line, first of how it
+ * was built, then of each row and each place of each curve. table.py makes the table of it.
+ * NAME-PART chooses rows, curves and sections whose name holds it; --for goes on measuring one row
+ * for that long (what profile.sh looks at).
  */
 #include "tests/bench/bench.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "otlp/common/clock.h"
 #include "otlp/common/macro.h"
 
-enum { MAX_SAMPLES = 64, CLOSE_MS = 20000 };
+#ifdef __clang__
+#define COMPILER "clang"
+#else
+#define COMPILER "gcc"
+#endif
+
+enum { CLOSE_MS = 20000 };
 
 uint64_t bench_now_ns(void) {
     struct timespec now;
@@ -70,99 +74,132 @@ weir_otlp *bench_otlp_open(const weir_otlp_options *options) {
     return otlp;
 }
 
-/* ---- the table ---- */
+/* ---- what is measured ---- */
+
+/* Steady ones first: what follows leaves threads' stacks, files and warm caches behind. */
+static const struct bench_section *const SECTIONS[] = {
+    &bench_floor, &bench_otlp, &bench_lifecycle, &bench_tracking, &bench_pipeline,
+};
+
+struct samples {
+    double values[BENCH_MAX_SAMPLES];
+    unsigned n;
+};
 
 static int by_value(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-static const char *verdict(const struct bench_row *row, double median) {
-    if (row->goal == 0) {
-        return "";
+/* The first one is thrown away: it fills caches and touches memory for the first time. */
+static void take_samples(bench_sample_fn *sample, size_t n, unsigned n_samples,
+                         struct samples *out) {
+    if (n_samples > 1) {
+        (void)sample(n);
     }
-    bool is_met = row->goal_is_least ? median >= row->goal : median <= row->goal;
-    return is_met ? "met" : "missed";
+    for (out->n = 0; out->n < n_samples; out->n++) {
+        out->values[out->n] = sample(n);
+    }
+    qsort(out->values, out->n, sizeof out->values[0], by_value);
 }
 
-static void print_machine(bool as_json) {
-    struct utsname system;
-    char model[128] = "unknown processor";
-    FILE *file = fopen("/proc/cpuinfo", "re");
-    for (char line[256]; file != NULL && fgets(line, sizeof line, file) != NULL;) {
-        if (sscanf(line, "model name : %127[^\n]", model) == 1) {
-            break;
-        }
-    }
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    (void)uname(&system);
-    printf(as_json
-               ? "{\"machine\": \"%s, %ld processors, %s %s\", \"compiler\": \"%s\", \"rows\": ["
-               : "%s, %ld processors, %s %s, compiler %s\n\n",
-           model, sysconf(_SC_NPROCESSORS_ONLN), system.sysname, system.release, __VERSION__);
-    if (!as_json) {
-        printf("%-58s %12s %12s %12s  %-8s %12s\n", "", "minimum", "median", "maximum", "", "goal");
+static void print_samples(const struct samples *samples) {
+    printf("\"minimum\": %.10g, \"median\": %.10g, \"maximum\": %.10g, \"samples\": %u",
+           samples->values[0], samples->values[samples->n / 2], samples->values[samples->n - 1],
+           samples->n);
+}
+
+static void print_text(const char *name, const char *text) {
+    if (text != NULL) {
+        printf(", \"%s\": \"%s\"", name, text);
     }
 }
 
-static void print_row(const struct bench_row *row, const double *samples, bool as_json) {
-    static bool has_printed;
-    double median = samples[row->n_samples / 2];
-    double least = samples[0], most = samples[row->n_samples - 1];
-    if (as_json) {
-        printf("%s\n{\"name\": \"%s\", \"unit\": \"%s\", \"minimum\": %g, \"median\": %g, "
-               "\"maximum\": %g, \"samples\": %u, \"goal\": %g, \"verdict\": \"%s\"}",
-               has_printed ? "," : "", row->name, row->unit, least, median, most, row->n_samples,
-               row->goal, verdict(row, median));
-        has_printed = true;
-        return;
+static void print_row(const struct bench_section *section, const struct bench_row *row) {
+    struct samples samples;
+    take_samples(row->sample, row->n, row->n_samples, &samples);
+    printf("{\"section\": \"%s\", \"name\": \"%s\", \"unit\": \"%s\", ", section->title, row->name,
+           row->unit);
+    print_samples(&samples);
+    if (row->goal != 0 || row->has_goal) {
+        printf(", \"goal\": %.10g, \"goal_is_least\": %s", row->goal,
+               row->goal_is_least ? "true" : "false");
     }
-    printf("%-58s %12.*f %12.*f %12.*f  %-8s ", row->name, median < 100, least, median < 100,
-           median, median < 100, most, row->unit);
-    if (row->goal != 0) {
-        printf("%s %9.10g  %s", row->goal_is_least ? ">=" : "<=", row->goal, verdict(row, median));
-    }
-    printf("\n");
+    print_text("operation", row->operation);
+    print_text("floor", row->floor);
+    printf("}\n");
     (void)fflush(stdout);
 }
 
-static bool is_chosen(const struct bench_row *row, char **names) {
-    if (*names == NULL) {
+static void print_curve(const struct bench_section *section, const struct bench_curve *curve) {
+    for (size_t i = 0; i < curve->n_xs; i++) {
+        struct samples samples;
+        take_samples(curve->sample, curve->xs[i], curve->n_samples, &samples);
+        printf("{\"section\": \"%s\", \"curve\": \"%s\", \"x_name\": \"%s\", \"x\": %zu, ",
+               section->title, curve->name, curve->x_name, curve->xs[i]);
+        print_samples(&samples);
+        printf(", \"unit\": \"%s\", \"more_is_better\": %s", curve->unit,
+               curve->more_is_better ? "true" : "false");
+        print_text("unit_of_more", curve->unit_of_more);
+        print_text("note", curve->note);
+        printf("}\n");
+        (void)fflush(stdout);
+    }
+}
+
+/* ---- what is chosen ---- */
+
+static bool is_chosen(const struct bench_section *section, const char *name, char **parts) {
+    if (*parts == NULL) {
         return true;
     }
-    for (; *names != NULL; names++) {
-        if (strstr(row->name, *names) != NULL) {
+    for (; *parts != NULL; parts++) {
+        if (strstr(name, *parts) != NULL || strstr(section->title, *parts) != NULL) {
             return true;
         }
     }
     return false;
 }
 
-static void run_rows(const struct bench_row *rows, char **names, bool as_json) {
-    for (const struct bench_row *row = rows; row->name != NULL; row++) {
-        double samples[MAX_SAMPLES];
-        if (!is_chosen(row, names)) {
-            continue;
+static void run_section(const struct bench_section *section, char **parts) {
+    for (const struct bench_row *row = section->rows; row != NULL && row->name != NULL; row++) {
+        if (is_chosen(section, row->name, parts)) {
+            print_row(section, row);
         }
-        for (unsigned i = 0; i < row->n_samples; i++) {
-            samples[i] = row->sample();
+    }
+    for (const struct bench_curve *c = section->curves; c != NULL && c->name != NULL; c++) {
+        if (is_chosen(section, c->name, parts)) {
+            print_curve(section, c);
         }
-        qsort(samples, row->n_samples, sizeof samples[0], by_value);
-        print_row(row, samples, as_json);
     }
 }
 
-int main(int argc, char **argv) {
-    static const struct bench_row *const tables[] = {bench_otlp_rows, bench_lifecycle_rows,
-                                                     bench_pipeline_rows, bench_tracking_rows};
-    bool as_json = argc > 1 && strcmp(argv[1], "--json") == 0;
-    char **names = argv + 1 + as_json;
-    print_machine(as_json);
-    for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
-        run_rows(tables[i], names, as_json);
+/* One row alone, again and again. */
+static void run_for(double seconds, char **parts) {
+    for (size_t i = 0; i < ARRAY_LENGTH(SECTIONS); i++) {
+        const struct bench_row *row = SECTIONS[i]->rows;
+        for (; row != NULL && row->name != NULL; row++) {
+            if (is_chosen(SECTIONS[i], row->name, parts)) {
+                uint64_t until = bench_now_ns() + (uint64_t)(seconds * 1e9);
+                fprintf(stderr, "bench: %s\n", row->name);
+                do {
+                    (void)row->sample(row->n);
+                } while (bench_now_ns() < until);
+                return;
+            }
+        }
     }
-    printf(as_json ? "\n]}\n" : "\n");
+    bench_die("no row has such a name");
+}
+
+int main(int argc, char **argv) {
+    if (argc > 2 && strcmp(argv[1], "--for") == 0) {
+        run_for(strtod(argv[2], NULL), argv + 3);
+        return EXIT_SUCCESS;
+    }
+    printf("{\"compiler\": \"%s %s\", \"version\": \"%s\"}\n", COMPILER, __VERSION__, WEIR_VERSION);
+    for (size_t i = 0; i < ARRAY_LENGTH(SECTIONS); i++) {
+        run_section(SECTIONS[i], argv + 1);
+    }
     return EXIT_SUCCESS;
 }

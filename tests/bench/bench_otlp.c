@@ -10,12 +10,12 @@ static const char *const KEYS[] = {"attribute.0", "attribute.1", "attribute.2", 
                                    "attribute.8", "attribute.9"};
 
 static void record(weir_otlp_tracer *tracer, const weir_otlp_context *parent, unsigned n_spans,
-                   unsigned n_strings) {
+                   size_t n_strings) {
     const weir_value value = weir_value_string("twenty bytes of text");
     for (unsigned i = 0; i < n_spans; i++) {
         weir_otlp_span *span =
             weir_otlp_span_begin(tracer, "operation", &WEIR_OTLP_SPAN_OPTIONS(.parent = parent));
-        for (unsigned k = 0; k < n_strings; k++) {
+        for (size_t k = 0; k < n_strings; k++) {
             weir_otlp_span_set(span, KEYS[k], &value);
         }
         weir_otlp_span_end(span);
@@ -24,7 +24,7 @@ static void record(weir_otlp_tracer *tracer, const weir_otlp_context *parent, un
 
 struct job {
     weir_otlp *otlp;
-    unsigned n_strings;
+    size_t n_strings;
 };
 
 static void *work(void *data) {
@@ -42,7 +42,7 @@ static weir_otlp *open_null(void) {
     return bench_otlp_open(&WEIR_OTLP_OPTIONS(.transport = &transport, .log_level = WEIR_LOG_NONE));
 }
 
-static double ns_per_span(unsigned n_strings) {
+static double ns_per_span(size_t n_strings) {
     weir_otlp *otlp = open_null();
     weir_otlp_tracer *tracer = weir_otlp_tracer_get(otlp, "bench", NULL, NULL);
     weir_otlp_span *root = weir_otlp_span_begin(tracer, "root", NULL);
@@ -58,20 +58,12 @@ static double ns_per_span(unsigned n_strings) {
     return ns;
 }
 
-static double span_plain(void) {
-    return ns_per_span(0);
-}
-
-static double span_10_strings(void) {
-    return ns_per_span(10);
-}
-
-static double new_trace(void) {
+static double new_trace(size_t n_strings) {
     weir_otlp *otlp = open_null();
     weir_otlp_tracer *tracer = weir_otlp_tracer_get(otlp, "bench", NULL, NULL);
-    record(tracer, NULL, WARM_UP, 0);
+    record(tracer, NULL, WARM_UP, n_strings);
     uint64_t before = bench_now_ns();
-    record(tracer, NULL, SPANS, 0);
+    record(tracer, NULL, SPANS, n_strings);
     double ns = (double)(bench_now_ns() - before) / SPANS;
     (void)weir_otlp_close(otlp, FLUSH_MS);
     return ns;
@@ -79,7 +71,7 @@ static double new_trace(void) {
 
 /* Spans a second to the acknowledgement of the null transport; those that were dropped do not
  * count. */
-static double spans_per_s(unsigned n_threads, unsigned n_strings) {
+static double spans_per_s(unsigned n_threads, size_t n_strings) {
     struct job job = {open_null(), n_strings};
     pthread_t threads[8];
     uint64_t before = bench_now_ns();
@@ -100,25 +92,57 @@ static double spans_per_s(unsigned n_threads, unsigned n_strings) {
     return (double)stats.acknowledged / seconds;
 }
 
-static double rate_plain(void) {
-    return spans_per_s(1, 0) / 1e6;
+static double rate(size_t n_strings) {
+    return spans_per_s(1, n_strings) / 1e6;
 }
 
-static double rate_10_strings(void) {
-    return spans_per_s(1, 10) / 1e6;
+static double two_threads(size_t n_strings) {
+    double one = spans_per_s(1, n_strings);
+    return spans_per_s(2, n_strings) / one;
 }
 
-static double two_threads(void) {
-    double one = spans_per_s(1, 10);
-    return spans_per_s(2, 10) / one;
-}
-
-const struct bench_row bench_otlp_rows[] = {
-    {"span without attributes, in a trace", "ns", 80, false, 9, span_plain},
-    {"span with 10 strings of 20 bytes", "ns", 200, false, 9, span_10_strings},
-    {"span that begins a trace", "ns", 0, false, 9, new_trace},
-    {"spans to the null transport, one thread, no attributes", "M/s", 8, true, 9, rate_plain},
-    {"spans to the null transport, one thread, 10 strings", "M/s", 3, true, 9, rate_10_strings},
-    {"two threads as a multiple of one, 10 strings", "times", 1.7, true, 9, two_threads},
+static const struct bench_row rows[] = {
+    {.name = "span without attributes, in a trace",
+     .unit = "ns",
+     .goal = 80,
+     .n_samples = 11,
+     .sample = ns_per_span,
+     .operation = "span",
+     .floor = "prototype of a span"},
+    {.name = "span with 10 strings of 20 bytes",
+     .unit = "ns",
+     .goal = 200,
+     .n_samples = 11,
+     .sample = ns_per_span,
+     .n = 10,
+     .operation = "span, 10 strings",
+     .floor = "prototype of a span with 10 strings"},
+    {.name = "span that begins a trace",
+     .unit = "ns",
+     .n_samples = 11,
+     .sample = new_trace,
+     .operation = "span, new trace"},
+    {.name = "spans to a null transport, no attributes",
+     .unit = "M/s",
+     .goal = 8,
+     .goal_is_least = true,
+     .n_samples = 11,
+     .sample = rate},
+    {.name = "spans to a null transport, 10 strings",
+     .unit = "M/s",
+     .goal = 3,
+     .goal_is_least = true,
+     .n_samples = 11,
+     .sample = rate,
+     .n = 10},
+    {.name = "two threads against one, 10 strings",
+     .unit = "x",
+     .goal = 1.7,
+     .goal_is_least = true,
+     .n_samples = 11,
+     .sample = two_threads,
+     .n = 10},
     {0},
 };
+
+const struct bench_section bench_otlp = {"Spans through the OTLP interface", rows, NULL};

@@ -96,7 +96,8 @@ static void receiver_start(struct receiver *receiver) {
     snprintf(receiver->url, sizeof receiver->url, "http://127.0.0.1:%u", ntohs(address.sin_port));
 }
 
-static double acknowledged_per_s(void) {
+static double acknowledged_per_s(size_t unused) {
+    (void)unused;
     struct receiver receiver;
     receiver_start(&receiver);
     weir_otlp *otlp = bench_otlp_open(&WEIR_OTLP_OPTIONS(.endpoint = receiver.url));
@@ -133,7 +134,8 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static double end_p999(void) {
+static double end_p999(size_t unused) {
+    (void)unused;
     static uint64_t latencies[LATENCY_SPANS];
     weir_transport transport = bench_null_transport();
     weir_otlp *otlp =
@@ -156,7 +158,8 @@ static double heap_bytes(void) {
     return (double)mallinfo2().uordblks;
 }
 
-static double memory_at_rest(void) {
+static double memory_at_rest(size_t unused) {
+    (void)unused;
     double before = heap_bytes();
     weir *w = bench_open(WEIR_STREAMING_SINGLE_SPAN, NULL);
     double bytes = heap_bytes() - before;
@@ -171,7 +174,8 @@ static int post_never(void *data, const uint8_t *body, size_t n_bytes, uint64_t 
     return WEIR_E_IO;
 }
 
-static double memory_when_full(void) {
+static double memory_when_full(size_t unused) {
+    (void)unused;
     weir_transport transport = WEIR_TRANSPORT_INIT;
     transport.post = post_never;
     double before = heap_bytes();
@@ -183,7 +187,8 @@ static double memory_when_full(void) {
     return bytes / 1e6;
 }
 
-static double idle_wake_ups(void) {
+static double idle_wake_ups(size_t unused) {
+    (void)unused;
     struct rusage before, after;
     weir *w = bench_open(WEIR_STREAMING_SINGLE_SPAN, NULL);
     const struct timespec second = {.tv_sec = 1};
@@ -221,7 +226,8 @@ static int post_check(void *data, const uint8_t *body, size_t n_bytes, uint64_t 
 }
 
 /* Spans of this run that the decoder read back; once a run. */
-static double decoded_spans(void) {
+static double decoded_spans(size_t unused) {
+    (void)unused;
     struct check check = {0};
     weir_transport transport = WEIR_TRANSPORT_INIT;
     transport.post = post_check;
@@ -232,13 +238,36 @@ static double decoded_spans(void) {
     return (double)check.n_spans;
 }
 
-const struct bench_row bench_pipeline_rows[] = {
-    {"of 2,000 spans with 5 attributes, read back by protobuf-c", "", 2000, true, 1, decoded_spans},
-    {"spans to the acknowledgement, loopback HTTP, 5 attributes", "k/s", 800, true, 7,
-     acknowledged_per_s},
-    {"end of a span, 99.9th percentile, exporter busy", "us", 5, false, 7, end_p999},
-    {"memory at rest", "kB", 256, false, 3, memory_at_rest},
-    {"memory when the default bound is full", "MB", 5, false, 3, memory_when_full},
-    {"wake-ups a second when idle", "", 0, false, 1, idle_wake_ups},
+static const struct bench_row rows[] = {
+    {.name = "of 2,000 spans, read back by protobuf-c",
+     .unit = "spans",
+     .goal = 2000,
+     .goal_is_least = true,
+     .n_samples = 1,
+     .sample = decoded_spans},
+    {.name = "memory at rest", .unit = "kB", .goal = 256, .n_samples = 3, .sample = memory_at_rest},
+    {.name = "memory when the default bound is full",
+     .unit = "MB",
+     .goal = 5,
+     .n_samples = 3,
+     .sample = memory_when_full},
+    {.name = "wake-ups a second when idle",
+     .unit = "/s",
+     .has_goal = true,
+     .n_samples = 1,
+     .sample = idle_wake_ups},
+    {.name = "end of a span, 99.9th percentile",
+     .unit = "us",
+     .goal = 5,
+     .n_samples = 7,
+     .sample = end_p999},
+    {.name = "spans acknowledged, loopback, 5 texts",
+     .unit = "k/s",
+     .goal = 800,
+     .goal_is_least = true,
+     .n_samples = 7,
+     .sample = acknowledged_per_s},
     {0},
 };
+
+const struct bench_section bench_pipeline = {"The way out", rows, NULL};

@@ -46,12 +46,12 @@ static double median_us(uint64_t *times) {
     return (double)times[RECORDS / 2] / 1e3;
 }
 
-static double begin_entry(void) {
+static double begin_entry(size_t n_bytes) {
     static uint64_t times[RECORDS];
     char *directory CLEANUP(temp_dir_remove) = temp_dir_new();
     weir_tracker_app *app = NULL;
     weir_tracker *tracker = open_tracker(directory, &app);
-    char *json = make_json(INPUT_BYTES);
+    char *json = make_json(n_bytes);
     weir_value inputs = weir_value_json(json);
     for (int i = 0; i < RECORDS; i++) {
         uint64_t before = bench_now_ns();
@@ -64,12 +64,12 @@ static double begin_entry(void) {
     return median_us(times);
 }
 
-static double end_entry(void) {
+static double end_entry(size_t n_bytes) {
     static uint64_t times[RECORDS];
     char *directory CLEANUP(temp_dir_remove) = temp_dir_new();
     weir_tracker_app *app = NULL;
     weir_tracker *tracker = open_tracker(directory, &app);
-    char *json = make_json(STATE_BYTES);
+    char *json = make_json(n_bytes);
     weir_value state = weir_value_json(json);
     for (int i = 0; i < RECORDS; i++) {
         uint64_t before = bench_now_ns();
@@ -100,14 +100,6 @@ static double write_alone(size_t n_bytes) {
     return median_us(times);
 }
 
-static double write_small(void) {
-    return write_alone(INPUT_BYTES);
-}
-
-static double write_large(void) {
-    return write_alone(STATE_BYTES);
-}
-
 /* A log like those that Burr leaves: small records and states of 1 kB. */
 static void write_log(const char *directory) {
     weir_tracker_app *app = NULL;
@@ -123,7 +115,8 @@ static void write_log(const char *directory) {
     free(json);
 }
 
-static double read_log(void) {
+static double read_log(size_t unused) {
+    (void)unused;
     char *directory CLEANUP(temp_dir_remove) = temp_dir_new();
     write_log(directory);
     char *path CLEANUP(temp_path_free) = temp_path(directory, "bench/app/log.jsonl");
@@ -146,11 +139,40 @@ static double read_log(void) {
     return (double)n_bytes / 1e6 / seconds;
 }
 
-const struct bench_row bench_tracking_rows[] = {
-    {"begin_entry with 200 B of inputs, median of 2,000", "us", 3, false, 5, begin_entry},
-    {"  write(2) of 200 B alone", "us", 0, false, 5, write_small},
-    {"end_entry with 10 kB of state, median of 2,000", "us", 15, false, 5, end_entry},
-    {"  write(2) of 10 kB alone", "us", 0, false, 5, write_large},
-    {"reading a log", "MB/s", 500, true, 5, read_log},
+static const struct bench_row rows[] = {
+    {.name = "begin_entry, inputs of 200 B",
+     .unit = "us",
+     .goal = 3,
+     .n_samples = 7,
+     .sample = begin_entry,
+     .n = INPUT_BYTES,
+     .operation = "begin_entry, 200 B",
+     .floor = "write(2) of 200 B"},
+    {.name = "write(2) of 200 B",
+     .unit = "us",
+     .n_samples = 7,
+     .sample = write_alone,
+     .n = INPUT_BYTES},
+    {.name = "end_entry, state of 10 kB",
+     .unit = "us",
+     .goal = 15,
+     .n_samples = 7,
+     .sample = end_entry,
+     .n = STATE_BYTES,
+     .operation = "end_entry, 10 kB",
+     .floor = "write(2) of 10 kB"},
+    {.name = "write(2) of 10 kB",
+     .unit = "us",
+     .n_samples = 7,
+     .sample = write_alone,
+     .n = STATE_BYTES},
+    {.name = "reading a log",
+     .unit = "MB/s",
+     .goal = 500,
+     .goal_is_least = true,
+     .n_samples = 7,
+     .sample = read_log},
     {0},
 };
+
+const struct bench_section bench_tracking = {"Burr's files", rows, NULL};

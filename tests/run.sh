@@ -2,8 +2,8 @@
 # Installs what the tests need (Debian 12, apt-get), builds weir in every way it is promised to build, and runs
 # every test that needs no more than Debian's packages. The real peers are in tests/interop/run.sh.
 #
-# usage: tests/run.sh [STEP...]     one or more of: gcc clang sanitizers nohttp minimal install valgrind threads
-#                                   quickstart documents; all without arguments. Builds lie in build-tests/, logs in its logs/.
+# usage: tests/run.sh [STEP...]     one or more of: gcc clang sanitizers nohttp minimal install counts valgrind
+#                                   threads quickstart documents; all without arguments. Builds lie in build-tests/, logs in its logs/.
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
@@ -84,6 +84,12 @@ installed() {
     sh tests/headers/check_install.sh "$builds/gcc"
 }
 
+# Instructions and allocations of hot operations, against a committed table; then that this gate can fail.
+counted() {
+    configure gcc -Dwerror=true && ninja -C "$builds/gcc" tests/bench/counts &&
+        python3 -B tests/bench/counts.py check "$builds/gcc" && python3 -B tests/bench/test_counts.py --with "$builds/gcc"
+}
+
 # Children do not fail a run by themselves here either: the logs decide.
 with_valgrind() {
     reports=$builds/valgrind.reports
@@ -141,6 +147,7 @@ wants sanitizers && step 'address and undefined-behaviour sanitizers' with_sanit
 wants nohttp && step 'without HTTP: the library needs libc only' without_http
 wants minimal && step 'the library alone' minimal
 wants install && step 'installed: pkg-config, CMake, soname, export list' installed
+wants counts && step 'counts of instructions and allocations' counted
 wants valgrind && step 'valgrind' with_valgrind
 wants threads && step 'thread sanitizer' with_thread_sanitizer
 wants quickstart && step 'examples/quickstart.sh' quickstart

@@ -11,5 +11,5 @@ cd "$root"
 # shellcheck source=tests/bench/build.sh
 . "$root/tests/bench/build.sh"
 
-build_bench tests/bench/bench >&2
+build_bench tests/bench/bench tests/bench/counts >&2
 exec python3 -B tests/bench/table.py "$build" "$@"

@@ -1,5 +1,5 @@
-# What tests/run.sh and tests/interop/run.sh share: packages, timed steps with logs, a summary, and the
-# check that nothing was left running. Sourced with `root` set to the top of the source tree.
+# What tests/run.sh, tests/interop/run.sh and tests/bench/ share: packages, tools, timed steps with logs, a summary,
+# and the check that nothing was left running. Sourced with `root` set to the top of the source tree.
 
 results=''
 failed=0
@@ -33,6 +33,29 @@ install_packages() {
     # shellcheck disable=SC2086 # a list of words
     as_root env DEBIAN_FRONTEND=noninteractive sh -c '
         apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null' apt $missing
+}
+
+# Sets $go to the newest of what PATH and the usual place have, or $go_reason.
+find_go() {
+    for go in go /usr/local/go/bin/go; do
+        version=$(GOTOOLCHAIN=local "$go" version 2>/dev/null | sed -n 's/^go version go1\.\([0-9]*\).*/\1/p')
+        if [ -n "$version" ] && [ "$version" -ge 26 ]; then
+            return 0
+        fi
+    done
+    go_reason='Go 1.26 is missing'
+    return 1
+}
+
+# Sets $python, or $python_reason.
+find_python() {
+    for python in python3 /usr/bin/python3; do
+        if "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then
+            return 0
+        fi
+    done
+    python_reason='Python 3.9 with venv is missing'
+    return 1
 }
 
 # Variables of the caller's that would change what the programs under test do.

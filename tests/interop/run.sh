@@ -30,28 +30,6 @@ mkdir -p "$cache" || exit 1
 go_reason=''
 python_reason=''
 
-# The newest of what PATH and the usual place have.
-find_go() {
-    for go in go /usr/local/go/bin/go; do
-        version=$(GOTOOLCHAIN=local "$go" version 2>/dev/null | sed -n 's/^go version go1\.\([0-9]*\).*/\1/p')
-        if [ -n "$version" ] && [ "$version" -ge 26 ]; then
-            return 0
-        fi
-    done
-    go_reason='Go 1.26 is missing'
-    return 1
-}
-
-find_python() {
-    for python in python3 /usr/bin/python3; do
-        if "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then
-            return 0
-        fi
-    done
-    python_reason='Python 3.9 with venv is missing'
-    return 1
-}
-
 # build NAME COMMAND...: makes $cache/NAME unless it is there; the command fills the folder it is given.
 build() {
     folder=$cache/$1

@@ -67,6 +67,7 @@ enum {
     RETRY_AFTER_MAX_S = 86400,      /* a peer that asks for longer is asked again after this */
     EXPORTER_MAX_HOLD_S = 300,      /* how long a Retry-After may hold back later requests */
     EXPORTER_HURRY_SPACING_MS = 10, /* between collections for want of memory */
+    EXPORTER_DOZE_US = 1000,        /* until a thread that has worked looks for more */
     EXPORTER_TICK_ROUNDS = 64,      /* steps of each pipeline in one tick */
     EXPORTER_ASK_MS = 10,           /* between looks at a transport that has no descriptor */
     EXPORTER_GRACE_MS = 20,         /* for a cancelled post to come back after the deadline */

@@ -55,16 +55,14 @@ static void enqueue(struct pipeline *pipeline, struct segment *segment) {
         return;
     }
     segment->next_of[pipeline->index] = NULL;
-    if (pipeline->first == NULL) {
-        pipeline->first = segment;
-        pipeline_wake(pipeline);
-    } else {
-        pipeline->last->next_of[pipeline->index] = segment;
-    }
+    struct segment **link =
+        pipeline->first == NULL ? &pipeline->first : &pipeline->last->next_of[pipeline->index];
+    *link = segment;
     pipeline->last = segment;
     pipeline->n_pushed++;
     pipeline->pinned_bytes += segment->capacity;
     segment->n_holders++;
+    pipeline_wake_for(pipeline, segment);
 }
 
 struct segment *pipeline_pop(struct pipeline *pipeline) {
@@ -128,7 +126,7 @@ static void plan_collection(struct exporter *exporter, uint64_t at_ns) {
         return;
     }
     FOR_EACH_PIPELINE(pipeline, exporter) { /* the first one that is idle then does it */
-        pipeline_wake(pipeline);
+        pipeline_wake_by(pipeline, at_ns);
     }
 }
 
@@ -173,6 +171,20 @@ void exporter_collect(struct exporter *exporter) {
     pthread_mutex_lock(&exporter->mutex);
     exporter->n_borrowing--;
     pthread_cond_broadcast(&exporter->progress);
+}
+
+bool exporter_gives_back_memory(struct exporter *exporter) {
+    struct segment_pool *pool = exporter->pool;
+    if (exporter->is_stopped || !segment_pool_has_surplus(pool)) {
+        return false;
+    }
+    exporter->n_borrowing++;
+    pthread_mutex_unlock(&exporter->mutex);
+    segment_pool_trim(pool);
+    pthread_mutex_lock(&exporter->mutex);
+    exporter->n_borrowing--;
+    pthread_cond_broadcast(&exporter->progress);
+    return true;
 }
 
 void exporter_wait_for_borrowers(struct exporter *exporter) {
@@ -326,6 +338,9 @@ bool exporter_wait_concluded(struct exporter *exporter, uint64_t deadline_ns) {
     bool is_done = true;
     FOR_EACH_PIPELINE(pipeline, exporter) {
         n_pushed[pipeline->index] = pipeline->n_pushed;
+        if (pipeline->first != NULL) {
+            pipeline_wake_by(pipeline, 0); /* out of a doze */
+        }
     }
     FOR_EACH_PIPELINE(pipeline, exporter) { /* they all send meanwhile */
         is_done &= wait_concluded(pipeline, n_pushed[pipeline->index], deadline_ns);

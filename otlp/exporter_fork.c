@@ -103,6 +103,7 @@ static void begin_pipeline(struct pipeline *pipeline) {
     pipeline->is_telling = pipeline->is_telling && is_ours;
     pipeline->has_thread = pipeline->has_thread && is_ours;
     pipeline->is_ended = !pipeline->exporter->loop.is_open && !pipeline->has_thread;
+    pipeline->looks_at_ns = pipeline->is_ended ? UINT64_MAX : 0; /* for all time, if not started */
     if (pipeline->has_thread) {
         pipeline->exporter->n_references++;
         exporter_count_threads(1); /* ours, the only one */

@@ -115,6 +115,9 @@ static uint64_t drive(struct exporter *exporter) {
         due_ns = MIN(due_ns, loop->alarm_ns);
     } while (due_ns <= now_ns && !exporter->is_ending && ++n_rounds < EXPORTER_TICK_ROUNDS);
     set_timer(loop, due_ns);
+    if (due_ns > now_ns && !exporter->is_ending) {
+        (void)exporter_gives_back_memory(exporter);
+    }
     return due_ns;
 }
 

@@ -65,12 +65,14 @@ struct pipeline {
     bool is_taking;          /* something from the spool, just now */
     bool is_waiting_told;    /* that spans go to the spool */
 
-    bool has_thread;   /* one was started; in a forked child not before there is work */
-    bool is_outside;   /* in foreign code, or waiting for the spool's disk: it may hang … */
-    bool is_telling;   /* … namely in the logger */
-    bool is_answering; /* the last export arrived; true before the first one */
-    bool is_ended;     /* the thread has ended, or none was started */
-    bool is_abandoned; /* nobody waits for the thread any more: it frees what is left */
+    bool has_thread;      /* one was started; in a forked child not before there is work */
+    bool has_worked;      /* since it last slept for longer than a doze */
+    uint64_t looks_at_ns; /* it sleeps, and looks again by itself then; 0: it is up */
+    bool is_outside;      /* in foreign code, or waiting for the spool's disk: it may hang … */
+    bool is_telling;      /* … namely in the logger */
+    bool is_answering;    /* the last export arrived; true before the first one */
+    bool is_ended;        /* the thread has ended, or none was started */
+    bool is_abandoned;    /* nobody waits for the thread any more: it frees what is left */
 
     struct exporter_counts counts;
     char trouble[EXPORTER_TROUBLE_BYTES]; /* why the last attempt failed, written by the driver */
@@ -135,6 +137,10 @@ void exporter_wait_drained(struct exporter *exporter, uint64_t deadline_ns);
 uint64_t exporter_n_given_up(struct exporter *exporter);
 /* Until nobody uses what is about to be freed. */
 void exporter_wait_for_borrowers(struct exporter *exporter);
+
+/* Frees memory that is of no use while nothing comes. False when there was none; else the mutex was
+ * given back meanwhile. */
+bool exporter_gives_back_memory(struct exporter *exporter);
 
 /* Calls options.collect, unless the exporter was stopped. */
 void exporter_collect(struct exporter *exporter);
@@ -221,6 +227,10 @@ void pipeline_say_kept(struct pipeline *pipeline, uint64_t n_spans, const char *
 int exporter_start_threads(struct exporter *exporter, weir_error_detail *detail);
 /* There is something to do. Starts the thread if a fork has left it behind. */
 void pipeline_wake(struct pipeline *pipeline);
+/* The same for what can wait until then: nobody is woken who looks before by himself. */
+void pipeline_wake_by(struct pipeline *pipeline, uint64_t at_ns);
+/* The same for a segment that has come into its queue. */
+void pipeline_wake_for(struct pipeline *pipeline, const struct segment *segment);
 
 /* By this thread: its own, or the one that drives them all. */
 bool pipeline_is_driven_here(const struct pipeline *pipeline);

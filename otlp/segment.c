@@ -273,21 +273,31 @@ bool segment_grow(struct segment_pool *pool, struct segment *segment, size_t n_b
 
 /* ---- giving back ---- */
 
-/*
- * As much memory stays free as is in use: a busy pipeline need not allocate, and one that comes to
- * rest gives its memory back by and by. Takes one segment too many out of the list.
- */
-static struct segment *take_surplus(struct segment_pool *pool) {
+/* With the lock held. */
+static bool has_surplus(const struct segment_pool *pool) {
     size_t used = atomic_load_explicit(&pool->used_bytes, memory_order_relaxed);
     size_t in_use = used - pool->free_bytes;
-    struct segment *segment = pool->free;
-    if (segment == NULL || pool->free_bytes <= MAX((size_t)SEGMENT_KEEP_BYTES, in_use)) {
-        return NULL;
-    }
-    pool->free = segment->next;
-    pool->free_bytes -= segment->capacity;
-    discharge(pool, segment->capacity);
+    return pool->free != NULL && pool->free_bytes > MAX((size_t)SEGMENT_KEEP_BYTES, in_use);
+}
+
+bool segment_pool_has_surplus(struct segment_pool *pool) {
+    lock_take(&pool->lock);
+    bool is_so = has_surplus(pool);
+    lock_give(&pool->lock);
+    return is_so;
+}
+
+static struct segment *take_surplus(struct segment_pool *pool) {
+    lock_take(&pool->lock);
+    struct segment *segment = has_surplus(pool) ? take_free_locked(pool, 0, SIZE_MAX) : NULL;
+    lock_give(&pool->lock);
     return segment;
+}
+
+void segment_pool_trim(struct segment_pool *pool) {
+    for (struct segment *segment; (segment = take_surplus(pool)) != NULL;) {
+        discard(pool, segment);
+    }
 }
 
 /* With a spool: the file is the spool's, and memory of the heap would keep its next spans off the
@@ -324,20 +334,16 @@ void segment_release(struct segment_pool *pool, struct segment *segment) {
         leave_to_spool(pool, segment);
         return;
     }
-    struct segment *surplus = NULL, *next;
+    bool is_large = segment->capacity > capacity_class(pool->segment_max_bytes);
+    if (is_large) { /* of a single span; the next is small */
+        discard(pool, segment);
+        return;
+    }
     lock_take(&pool->lock);
     segment->next = pool->free;
     pool->free = segment;
     pool->free_bytes += segment->capacity;
-    while ((next = take_surplus(pool)) != NULL) {
-        next->next = surplus;
-        surplus = next;
-    }
     lock_give(&pool->lock);
-    for (; surplus != NULL; surplus = next) {
-        next = surplus->next;
-        segment_free(surplus);
-    }
 }
 
 /* ---- the request ---- */

@@ -130,6 +130,14 @@ struct segment *segment_read_back(struct segment_pool *pool, const struct spool_
  */
 void segment_release(struct segment_pool *pool, struct segment *segment);
 
+/* True when more memory is free than is in use, and than SEGMENT_KEEP_BYTES. */
+bool segment_pool_has_surplus(struct segment_pool *pool);
+/*
+ * Frees free segments until they are no more memory than those in use, or SEGMENT_KEEP_BYTES: for a
+ * pipeline that has come to rest. A busy one would only get that memory anew, page by page.
+ */
+void segment_pool_trim(struct segment_pool *pool);
+
 /*
  * In a forked child: the spans, and a spool's file with them, are the parent's. Gives the memory
  * back to the pool's bound, and nothing to the disk.

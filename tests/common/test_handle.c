@@ -112,6 +112,25 @@ Test(handle, many_slots_over_several_chunks_are_told_apart) {
     }
 }
 
+Test(handle, slots_in_a_row_share_no_cache_line) {
+    enum { N = 300 };
+    static struct handle_slot *slots[N];
+    for (int i = 0; i < N; i++) {
+        slots[i] = handle_slot_new(HANDLE_SPAN, &object);
+        cr_assert(slots[i] != NULL);
+        for (int k = 0; k < i; k++) {
+            cr_assert(slots[i] != slots[k]);
+        }
+    }
+    for (int i = 1; i < N; i++) {
+        intptr_t distance = (intptr_t)slots[i] - (intptr_t)slots[i - 1];
+        cr_expect(distance >= 64 || distance <= -64);
+    }
+    for (int i = 0; i < N; i++) {
+        handle_slot_free(slots[i]);
+    }
+}
+
 Test(handle, slots_end_at_the_bound) {
     size_t n = 0;
     struct handle_slot *last = NULL, *slot;

@@ -218,8 +218,36 @@ Test(segment, pool_at_rest_gives_memory_back) {
     for (int i = 0; i < MANY; i++) {
         segment_release(&pool, taken[i]);
     }
+    cr_assert(eq(sz, atomic_load(&pool.used_bytes), MANY * SEGMENT_MAX_BYTES)); /* it is busy */
+    cr_assert(segment_pool_has_surplus(&pool));
+    segment_pool_trim(&pool);
     cr_assert(gt(sz, atomic_load(&pool.used_bytes), 0));
     cr_assert(le(sz, atomic_load(&pool.used_bytes), SEGMENT_KEEP_BYTES));
+    cr_assert(not(segment_pool_has_surplus(&pool)));
+    segment_pool_deinit(&pool);
+    cr_assert(eq(sz, atomic_load(&pool.used_bytes), 0));
+}
+
+Test(segment, pool_at_rest_keeps_as_much_as_is_in_use) {
+    enum { MANY = 8 };
+    struct segment *taken[MANY];
+    struct segment_pool pool;
+    segment_pool_init(&pool, QUEUE_DEFAULT_BYTES, 0);
+    cr_assert(not(segment_pool_has_surplus(&pool)));
+    for (int i = 0; i < MANY; i++) {
+        taken[i] = take(&pool, &WHOLE, 100, SEGMENT_MAX_BYTES);
+    }
+    for (int i = 0; i < MANY / 2; i++) {
+        segment_release(&pool, taken[i]);
+    }
+    segment_pool_trim(&pool);
+    cr_assert(eq(sz, pool.free_bytes, MANY / 2 * SEGMENT_MAX_BYTES));
+    segment_release(&pool, taken[MANY / 2]);
+    segment_pool_trim(&pool);
+    cr_assert(eq(sz, pool.free_bytes, (MANY / 2 - 1) * SEGMENT_MAX_BYTES));
+    for (int i = MANY / 2 + 1; i < MANY; i++) {
+        segment_release(&pool, taken[i]);
+    }
     segment_pool_deinit(&pool);
     cr_assert(eq(sz, atomic_load(&pool.used_bytes), 0));
 }

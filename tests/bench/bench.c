@@ -1,8 +1,9 @@
 /*
- * bench [--for SECONDS] [NAME-PART…]: measures, and prints one JSON object a line, first of how it
- * was built, then of each row and each place of each curve. table.py makes the table of it.
- * NAME-PART chooses rows, curves and sections whose name holds it; --for goes on measuring one row
- * for that long (what profile.sh looks at).
+ * bench [NAME-PART…]: measures, and prints one JSON object a line, first of how it was built, then
+ * of each row and each place of each curve. table.py makes the table of it. NAME-PART chooses rows,
+ * curves and sections whose name holds it.
+ *
+ * bench --for SECONDS NAME-PART: goes on measuring one row, for profile.sh to look at.
  */
 #include "tests/bench/bench.h"
 
@@ -174,27 +175,38 @@ static void run_section(const struct bench_section *section, char **parts) {
     }
 }
 
-/* One row alone, again and again. */
-static void run_for(double seconds, char **parts) {
+/* The row of that name, else the first one whose name holds it. */
+static const struct bench_row *find_row(const char *name) {
+    const struct bench_row *first = NULL;
     for (size_t i = 0; i < ARRAY_LENGTH(SECTIONS); i++) {
         const struct bench_row *row = SECTIONS[i]->rows;
         for (; row != NULL && row->name != NULL; row++) {
-            if (is_chosen(SECTIONS[i], row->name, parts)) {
-                uint64_t until = bench_now_ns() + (uint64_t)(seconds * 1e9);
-                fprintf(stderr, "bench: %s\n", row->name);
-                do {
-                    (void)row->sample(row->n);
-                } while (bench_now_ns() < until);
-                return;
+            if (strcmp(row->name, name) == 0) {
+                return row;
+            }
+            if (first == NULL && strstr(row->name, name) != NULL) {
+                first = row;
             }
         }
     }
-    bench_die("no row has such a name");
+    if (first == NULL) {
+        bench_die("no row has such a name");
+    }
+    return first;
+}
+
+static void run_for(double seconds, const char *name) {
+    const struct bench_row *row = find_row(name);
+    uint64_t until = bench_now_ns() + (uint64_t)(seconds * 1e9);
+    fprintf(stderr, "row: %s\n", row->name);
+    do {
+        (void)row->sample(row->n);
+    } while (bench_now_ns() < until);
 }
 
 int main(int argc, char **argv) {
-    if (argc > 2 && strcmp(argv[1], "--for") == 0) {
-        run_for(strtod(argv[2], NULL), argv + 3);
+    if (argc == 4 && strcmp(argv[1], "--for") == 0) {
+        run_for(strtod(argv[2], NULL), argv[3]);
         return EXIT_SUCCESS;
     }
     printf("{\"compiler\": \"%s %s\", \"version\": \"%s\"}\n", COMPILER, __VERSION__, WEIR_VERSION);

@@ -79,7 +79,7 @@ weir_otlp *bench_otlp_open(const weir_otlp_options *options) {
 
 /* Steady ones first: what follows leaves threads' stacks, files and warm caches behind. */
 static const struct bench_section *const SECTIONS[] = {
-    &bench_floor, &bench_otlp, &bench_lifecycle, &bench_tracking, &bench_pipeline,
+    &bench_floor, &bench_otlp, &bench_lifecycle, &bench_tracking, &bench_pipeline, &bench_scaling,
 };
 
 struct samples {
@@ -92,16 +92,34 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+static void sort(struct samples *samples) {
+    qsort(samples->values, samples->n, sizeof samples->values[0], by_value);
+}
+
 /* The first one is thrown away: it fills caches and touches memory for the first time. */
-static void take_samples(bench_sample_fn *sample, size_t n, unsigned n_samples,
-                         struct samples *out) {
-    if (n_samples > 1) {
-        (void)sample(n);
+static void sample_row(const struct bench_row *row, struct samples *out) {
+    if (row->n_samples > 1) {
+        (void)row->sample(row->n);
     }
-    for (out->n = 0; out->n < n_samples; out->n++) {
-        out->values[out->n] = sample(n);
+    for (out->n = 0; out->n < row->n_samples; out->n++) {
+        out->values[out->n] = row->sample(row->n);
     }
-    qsort(out->values, out->n, sizeof out->values[0], by_value);
+    sort(out);
+}
+
+/* Place by place, again and again: what the machine does meanwhile happens to all of them. */
+static void sample_curve(const struct bench_curve *curve, struct samples *out) {
+    for (unsigned i = 0; i <= curve->n_samples; i++) {
+        for (size_t k = 0; k < curve->n_xs; k++) {
+            double value = curve->sample(curve->xs[k]);
+            if (i > 0) {
+                out[k].values[out[k].n++] = value;
+            }
+        }
+    }
+    for (size_t k = 0; k < curve->n_xs; k++) {
+        sort(&out[k]);
+    }
 }
 
 static void print_samples(const struct samples *samples) {
@@ -118,7 +136,7 @@ static void print_text(const char *name, const char *text) {
 
 static void print_row(const struct bench_section *section, const struct bench_row *row) {
     struct samples samples;
-    take_samples(row->sample, row->n, row->n_samples, &samples);
+    sample_row(row, &samples);
     printf("{\"section\": \"%s\", \"name\": \"%s\", \"unit\": \"%s\", ", section->title, row->name,
            row->unit);
     print_samples(&samples);
@@ -132,20 +150,25 @@ static void print_row(const struct bench_section *section, const struct bench_ro
     (void)fflush(stdout);
 }
 
+static void print_place(const struct bench_section *section, const struct bench_curve *curve,
+                        size_t x, const struct samples *samples) {
+    printf("{\"section\": \"%s\", \"curve\": \"%s\", \"x_name\": \"%s\", \"x\": %zu, ",
+           section->title, curve->name, curve->x_name, x);
+    print_samples(samples);
+    printf(", \"unit\": \"%s\", \"more_is_better\": %s", curve->unit,
+           curve->more_is_better ? "true" : "false");
+    print_text("unit_of_more", curve->unit_of_more);
+    print_text("note", curve->note);
+    printf("}\n");
+}
+
 static void print_curve(const struct bench_section *section, const struct bench_curve *curve) {
+    struct samples samples[BENCH_MAX_PLACES] = {0};
+    sample_curve(curve, samples);
     for (size_t i = 0; i < curve->n_xs; i++) {
-        struct samples samples;
-        take_samples(curve->sample, curve->xs[i], curve->n_samples, &samples);
-        printf("{\"section\": \"%s\", \"curve\": \"%s\", \"x_name\": \"%s\", \"x\": %zu, ",
-               section->title, curve->name, curve->x_name, curve->xs[i]);
-        print_samples(&samples);
-        printf(", \"unit\": \"%s\", \"more_is_better\": %s", curve->unit,
-               curve->more_is_better ? "true" : "false");
-        print_text("unit_of_more", curve->unit_of_more);
-        print_text("note", curve->note);
-        printf("}\n");
-        (void)fflush(stdout);
+        print_place(section, curve, curve->xs[i], &samples[i]);
     }
+    (void)fflush(stdout);
 }
 
 /* ---- what is chosen ---- */

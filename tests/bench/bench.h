@@ -36,7 +36,7 @@ struct bench_curve {
     const char *unit_of_more;
     bool more_is_better; /* a rate; else a cost */
     const size_t *xs;
-    size_t n_xs;
+    size_t n_xs; /* at most BENCH_MAX_PLACES */
     unsigned n_samples;
     bench_sample_fn *sample;
     const char *note; /* why it bends where it does; NULL: it is not to bend */
@@ -49,13 +49,14 @@ struct bench_section {
     const struct bench_curve *curves;
 };
 
-enum { BENCH_MAX_SAMPLES = 64 };
+enum { BENCH_MAX_SAMPLES = 64, BENCH_MAX_PLACES = 16 };
 
 extern const struct bench_section bench_floor;
 extern const struct bench_section bench_otlp;
 extern const struct bench_section bench_lifecycle;
 extern const struct bench_section bench_pipeline;
 extern const struct bench_section bench_tracking;
+extern const struct bench_section bench_scaling;
 
 uint64_t bench_now_ns(void); /* CLOCK_MONOTONIC */
 

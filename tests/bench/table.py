@@ -126,21 +126,21 @@ def verdict_text(row):
 
 
 def judge_curve(points):
-    """Adds to each place what one more costs there, and the ratio to its neighbour; a knee is a cost that rises."""
+    """
+    Adds to each place what one more costs there, and the ratio to its neighbour; a knee is a cost that rises. Of the
+    samples the best counts: what else the machine does only adds to them.
+    """
     before = None
     for point in points:
-        if before is None:
-            cost = None if "unit_of_more" in point else point["median"]
-        elif "unit_of_more" in point:
-            cost = (point["median"] - before["median"]) / (point["x"] - before["x"])
-        else:
-            cost = point["median"]
-        if cost is not None:
-            point["cost"] = cost
-            if before is not None and before.get("cost", 0) > 0 and cost > 0:
-                ratio = cost / before["cost"]
-                point["ratio"] = round(ratio, 3)
-                point["is_knee"] = (1 / ratio if point["more_is_better"] else ratio) > KNEE
+        best = point["maximum"] if point["more_is_better"] else point["minimum"]
+        if "unit_of_more" not in point:
+            point["cost"] = best
+        elif before is not None:
+            point["cost"] = (best - before["minimum"]) / (point["x"] - before["x"])
+        if before is not None and before.get("cost", 0) > 0 and point["cost"] > 0:
+            ratio = point["cost"] / before["cost"]
+            point["ratio"] = round(ratio, 3)
+            point["is_knee"] = (1 / ratio if point["more_is_better"] else ratio) > KNEE
         before = point
 
 

@@ -28,7 +28,9 @@ def judged(**row):
 
 
 def curve(costs, **more):
-    points = [{"x": x, "median": cost, "more_is_better": False, **more} for x, cost in costs]
+    """Of (x, least cost): the others are noise."""
+    points = [{"x": x, "minimum": cost, "median": 2 * cost, "maximum": 9 * cost, "more_is_better": False, **more}
+              for x, cost in costs]
     table.judge_curve(points)
     return points
 
@@ -66,7 +68,7 @@ class Curves(unittest.TestCase):
         self.assertEqual([False, True], [point["is_knee"] for point in curve([(1, 50), (10, 50), (100, 80)])[1:]])
 
     def test_of_a_rate_a_knee_is_one_that_falls(self):
-        points = [{"x": x, "median": rate, "more_is_better": True} for x, rate in [(1, 3), (2, 6), (4, 3)]]
+        points = [{"x": x, "minimum": 1, "median": 2, "maximum": rate, "more_is_better": True} for x, rate in [(1, 3), (2, 6), (4, 3)]]
         table.judge_curve(points)
         self.assertEqual([False, True], [point["is_knee"] for point in points[1:]])
 

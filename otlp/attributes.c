@@ -24,40 +24,43 @@ static bool remove_key(struct attributes *a, struct encoded_key key, size_t end)
 
 /* The record written last, which starts at `at`, may have a key that was set before, or be over the
  * limit. */
-static COLD void settle(struct attributes *a, uint32_t max_attributes, size_t at) {
-    if (remove_key(a, encoded_key_at(a->out->data + at, NULL), at)) {
+static void settle(struct attributes *a, uint32_t max_attributes, size_t at) {
+    uint8_t *record = a->out->data + at;
+    struct encoded_key key = encoded_key_at(record, NULL); /* repaired, if need be */
+    uint64_t hash;
+    (void)encode_key_copy(record + (key.bytes - record), (const char *)key.bytes, key.n_bytes,
+                          &hash);
+    if (key_filter_has(&a->seen, hash) && remove_key(a, key, at)) {
         return; /* one out, one in */
     }
     if (a->n >= max_attributes) {
         buf_truncate(a->out, at);
         a->n_dropped++;
     } else {
+        key_filter_add(&a->seen, hash);
         a->n++;
     }
 }
 
-int attributes_set(struct attributes *a, const struct attribute_limits *limits, const char *key,
-                   const weir_value *value) {
-    if (UNLIKELY(key == NULL || *key == '\0' || value == NULL)) {
+/* Everything else. */
+static COLD int set_slowly(struct attributes *a, const struct attribute_limits *limits,
+                           const char *key, const weir_value *value) {
+    if (key == NULL || *key == '\0' || value == NULL) {
         return WEIR_E_INVALID;
     }
-    size_t before = a->out->n_bytes, n_key = strlen(key);
-    int error = encode_key_value(a->out, a->tag, key, n_key, value, limits->max_chars);
-    if (UNLIKELY(error < 0)) {
-        a->n_dropped += error == WEIR_E_TOO_LARGE || error == WEIR_E_NO_MEMORY;
-        return error;
-    }
-    /* By the key as given: to read back what was just written would wait for the writing. One that
-     * was repaired may now equal any other. */
-    struct encoded_key given = {(const uint8_t *)key, n_key};
-    uint64_t bit = LIKELY(error == 0) ? encoded_key_bit(given) : UINT64_MAX;
-    if (LIKELY((a->seen_keys & bit) == 0 && a->n < limits->max_attributes)) {
-        a->n++;
-    } else {
+    size_t before = a->out->n_bytes;
+    int error = encode_key_value(a->out, a->tag, key, strlen(key), value, limits->max_chars);
+    if (error == 0) {
         settle(a, limits->max_attributes, before);
     }
-    a->seen_keys |= bit;
-    return 0;
+    a->n_dropped += error == WEIR_E_TOO_LARGE || error == WEIR_E_NO_MEMORY;
+    return error;
+}
+
+int attributes_set(struct attributes *a, const struct attribute_limits *limits, const char *key,
+                   const weir_value *value) {
+    bool is_done = attributes_set_quickly(a, limits, key, value);
+    return LIKELY(is_done) ? 0 : set_slowly(a, limits, key, value);
 }
 
 size_t attributes_set_all(struct attributes *a, const struct attribute_limits *limits,

@@ -13,6 +13,10 @@
 #include <weir/value.h>
 
 #include "otlp/common/buf.h"
+#include "otlp/common/macro.h"
+#include "otlp/encode.h"
+#include "otlp/encode_scalar.h"
+#include "otlp/wire.h"
 
 struct attribute_limits {
     uint32_t max_attributes;
@@ -22,7 +26,7 @@ struct attribute_limits {
 struct attributes {
     struct buf *out; /* holds the records from `start` to its end; borrowed */
     size_t start;
-    uint64_t seen_keys; /* filter: a key whose bit is clear was never set */
+    struct key_filter seen; /* what it does not have was never set */
     uint32_t n;
     uint32_t n_dropped; /* over the limit of count, or without room */
     uint8_t tag;
@@ -44,3 +48,37 @@ int attributes_set(struct attributes *attributes, const struct attribute_limits 
 /* Sets several; returns how many were refused as bad arguments. */
 size_t attributes_set_all(struct attributes *attributes, const struct attribute_limits *limits,
                           const weir_key_value *items, size_t n_items);
+
+/*
+ * What attributes nearly always are: a scalar, with a key of ASCII that was not set before, for
+ * which there is memory. False, and nothing is done, for all else.
+ */
+static inline bool attributes_set_quickly(struct attributes *a,
+                                          const struct attribute_limits *limits, const char *key,
+                                          const weir_value *value) {
+    if (UNLIKELY(key == NULL || value == NULL) || UNLIKELY(a->n >= limits->max_attributes)) {
+        return false;
+    }
+    size_t n_key = strlen(key);
+    struct scalar scalar;
+    if (UNLIKELY(n_key == 0) || UNLIKELY(!scalar_measure(&scalar, value, limits->max_chars))) {
+        return false;
+    }
+    size_t n_record = wire_field_size(n_key) + wire_field_size(scalar.n_bytes);
+    size_t n_field = wire_field_size(n_record);
+    if (UNLIKELY(!buf_has_room(a->out, n_field))) {
+        return false;
+    }
+    uint8_t *at = wire_put_head(a->out->data + a->out->n_bytes, a->tag, n_record);
+    at = wire_put_head(at, TAG_KEY_VALUE_KEY, n_key);
+    uint64_t hash;
+    if (UNLIKELY(!encode_key_copy(at, key, n_key, &hash)) ||
+        UNLIKELY(key_filter_has(&a->seen, hash))) {
+        return false;
+    }
+    key_filter_add(&a->seen, hash);
+    scalar_put(wire_put_head(at + n_key, TAG_KEY_VALUE_VALUE, scalar.n_bytes), &scalar);
+    a->out->n_bytes += n_field;
+    a->n++;
+    return true;
+}

@@ -6,6 +6,7 @@
 #include "otlp/common/json_text.h"
 #include "otlp/common/macro.h"
 #include "otlp/common/utf8.h"
+#include "otlp/encode_scalar.h"
 #include "otlp/tags.h"
 #include "otlp/wire.h"
 
@@ -25,8 +26,7 @@ static void encode_json(struct encoder *e, uint8_t tag, struct json_slice json, 
 
 /* ---- scalars ---- */
 
-/* How much of a text the limit leaves: whole characters, or bytes where it is not UTF-8 (E47). */
-static size_t limited_text(const char *text, size_t n_bytes, size_t max_chars) {
+COLD size_t scalar_limited_text(const char *text, size_t n_bytes, size_t max_chars) {
     if (n_bytes <= max_chars) {
         return n_bytes;
     }
@@ -34,71 +34,12 @@ static size_t limited_text(const char *text, size_t n_bytes, size_t max_chars) {
                                         : max_chars;
 }
 
-/* What is written of a scalar. */
-struct scalar {
-    const weir_value *value;
-    size_t n_payload; /* bytes of a string or byte array */
-    size_t n_bytes;   /* of its AnyValue */
-};
-
-/* False for what is no scalar, or has a length without a pointer. */
-static inline bool measure(const weir_value *value, size_t max_chars, struct scalar *out) {
-    out->value = value;
-    out->n_payload = 0;
-    switch (value->kind) {
-    case WEIR_VALUE_STRING:
-        out->n_payload = value->as.string.n_bytes;
-        if (UNLIKELY(value->as.string.bytes == NULL && out->n_payload > 0)) {
-            return false;
-        }
-        if (UNLIKELY(out->n_payload > max_chars)) {
-            out->n_payload = limited_text(value->as.string.bytes, out->n_payload, max_chars);
-        }
-        out->n_bytes = wire_field_size(out->n_payload);
-        return true;
-    case WEIR_VALUE_BYTES:
-        out->n_payload = MIN(value->as.bytes.n_bytes, max_chars);
-        out->n_bytes = wire_field_size(out->n_payload);
-        return value->as.bytes.data != NULL || value->as.bytes.n_bytes == 0;
-    case WEIR_VALUE_BOOL: out->n_bytes = 2; return true;
-    case WEIR_VALUE_INT:
-        out->n_bytes = 1 + wire_varint_size((uint64_t)value->as.integer);
-        return true;
-    case WEIR_VALUE_DOUBLE: out->n_bytes = 9; return true;
-    case WEIR_VALUE_EMPTY: out->n_bytes = 0; return true; /* no member set (A41) */
-    default: return false;
-    }
-}
-
-/* A string that is not UTF-8 is sent as bytes (A49): same length, another tag. */
-static inline void put_string(uint8_t *at, const char *text, size_t n_bytes) {
-    uint8_t *tag = at;
-    at = wire_put_head(at, TAG_ANY_STRING, n_bytes);
-    if (UNLIKELY(!wire_copy_is_ascii(at, text, n_bytes)) && !utf8_is_valid(text, n_bytes)) {
-        *tag = TAG_ANY_BYTES;
-    }
-}
-
-static inline void put_scalar(uint8_t *at, const struct scalar *scalar) {
-    const weir_value *value = scalar->value;
-    switch (value->kind) {
-    case WEIR_VALUE_STRING: put_string(at, value->as.string.bytes, scalar->n_payload); break;
-    case WEIR_VALUE_BYTES:
-        (void)wire_put_field(at, TAG_ANY_BYTES, value->as.bytes.data, scalar->n_payload);
-        break;
-    case WEIR_VALUE_BOOL: (void)wire_put_number(at, TAG_ANY_BOOL, value->as.boolean); break;
-    case WEIR_VALUE_INT: (void)wire_put_number(at, TAG_ANY_INT, (uint64_t)value->as.integer); break;
-    case WEIR_VALUE_DOUBLE: (void)wire_put_double(at, TAG_ANY_DOUBLE, value->as.number); break;
-    default: break; /* nothing is written of an empty value */
-    }
-}
-
 /* ---- values, each as a field that holds an AnyValue ---- */
 
 static void encode_scalar(struct encoder *e, uint8_t tag, const struct scalar *scalar) {
     uint8_t *at = buf_reserve(e->out, wire_field_size(scalar->n_bytes));
     if (at != NULL) {
-        put_scalar(wire_put_head(at, tag, scalar->n_bytes), scalar);
+        scalar_put(wire_put_head(at, tag, scalar->n_bytes), scalar);
     }
 }
 
@@ -120,7 +61,7 @@ static void encode_json_text(struct encoder *e, uint8_t tag, const weir_value *v
 
 static void encode_value(struct encoder *e, uint8_t tag, const weir_value *value, unsigned depth) {
     struct scalar scalar;
-    if (measure(value, e->max_chars, &scalar)) {
+    if (scalar_measure(&scalar, value, e->max_chars)) {
         encode_scalar(e, tag, &scalar);
         return;
     }
@@ -305,32 +246,11 @@ void encode_text(struct buf *out, uint8_t tag, const char *text, size_t n_bytes)
     wire_close(out, mark);
 }
 
-/*
- * A scalar with a key, which is what attributes nearly always are: one reservation, no calls.
- * False, and nothing written, when there is no room or the key is not UTF-8.
- */
-static inline bool encode_scalar_record(struct buf *out, uint8_t tag, const char *key, size_t n_key,
-                                        const struct scalar *scalar) {
-    size_t n_record = wire_field_size(n_key) + wire_field_size(scalar->n_bytes);
-    size_t before = out->n_bytes;
-    uint8_t *at = buf_reserve(out, wire_field_size(n_record));
-    if (UNLIKELY(at == NULL)) {
-        out->error = 0; /* encode_record will meet it again */
-        return false;
+int encode_key_value(struct buf *out, uint8_t tag, const char *key, size_t n_key,
+                     const weir_value *value, size_t max_chars) {
+    if (out->error != 0) {
+        return out->error; /* what it stands in failed already: that must not be forgotten here */
     }
-    at = wire_put_head(at, tag, n_record);
-    at = wire_put_head(at, TAG_KEY_VALUE_KEY, n_key);
-    if (UNLIKELY(!wire_copy_is_ascii(at, key, n_key)) && !utf8_is_valid(key, n_key)) {
-        buf_truncate(out, before);
-        return false;
-    }
-    put_scalar(wire_put_head(at + n_key, TAG_KEY_VALUE_VALUE, scalar->n_bytes), scalar);
-    return true;
-}
-
-/* Everything else. */
-static COLD int encode_record(struct buf *out, uint8_t tag, const char *key, size_t n_key,
-                              const weir_value *value, size_t max_chars) {
     struct encoder e = {.out = out, .max_chars = max_chars};
     size_t before = out->n_bytes;
     size_t mark = wire_open(out, tag);
@@ -341,20 +261,6 @@ static COLD int encode_record(struct buf *out, uint8_t tag, const char *key, siz
     if (error != 0) {
         buf_truncate(out, before);
         out->error = 0;
-        return error;
     }
-    return utf8_is_valid(key, n_key) ? 0 : ENCODE_KEY_REPAIRED;
-}
-
-int encode_key_value(struct buf *out, uint8_t tag, const char *key, size_t n_key,
-                     const weir_value *value, size_t max_chars) {
-    struct scalar scalar;
-    if (UNLIKELY(out->error != 0)) {
-        return out->error; /* what it stands in failed already: that must not be forgotten here */
-    }
-    if (LIKELY(n_key > 0) && LIKELY(measure(value, max_chars, &scalar)) &&
-        LIKELY(encode_scalar_record(out, tag, key, n_key, &scalar))) {
-        return 0;
-    }
-    return encode_record(out, tag, key, n_key, value, max_chars);
+    return error;
 }

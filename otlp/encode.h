@@ -21,13 +21,11 @@
 /* No limit of characters. */
 #define ENCODE_ALL_CHARS SIZE_MAX
 
-enum { ENCODE_KEY_REPAIRED = 1 };
-
 /*
  * Appends a KeyValue as a field with this tag. Strings keep at most max_chars characters, byte
  * arrays as many bytes, at any depth (E46); arrays and maps below VALUE_MAX_DEPTH become empty
- * values (E48). 0, or ENCODE_KEY_REPAIRED when the key was not UTF-8; WEIR_E_INVALID (a NULL where
- * there must be something, an unknown kind); WEIR_E_SYNTAX, WEIR_E_TOO_LARGE (a JSON leaf that is
+ * values (E48). A key that is not UTF-8 is repaired. 0; WEIR_E_INVALID (a NULL where there must be
+ * something, an unknown kind); WEIR_E_SYNTAX, WEIR_E_TOO_LARGE (a JSON leaf that is
  * none, or nested too deep); the buffer's own errors. On failure the buffer is as before, without
  * an error. An empty key is left out, as proto3 does: the caller refuses it where it must not be.
  */
@@ -64,21 +62,45 @@ static inline bool encoded_key_equals(struct encoded_key a, struct encoded_key b
 }
 
 /*
- * One of 64 bits, by the key's length, beginning and end: while no other key of a collection has
- * the same bit, the key is new, and none need be compared.
+ * Copies a key (perhaps to where it is) and says whether all of it is ASCII. The hash is by all
+ * bytes, as keys that differ only in a number in their midst are common.
  */
-static inline uint64_t encoded_key_bit(struct encoded_key key) {
-    uint64_t first = 0, last = 0;
-    if (LIKELY(key.n_bytes >= 8)) { /* they may overlap */
-        memcpy(&first, key.bytes, 8);
-        memcpy(&last, key.bytes + key.n_bytes - 8, 8);
+static inline bool encode_key_copy(uint8_t *to, const char *from, size_t n_bytes, uint64_t *hash) {
+    const uint64_t k = UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t mixed = n_bytes, seen = 0, word;
+    if (UNLIKELY(n_bytes < 8)) {
+        word = wire_copy_few(to, from, n_bytes);
     } else {
-        for (size_t i = 0; i < key.n_bytes; i++) {
-            first = first << 8 | key.bytes[i];
+        for (size_t i = 0; i + 8 < n_bytes; i += 8) {
+            word = wire_copy_8(to + i, from + i);
+            seen |= word;
+            mixed = (mixed ^ word) * k;
+            mixed ^= mixed >> 32;
         }
+        word = wire_copy_8(to + n_bytes - 8, from + n_bytes - 8); /* may overlap the one before */
     }
-    uint64_t mixed = (first + last * 3 + key.n_bytes) * UINT64_C(0x9e3779b97f4a7c15);
-    return UINT64_C(1) << (mixed >> 58);
+    *hash = (mixed ^ word) * k;
+    return wire_is_ascii(seen | word);
+}
+
+/*
+ * 1,024 bits, of which a key has one, by its hash: while no other key of a collection has the same,
+ * the key is new, and none need be compared.
+ */
+struct key_filter {
+    uint64_t words[16];
+};
+
+static inline uint64_t key_filter_bit(uint64_t hash) {
+    return UINT64_C(1) << (hash >> 54 & 63);
+}
+
+static inline bool key_filter_has(const struct key_filter *filter, uint64_t hash) {
+    return (filter->words[hash >> 60] & key_filter_bit(hash)) != 0;
+}
+
+static inline void key_filter_add(struct key_filter *filter, uint64_t hash) {
+    filter->words[hash >> 60] |= key_filter_bit(hash);
 }
 
 /*

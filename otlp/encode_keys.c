@@ -67,16 +67,16 @@ static uint8_t *close_gaps(uint8_t *records, const uint8_t *end) {
     return to;
 }
 
-/* A filter of 64 bits tells most small maps apart without a table. */
+/* The filter tells most maps apart without a table. */
 static bool may_have_equal_keys(const uint8_t *record, const uint8_t *end) {
-    uint64_t seen = 0;
+    struct key_filter seen = {0};
     while (record < end) {
         struct encoded_key key = encoded_key_at(record, &record);
-        uint64_t bit = encoded_key_bit(key);
-        if (seen & bit) {
+        uint64_t hash = hash_for_table(key.bytes, key.n_bytes, 0);
+        if (key_filter_has(&seen, hash)) {
             return true;
         }
-        seen |= bit;
+        key_filter_add(&seen, hash);
     }
     return false;
 }

@@ -189,7 +189,7 @@ static inline void clear(struct otlp_span *span) {
     for (int i = 0; i < SPAN_N_PARTS; i++) {
         span->parts[i].n_bytes = 0; /* they have no error: it was dealt with when it arose */
     }
-    span->attributes.seen_keys = 0;
+    span->attributes.seen = (struct key_filter){0};
     span->attributes.n = span->attributes.n_dropped = 0;
     span->context.trace_state = NULL;
     span->status = WEIR_OTLP_STATUS_UNSET;

@@ -35,15 +35,22 @@ void span_put_name(struct otlp_span *span, struct buf *head, const char *name) {
     }
 }
 
+static COLD void set_slowly(struct otlp_span *span, const struct attribute_limits *limits,
+                            const char *key, const weir_value *value) {
+    struct writing w = span_part_begin(span, SPAN_ATTRIBUTES);
+    int error = attributes_set(&span->attributes, limits, key, value);
+    span_part_end(span, &w);
+    span_count_refused(span, error == WEIR_E_INVALID || error == WEIR_E_SYNTAX);
+}
+
 void span_set(struct otlp_span *span, const char *key, const weir_value *value) {
     if (UNLIKELY(!span->is_recording)) {
         return;
     }
-    struct writing w = span_part_begin(span, SPAN_ATTRIBUTES);
-    int error = attributes_set(&span->attributes, &span_provider(span)->config.limits.attributes,
-                               key, value);
-    span_part_end(span, &w);
-    span_count_refused(span, error == WEIR_E_INVALID || error == WEIR_E_SYNTAX);
+    const struct attribute_limits *limits = &span_provider(span)->config.limits.attributes;
+    if (UNLIKELY(!attributes_set_quickly(&span->attributes, limits, key, value))) {
+        set_slowly(span, limits, key, value);
+    }
 }
 
 struct attribute_list {

@@ -99,24 +99,39 @@ static inline uint64_t wire_copy_8(uint8_t *to, const char *from) {
     return word;
 }
 
-static inline uint64_t wire_copy_4(uint8_t *to, const char *from) {
+static inline uint32_t wire_copy_4(uint8_t *to, const char *from) {
     uint32_t word;
     memcpy(&word, from, sizeof word);
     memcpy(to, &word, sizeof word);
     return word;
 }
 
-/* Up to 7 bytes. */
+/* Up to 7 bytes, all of which are in the word returned. */
 static inline uint64_t wire_copy_few(uint8_t *to, const char *from, size_t n_bytes) {
-    uint64_t seen = 0;
     if (n_bytes >= 4) { /* the two words may overlap */
-        return wire_copy_4(to, from) | wire_copy_4(to + n_bytes - 4, from + n_bytes - 4);
+        uint64_t last = wire_copy_4(to + n_bytes - 4, from + n_bytes - 4);
+        return wire_copy_4(to, from) | last << 32;
     }
+    uint64_t word = 0;
     for (size_t i = 0; i < n_bytes; i++) {
         to[i] = (uint8_t)from[i];
-        seen |= to[i];
+        word = word << 8 | to[i];
     }
-    return seen;
+    return word;
+}
+
+static inline bool wire_is_ascii(uint64_t word) {
+    return (word & UINT64_C(0x8080808080808080)) == 0;
+}
+
+/* Two words of 64 bits: one register of every x86-64 and ARM, plain words elsewhere. */
+typedef uint64_t wire_words __attribute__((vector_size(16)));
+
+static inline wire_words wire_copy_16(uint8_t *to, const char *from) {
+    wire_words words;
+    memcpy(&words, from, sizeof words);
+    memcpy(to, &words, sizeof words);
+    return words;
 }
 
 /*
@@ -124,16 +139,19 @@ static inline uint64_t wire_copy_few(uint8_t *to, const char *from, size_t n_byt
  * then needs no further check. The last words may overlap, so that no byte is handled alone.
  */
 static inline bool wire_copy_is_ascii(uint8_t *to, const char *from, size_t n_bytes) {
-    uint64_t seen = 0;
-    if (n_bytes < 8) {
-        seen = wire_copy_few(to, from, n_bytes);
-    } else {
-        for (size_t i = 0; i + 8 <= n_bytes; i += 8) {
-            seen |= wire_copy_8(to + i, from + i);
+    uint64_t seen;
+    if (n_bytes >= 16) {
+        wire_words all = wire_copy_16(to + n_bytes - 16, from + n_bytes - 16);
+        for (size_t i = 0; i + 16 < n_bytes; i += 16) {
+            all |= wire_copy_16(to + i, from + i);
         }
-        seen |= wire_copy_8(to + n_bytes - 8, from + n_bytes - 8);
+        seen = all[0] | all[1];
+    } else if (n_bytes >= 8) {
+        seen = wire_copy_8(to, from) | wire_copy_8(to + n_bytes - 8, from + n_bytes - 8);
+    } else {
+        seen = wire_copy_few(to, from, n_bytes);
     }
-    return (seen & UINT64_C(0x8080808080808080)) == 0;
+    return wire_is_ascii(seen);
 }
 
 /*

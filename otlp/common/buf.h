@@ -44,15 +44,18 @@ static inline void buf_clear(struct buf *buf) {
 /* Makes room for n_bytes more without counting them as written. false: see buf_error. */
 _Bool buf_grow(struct buf *buf, size_t n_bytes);
 
+/* Whether n_bytes can be written without more memory. */
+static inline _Bool buf_has_room(const struct buf *buf, size_t n_bytes) {
+    return n_bytes <= buf->capacity - buf->n_bytes && buf->error == 0;
+}
+
 /*
  * Makes room for n_bytes and returns where to write them, or NULL (error remembered).
  * The bytes count as written at once. Valid until the next append or reserve.
  */
 static inline uint8_t *buf_reserve(struct buf *buf, size_t n_bytes) {
-    if (n_bytes > buf->capacity - buf->n_bytes || buf->error != 0) {
-        if (!buf_grow(buf, n_bytes)) {
-            return NULL;
-        }
+    if (!buf_has_room(buf, n_bytes) && !buf_grow(buf, n_bytes)) {
+        return NULL;
     }
     uint8_t *room = buf->data + buf->n_bytes;
     buf->n_bytes += n_bytes;

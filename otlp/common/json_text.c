@@ -65,9 +65,9 @@ static bool has_special(const char *text) {
     return (halves[0] | halves[1]) != 0;
 }
 
-/* The first byte from `at` on that is special, or n_bytes. Strings are most of a log, and most of
- * its bytes are in long ones: sixteen bytes at a time, then eight to find the one. */
-static size_t find_special(const char *text, size_t n_bytes, size_t at) {
+/* Strings are most of a log, and most of its bytes are in long ones: sixteen bytes at a time, then
+ * eight to find the one. */
+size_t json_find_special(const char *text, size_t n_bytes, size_t at) {
     while (n_bytes - at >= 16 && !has_special(text + at)) {
         at += 16;
     }
@@ -114,7 +114,7 @@ static int skip_escape(struct json_cursor *c) {
 static int skip_string(struct json_cursor *c) {
     c->at++;
     for (;;) {
-        c->at = find_special(c->text, c->n_bytes, c->at);
+        c->at = json_find_special(c->text, c->n_bytes, c->at);
         int ch = peek(c);
         if (ch == '"') {
             c->at++;

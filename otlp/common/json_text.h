@@ -44,6 +44,10 @@ static inline struct json_cursor json_cursor_over(const char *text, size_t n_byt
     return (struct json_cursor){.text = text, .n_bytes = n_bytes};
 }
 
+/* The first byte from `at` on that cannot stand for itself in a string (a quote, a backslash, a
+ * control character), or n_bytes. */
+size_t json_find_special(const char *text, size_t n_bytes, size_t at);
+
 /* By its first byte; JSON_NONE for an absent slice. The slice is known to be a value. */
 enum json_kind json_kind_of(struct json_slice value);
 

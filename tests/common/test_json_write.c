@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <weir/error.h>
 
 #include "otlp/common/alloc.h"
@@ -185,6 +186,31 @@ Test(json_write, strings_in_both_spellings) {
         buf_clear(&out);
         json_write_string(&out, rows[i].text, rows[i].n_bytes, JSON_PYTHON);
         expect_buf_at(i, &out, rows[i].python);
+    }
+}
+
+/* Plain bytes are passed over by the eight and the sixteen: an escape is found at every place. */
+Test(json_write, an_escape_at_every_place_of_a_long_string) {
+    static const char plain[] = "!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!";
+    static const struct {
+        char byte;
+        const char *escape;
+    } rows[] = {
+        {'"', "\\\""}, {'\\', "\\\\"}, {'\n', "\\n"}, {'\x1f', "\\u001f"}, {'\0', "\\u0000"}};
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        for (int place = 0; place < 40; place++) {
+            char text[40], wanted[96];
+            memcpy(text, plain, sizeof text);
+            text[place] = rows[i].byte;
+            snprintf(wanted, sizeof wanted, "\"%.*s%s%.*s\"", place, plain, rows[i].escape,
+                     39 - place, plain);
+            for (int form = 0; form < 2; form++) {
+                struct buf out CLEANUP(buf_deinit);
+                buf_init(&out, 128);
+                json_write_string(&out, text, sizeof text, form == 0 ? JSON_COMPACT : JSON_PYTHON);
+                expect_buf_at(i, &out, wanted);
+            }
+        }
     }
 }
 

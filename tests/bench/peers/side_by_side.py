@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs weir and its peers by turns, each shape in its own processes, and prints the ratios. run.sh says where they are.
 
-usage: side_by_side.py [OPTIONS] BUILD_DIR [NAME-PART...]     README.md: options
+usage: side_by_side.py BUILD_DIR [OPTIONS] [NAME-PART...]     README.md: options
 """
 
 import argparse
@@ -226,7 +226,7 @@ def parse(arguments):
     parser.add_argument("--require-all", action="store_true")
     for form in ratios.FORMS:
         parser.add_argument(form, dest="form", action="store_const", const=form)
-    return parser.parse_args(arguments)
+    return parser.parse_intermixed_args(arguments)
 
 
 def main(arguments):

@@ -88,8 +88,8 @@ class Run(unittest.TestCase):
     def run_with(self, go, *arguments):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("WEIR_TEST_PEER")}
         environment.update({"WEIR_TEST_PEER_GO": str(go), "WEIR_TEST_MISSING_PEER_RUST": "cargo is missing"})
-        return subprocess.run([sys.executable, "-B", str(HERE / "side_by_side.py"), "--json", "--repetitions", "2",
-                               "--share", "0.01", *arguments, str(BUILD), "Go SDK", "Rust SDK"],
+        return subprocess.run([sys.executable, "-B", str(HERE / "side_by_side.py"), str(BUILD), "--json", "--repetitions",
+                               "2", "--share", "0.01", *arguments, "Go SDK", "Rust SDK"],
                               capture_output=True, text=True, env=environment)
 
     def test_all_spans_arrive(self):

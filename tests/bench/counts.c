@@ -309,13 +309,23 @@ static void begin_entry(size_t unused) {
     }
 }
 
-static void end_entry(size_t unused) {
-    (void)unused;
-    weir_value state = weir_value_json(rig.json);
+static void end_entry_of(weir_value state) {
     if (weir_tracker_end_entry(rig.tracker_app, 1, "answer", NULL, NULL, &state, SEQUENCE_ID) !=
         0) {
         die("no record could be written");
     }
+}
+
+static void end_entry(size_t unused) {
+    (void)unused;
+    end_entry_of(weir_value_json(rig.json));
+}
+
+/* As text that still has to be escaped. */
+static void end_entry_text(size_t unused) {
+    (void)unused;
+    const weir_key_value member = {"prompt", weir_value_string(rig.json)};
+    end_entry_of(weir_value_map(&member, 1));
 }
 
 static void first_item(size_t unused) {
@@ -371,6 +381,7 @@ static const struct operation OPERATIONS[] = {
     {"span of a step, 10 numbers", open_single_span, step_span_numbers, 10},
     {"begin_entry, 200 B", open_tracker_inputs, begin_entry, 0},
     {"end_entry, 10 kB", open_tracker_state, end_entry, 0},
+    {"end_entry, 10 kB of text", open_tracker_state, end_entry_text, 0},
     {"first_item", open_tracker_inputs, first_item, 0},
 };
 

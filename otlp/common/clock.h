@@ -50,9 +50,8 @@ struct clock_anchor {
     uint64_t monotonic_ns;
 };
 
-static inline struct clock_anchor clock_anchor_take(const weir_clock *clock) {
-    return (struct clock_anchor){clock_unix(clock), clock_monotonic(clock)};
-}
+/* Of a few tries a close one: what comes between the two readings would stay in all times. */
+struct clock_anchor clock_anchor_take(const weir_clock *clock);
 
 /* Wall time of a monotonic moment (before or after the anchor). */
 static inline uint64_t clock_anchor_unix(const struct clock_anchor *anchor, uint64_t monotonic_ns) {

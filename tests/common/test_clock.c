@@ -1,6 +1,7 @@
 #include <time.h>
 
 #include "otlp/common/clock.h"
+#include "otlp/common/macro.h"
 #include "tests/support/clock.h"
 #include "tests/support/expect.h"
 
@@ -48,6 +49,32 @@ Test(clock, an_anchor_gives_wall_time_after_and_before_it) {
     cr_assert(eq(u64, clock_anchor_unix(&anchor, monotonic), unix_ns));
     cr_assert(eq(u64, clock_anchor_unix(&anchor, monotonic + 7), unix_ns + 7));
     cr_assert(eq(u64, clock_anchor_unix(&anchor, monotonic - 7), unix_ns - 7));
+}
+
+/* A clock on which time passes between readings: so much before the nth. */
+struct halting_clock {
+    uint64_t now_ns, n_readings, n_slow;
+};
+
+static uint64_t halting_ns(void *data) {
+    struct halting_clock *halting = data;
+    halting->now_ns += halting->n_readings++ < halting->n_slow ? MS(5) : 20;
+    return halting->now_ns;
+}
+
+Test(clock, an_anchor_is_taken_again_when_something_came_between_its_readings) {
+    for (uint64_t n_slow = 0; n_slow < 20; n_slow++) {
+        struct halting_clock halting = {.now_ns = S(1), .n_slow = n_slow};
+        weir_clock clock = {halting_ns, halting_ns, &halting}; /* the same time on both */
+        struct clock_anchor anchor = clock_anchor_take(&clock);
+        uint64_t n_tries = halting.n_readings / 3;
+        cr_expect(eq(u64, n_tries, n_slow <= 1 ? 1 : MIN((n_slow + 4) / 3, 4)), "%d", (int)n_slow);
+        if (n_slow <= 10) { /* of the four, one was not halted */
+            cr_expect(eq(u64, anchor.unix_ns, anchor.monotonic_ns), "%d", (int)n_slow);
+        } else {
+            cr_expect(le(u64, anchor.unix_ns - anchor.monotonic_ns, MS(5)), "%d", (int)n_slow);
+        }
+    }
 }
 
 Test(clock, an_anchor_does_not_see_the_wall_clock_being_set) {

@@ -38,7 +38,7 @@ LAYERS = [
 ]
 
 SYSTEM_HEADERS = re.compile(
-    r"^(assert|ctype|errno|float|inttypes|iso646|limits|locale|math|setjmp|signal|stdalign|stdarg|stdatomic|stdbool"
+    r"^(assert|cpuid|ctype|errno|float|inttypes|iso646|limits|locale|math|setjmp|signal|stdalign|stdarg|stdatomic|stdbool"
     r"|stddef|stdint|stdio|stdlib|stdnoreturn|string|tgmath|time|uchar|wchar|wctype"
     r"|dirent|dlfcn|endian|fcntl|fnmatch|ftw|getopt|glob|langinfo|link|malloc|netdb|poll|pthread|pwd|regex|sched|semaphore|spawn"
     r"|strings|sysexits|termios|unistd|utime|arpa/inet|net/if|netinet/\w+|sys/\w+|linux/\w+|execinfo)\.h$"

@@ -79,7 +79,8 @@ weir_otlp *bench_otlp_open(const weir_otlp_options *options) {
 
 /* Steady ones first: what follows leaves threads' stacks, files and warm caches behind. */
 static const struct bench_section *const SECTIONS[] = {
-    &bench_floor, &bench_otlp, &bench_lifecycle, &bench_tracking, &bench_pipeline, &bench_scaling,
+    &bench_floor,   &bench_otlp,    &bench_lifecycle,  &bench_tracking, &bench_pipeline,
+    &bench_scaling, &bench_threads, &bench_end_to_end, &bench_latency,
 };
 
 struct samples {
@@ -136,9 +137,14 @@ static void print_text(const char *name, const char *text) {
 
 static void print_row(const struct bench_section *section, const struct bench_row *row) {
     struct samples samples;
-    sample_row(row, &samples);
+    const char *absence = row->absence != NULL ? row->absence() : NULL;
     printf("{\"section\": \"%s\", \"name\": \"%s\", \"unit\": \"%s\", ", section->title, row->name,
            row->unit);
+    if (absence != NULL) {
+        printf("\"absence\": \"%s\"}\n", absence);
+        return;
+    }
+    sample_row(row, &samples);
     print_samples(&samples);
     if (row->goal != 0 || row->has_goal) {
         printf(", \"goal\": %.10g, \"goal_is_least\": %s", row->goal,

@@ -23,8 +23,9 @@ struct bench_row {
     unsigned n_samples; /* at most BENCH_MAX_SAMPLES; 1: cannot be repeated, and is not warmed up */
     bench_sample_fn *sample;
     size_t n;
-    const char *operation; /* the one of counts.c that is this row's; NULL: not counted */
-    const char *floor;     /* the row that this one can at best be as fast as; NULL: none */
+    const char *operation;        /* the one of counts.c that is this row's; NULL: not counted */
+    const char *floor;            /* the row that this one can at best be as fast as; NULL: none */
+    const char *(*absence)(void); /* why it cannot be measured here; NULL, or says NULL: it can */
 };
 
 /* The same at growing sizes. Its points are to show whether cost grows as the size does. */
@@ -54,6 +55,9 @@ enum { BENCH_MAX_SAMPLES = 64, BENCH_MAX_PLACES = 16 };
 extern const struct bench_section bench_floor;
 extern const struct bench_section bench_otlp;
 extern const struct bench_section bench_lifecycle;
+extern const struct bench_section bench_threads;
+extern const struct bench_section bench_end_to_end;
+extern const struct bench_section bench_latency;
 extern const struct bench_section bench_pipeline;
 extern const struct bench_section bench_tracking;
 extern const struct bench_section bench_scaling;

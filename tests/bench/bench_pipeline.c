@@ -1,20 +1,11 @@
-/* The way out: rates to an acknowledgement, what the application feels of it, memory, idleness. */
+/* The way out: that it is whole, and the memory that it takes. */
 #include "tests/bench/bench.h"
 
-#include <arpa/inet.h>
 #include <malloc.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "otlp/proto/trace_service.pb-c.h"
 
-enum { SPANS = 300000, LATENCY_SPANS = 200000, FLUSH_MS = 60000 };
+enum { FLUSH_MS = 60000 };
 
 static void record(weir_otlp *otlp, unsigned n_spans) {
     weir_otlp_tracer *tracer = weir_otlp_tracer_get(otlp, "bench", NULL, NULL);
@@ -27,129 +18,6 @@ static void record(weir_otlp *otlp, unsigned n_spans) {
         }
         weir_otlp_span_end(span);
     }
-}
-
-/* ---- a receiver that only reads ---- */
-
-struct receiver {
-    int listen_fd;
-    pthread_t thread;
-    char url[64];
-};
-
-/* The length of the body that a request head announces. */
-static size_t body_bytes(const char *head) {
-    const char *length = strcasestr(head, "content-length:");
-    return length != NULL ? strtoul(length + 15, NULL, 10) : 0;
-}
-
-static void serve(int fd) {
-    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\n"
-                                 "Content-Length: 0\r\n\r\n";
-    static char buffer[1 << 18];
-    size_t n_bytes = 0;
-    for (;;) {
-        ssize_t n = read(fd, buffer + n_bytes, sizeof buffer - 1 - n_bytes);
-        if (n <= 0) {
-            return;
-        }
-        n_bytes += (size_t)n;
-        buffer[n_bytes] = '\0';
-        const char *end = strstr(buffer, "\r\n\r\n");
-        if (end == NULL) {
-            continue;
-        }
-        size_t left = body_bytes(buffer), had = n_bytes - (size_t)(end + 4 - buffer);
-        for (left -= had < left ? had : left; left > 0; left -= (size_t)n) {
-            n = read(fd, buffer, left < sizeof buffer ? left : sizeof buffer);
-            if (n <= 0) {
-                return;
-            }
-        }
-        n_bytes = 0;
-        if (write(fd, answer, sizeof answer - 1) < 0) {
-            return;
-        }
-    }
-}
-
-static void *receive(void *data) {
-    struct receiver *receiver = data;
-    int fd = accept(receiver->listen_fd, NULL, NULL);
-    if (fd >= 0) {
-        serve(fd);
-        (void)close(fd);
-    }
-    return NULL;
-}
-
-static void receiver_start(struct receiver *receiver) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t size = sizeof address;
-    receiver->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(receiver->listen_fd, (struct sockaddr *)&address, size) != 0 ||
-        listen(receiver->listen_fd, 1) != 0 ||
-        getsockname(receiver->listen_fd, (struct sockaddr *)&address, &size) != 0 ||
-        pthread_create(&receiver->thread, NULL, receive, receiver) != 0) {
-        bench_die("no receiver could be started");
-    }
-    snprintf(receiver->url, sizeof receiver->url, "http://127.0.0.1:%u", ntohs(address.sin_port));
-}
-
-static double acknowledged_per_s(size_t unused) {
-    (void)unused;
-    struct receiver receiver;
-    receiver_start(&receiver);
-    weir_otlp *otlp = bench_otlp_open(&WEIR_OTLP_OPTIONS(.endpoint = receiver.url));
-    uint64_t before = bench_now_ns();
-    unsigned n_left = SPANS;
-    while (n_left > 0) { /* no faster than the queue empties: nothing is to be dropped */
-        weir_otlp_stats stats = {.size = sizeof stats};
-        weir_otlp_get_stats(otlp, &stats);
-        if (stats.queue_bytes > stats.queue_capacity_bytes / 2) {
-            (void)sched_yield();
-            continue;
-        }
-        unsigned n = n_left < 1000 ? n_left : 1000;
-        record(otlp, n);
-        n_left -= n;
-    }
-    (void)weir_otlp_flush(otlp, FLUSH_MS);
-    double seconds = (double)(bench_now_ns() - before) / 1e9;
-    weir_otlp_stats stats = {.size = sizeof stats};
-    weir_otlp_get_stats(otlp, &stats);
-    (void)weir_otlp_close(otlp, FLUSH_MS);
-    (void)pthread_join(receiver.thread, NULL);
-    (void)close(receiver.listen_fd);
-    if (stats.acknowledged != SPANS) {
-        bench_die("not every span was acknowledged");
-    }
-    return (double)SPANS / seconds / 1e3;
-}
-
-/* ---- what the application feels ---- */
-
-static int by_value(const void *a, const void *b) {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static double end_p999(size_t unused) {
-    (void)unused;
-    static uint64_t latencies[LATENCY_SPANS];
-    weir_transport transport = bench_null_transport();
-    weir_otlp *otlp =
-        bench_otlp_open(&WEIR_OTLP_OPTIONS(.transport = &transport, .log_level = WEIR_LOG_NONE));
-    weir_otlp_tracer *tracer = weir_otlp_tracer_get(otlp, "bench", NULL, NULL);
-    for (unsigned i = 0; i < LATENCY_SPANS; i++) {
-        weir_otlp_span *span = weir_otlp_span_begin(tracer, "operation", NULL);
-        uint64_t before = bench_now_ns();
-        weir_otlp_span_end(span);
-        latencies[i] = bench_now_ns() - before;
-    }
-    (void)weir_otlp_close(otlp, FLUSH_MS);
-    qsort(latencies, LATENCY_SPANS, sizeof latencies[0], by_value);
-    return (double)latencies[LATENCY_SPANS / 1000 * 999] / 1e3;
 }
 
 /* ---- rest ---- */
@@ -185,20 +53,6 @@ static double memory_when_full(size_t unused) {
     double bytes = heap_bytes() - before;
     (void)weir_otlp_close(otlp, 0);
     return bytes / 1e6;
-}
-
-static double idle_wake_ups(size_t unused) {
-    (void)unused;
-    struct rusage before, after;
-    weir *w = bench_open(WEIR_STREAMING_SINGLE_SPAN, NULL);
-    const struct timespec second = {.tv_sec = 1};
-    (void)nanosleep(&second, NULL); /* the thread comes to rest */
-    (void)getrusage(RUSAGE_SELF, &before);
-    (void)nanosleep(&second, NULL);
-    (void)getrusage(RUSAGE_SELF, &after);
-    bench_close(w);
-    long own = 1; /* this sleep's */
-    return (double)(after.ru_nvcsw - before.ru_nvcsw - own);
 }
 
 /* ---- that the encoder is not skipped ---- */
@@ -251,23 +105,7 @@ static const struct bench_row rows[] = {
      .goal = 5,
      .n_samples = 3,
      .sample = memory_when_full},
-    {.name = "wake-ups a second when idle",
-     .unit = "/s",
-     .has_goal = true,
-     .n_samples = 1,
-     .sample = idle_wake_ups},
-    {.name = "end of a span, 99.9th percentile",
-     .unit = "us",
-     .goal = 5,
-     .n_samples = 7,
-     .sample = end_p999},
-    {.name = "spans acknowledged, loopback, 5 texts",
-     .unit = "k/s",
-     .goal = 800,
-     .goal_is_least = true,
-     .n_samples = 7,
-     .sample = acknowledged_per_s},
     {0},
 };
 
-const struct bench_section bench_pipeline = {"The way out", rows, NULL};
+const struct bench_section bench_pipeline = {"The way out: spans and memory", rows, NULL};

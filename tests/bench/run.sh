@@ -11,5 +11,11 @@ cd "$root"
 # shellcheck source=tests/bench/build.sh
 . "$root/tests/bench/build.sh"
 
-build_bench tests/bench/bench tests/bench/counts >&2
+build_bench tests/bench/bench tests/bench/counts bridge/cli/weir >&2
+# The Collector that tests/interop/run.sh has built, if it has.
+for collector in "${XDG_CACHE_HOME:-${HOME:-/root}/.cache}"/weir-peers/otelcol-*/otelcol; do
+    if [ -x "$collector" ]; then
+        export WEIR_TEST_COLLECTOR="${WEIR_TEST_COLLECTOR:-$collector}"
+    fi
+done
 exec python3 -B tests/bench/table.py "$build" "$@"

@@ -211,6 +211,7 @@ class Table:
         self.conditions = conditions
         self.counts = counts
         self.rows = []
+        self.absent = []
         self.points = []
         self.curves = []
         self.section = None
@@ -220,14 +221,26 @@ class Table:
             print_it(*arguments)
             sys.stdout.flush()
 
+    def begin_section(self, row):
+        if row["section"] != self.section:
+            self.section = row["section"]
+            self.say(print_head, self.section)
+
+    def take_absent(self, row):
+        """What cannot be measured here has no figure."""
+        self.absent.append(row)
+        self.begin_section(row)
+        self.say(print, f"{row['name']:<42}not here: {row['absence']}")
+
     def take_row(self, row):
+        if "absence" in row:
+            self.take_absent(row)
+            return
         counted = self.counts.get(row.get("operation"), {})
         row.update({key: counted[key] for key in ("instructions", "allocations") if key in counted})
         judge(row)
         self.rows.append(row)
-        if row["section"] != self.section:
-            self.section = row["section"]
-            self.say(print_head, self.section)
+        self.begin_section(row)
         self.say(print_row, row, counted)
         self.say(print_floor, row, {other["name"]: other["median"] for other in self.rows})
 
@@ -252,11 +265,12 @@ class Table:
 
     def end(self):
         self.end_curve()
-        if not self.rows and not self.curves:
+        if not self.rows and not self.curves and not self.absent:
             raise SourceError("no row, curve or section has such a name")
         self.say(print, "\n" + LEGEND)
         if self.as_json:
             print(json.dumps({"conditions": self.conditions, "rows": self.rows, "curves": self.curves,
+                              "absent": self.absent,
                               "operations": list(self.counts.values())}, indent=1))
 
 

@@ -18,8 +18,8 @@ TABLE = Path(__file__).with_name("table.py")
 BUILD = os.environ.get("WEIR_TEST_BUILD", "build")
 
 
-def run(*arguments):
-    return subprocess.run([sys.executable, "-B", str(TABLE), BUILD, *arguments], capture_output=True, text=True)
+def run(*arguments, env=None):
+    return subprocess.run([sys.executable, "-B", str(TABLE), BUILD, *arguments], capture_output=True, text=True, env=env)
 
 
 def judged(**row):
@@ -89,6 +89,18 @@ class Run(unittest.TestCase):
         self.assertEqual(("met", 2000), (decoded["verdict"], decoded["median"]))
         for name in ["machine", "processors", "kernel", "compiler", "flags", "clock_source", "load", "date", "version"]:
             self.assertTrue(whole["conditions"][name], name)
+
+    def test_what_is_not_here_has_no_figure(self):
+        without = {name: value for name, value in os.environ.items() if name != "WEIR_BENCH_COLLECTOR"}
+        done = run("--json", "--no-counts", "premade bodies to a Collector", env=without)
+        self.assertEqual(0, done.returncode, done.stderr)
+        whole = json.loads(done.stdout)
+        self.assertEqual([], whole["rows"])
+        self.assertEqual(2, len(whole["absent"]))
+        for row in whole["absent"]:
+            self.assertIn("WEIR_BENCH_COLLECTOR", row["absence"])
+            self.assertNotIn("median", row)
+        self.assertIn("not here: WEIR_BENCH_COLLECTOR", run("--no-counts", "premade bodies", env=without).stdout)
 
     def test_rows_for_people(self):
         done = run("--no-counts", "memcpy")

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 SECTION = "Side by side"
-WIDTH = 110
+WIDTH = 116
 FORMS = ("--json", "--rows", "--raw")
 
 
@@ -79,7 +79,7 @@ def ratio_text(row):
     if row["ratio"] is None:
         return "—"
     low, high = row["ratio_range"]
-    return f"{number(row['ratio'])} × ({number(low)}–{number(high)})" + ("" if row["ratio"] >= 1 else " behind")
+    return f"{number(row['ratio'])} × ({number(low)}–{number(high)})" + (" BEHIND" if row["ratio"] < 1 else "")
 
 
 def print_conditions(conditions):
@@ -88,26 +88,25 @@ def print_conditions(conditions):
     print(", ".join(f"{name} {version}" for name, version in conditions["versions"].items()))
 
 
-LINE = "{:<32}{:<26}{:<26}{:<26}"
+LINE = "  {:<30}{:<30}{:<36}{:<24}"
 
 
 def print_table(runs):
     notes = []
-    print_conditions(conditions_of(runs))
     shape = None
+    print_conditions(conditions_of(runs))
+    print("\n" + LINE.format("", "median (min–max)", "weir", "weir is ahead by") + "\n" + "-" * WIDTH)
     for row in rows_of(runs):
         if row["shape"] != shape:
             shape = row["shape"]
-            title = f"{shape}, {row['unit']}" if row["unit"] else shape
-            print("\n" + LINE.format(title, "median (min–max)", "weir", "weir is ahead by").rstrip())
-            print("-" * WIDTH)
+            print(f"{shape}, {row['unit']}" if row["unit"] else shape)
         mark = ""
         if row["left_out"]:
             if row["left_out"] not in notes:
                 notes.append(row["left_out"])
             mark = f" [{notes.index(row['left_out']) + 1}]"
         print(LINE.format(row["peer"] + mark, figures(row["its"]), figures(row["weir"]), ratio_text(row)).rstrip())
-    print()
+    print("-" * WIDTH)
     for i, note in enumerate(notes, 1):
         print(f"[{i}] {note}")
     for run in runs:

@@ -89,7 +89,7 @@ build_all() {
 
 # What is compared, and by which tools it was made, as one JSON object.
 versions() {
-    printf '{"Go SDK": "%s (go %s)", "Rust SDK": "%s (rustc %s)", "Python SDK": "%s (%s)", "Burr": "%s"}' \
+    printf '{"Go SDK": "%s (%s)", "Rust SDK": "%s (rustc %s)", "Python SDK": "%s (%s)", "Burr": "%s"}' \
         "$SDK_GO_VERSION" "$("${go:-go}" env GOVERSION 2>/dev/null)" \
         "$SDK_RUST_VERSION" "$("${cargo:-cargo}" --version 2>/dev/null | cut -d' ' -f2)" \
         "$SDK_PYTHON_VERSION" "$("$WEIR_TEST_PEER_PYTHON" --version 2>/dev/null)" "$BURR_VERSION"

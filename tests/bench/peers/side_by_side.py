@@ -76,7 +76,7 @@ SHAPES = [
     shape("allocations of a span, 10 strings",
           sdks("span_10", **{RUST: ("peers-allocations", "span_10", 100_000), PYTHON: None}), ("", "", False, allocations),
           repetitions=1, left_out={GO: ENCODING, RUST: ENCODING}),
-    shape("to the acknowledgement", sdks("send_10"), ("", *RATE), (", CPU", *CPU), sends=[]),
+    shape("to the acknowledgement, plain", sdks("send_10"), ("", *RATE), (", CPU", *CPU), sends=[]),
     shape("to the acknowledgement, gzip", sdks("send_10"), ("", *RATE), (", CPU", *CPU), sends=["gzip"]),
     shape("step and its call", against(BRIDGE, "step", 100_000, "step", 5_000), ("", *US)),
     shape("pull, single_span", against(BRIDGE, "pull_single_span", 200_000, "pull", 100_000), ("", *NS),
@@ -190,11 +190,12 @@ def flags_of_library(build):
     return " ".join(word for word in command.split() if re.match(r"-(O|f|m)", word))
 
 
-def conditions_of(build):
+def conditions_of(build, missing):
     info = Path("/proc/cpuinfo").read_text()
     compiler = subprocess.run(["cc", "--version"], capture_output=True, text=True).stdout
     versions = {"weir": f"({compiler.splitlines()[0]}, {flags_of_library(build)}, shared library)"}
-    versions.update(json.loads(os.environ.get("WEIR_TEST_PEER_VERSIONS", "{}")))
+    told = json.loads(os.environ.get("WEIR_TEST_PEER_VERSIONS", "{}"))
+    versions.update({peer: version for peer, version in told.items() if peer not in missing})
     return {"date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": first_match(r"^model name\s*: (.*)$", info),
             "processors": os.cpu_count(), "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
             "load": round(os.getloadavg()[0], 2), "versions": versions}
@@ -234,7 +235,7 @@ def main(arguments):
     build = options.build.resolve()
     programs = Programs(build)
     chosen, missing = choose(programs, options.parts)
-    run = {"conditions": conditions_of(build), "missing": missing, "measures": []}
+    run = {"conditions": conditions_of(build, missing), "missing": missing, "measures": []}
     with Receiver(build) as receiver:
         for a_shape in chosen:
             run["measures"] += measure(programs, receiver, a_shape, options, missing)

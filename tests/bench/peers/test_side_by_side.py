@@ -53,13 +53,13 @@ class Ratios(unittest.TestCase):
         self.assertEqual((None, None), (row["ratio"], row["ratio_range"]))
 
     def test_that_a_peer_is_ahead_is_said(self):
-        self.assertIn("0.500 × (0.500–0.500) behind", text_of(run_of({"weir": [200], "Go SDK": [100]})))
+        self.assertIn("0.500 × (0.500–0.500) BEHIND", text_of(run_of({"weir": [200], "Go SDK": [100]})))
 
 
 class Forms(unittest.TestCase):
     def test_text(self):
         text = text_of(run_of({"weir": [126.4], "Go SDK": [4123.4]}, left_out={"Go SDK": "encoding"}))
-        self.assertIn("Go SDK [1]                      4,120                     126                       32.6 ×", text)
+        self.assertIn("a span, ns\n  Go SDK [1]                    4,120                         126                                 32.6 ×", text)
         self.assertIn("[1] encoding\nnot run: Rust SDK: cargo is missing\n", text)
 
     def test_several_runs_are_one_table(self):
@@ -89,7 +89,7 @@ class Run(unittest.TestCase):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("WEIR_TEST_PEER")}
         environment.update({"WEIR_TEST_PEER_GO": str(go), "WEIR_TEST_MISSING_PEER_RUST": "cargo is missing"})
         return subprocess.run([sys.executable, "-B", str(HERE / "side_by_side.py"), str(BUILD), "--json", "--repetitions",
-                               "2", "--share", "0.01", *arguments, "Go SDK", "Rust SDK"],
+                               "1", "--share", "0.01", *arguments, "Go SDK", "Rust SDK"],
                               capture_output=True, text=True, env=environment)
 
     def test_all_spans_arrive(self):
@@ -98,7 +98,7 @@ class Run(unittest.TestCase):
         whole = json.loads(done.stdout)
         self.assertEqual({"Rust SDK": "cargo is missing"}, whole["missing"])
         self.assertEqual(["span, 10 strings set", "span, 10 strings at its begin", "span, no attributes",
-                          "allocations of a span, 10 strings", "to the acknowledgement", "to the acknowledgement, CPU",
+                          "allocations of a span, 10 strings", "to the acknowledgement, plain", "to the acknowledgement, plain, CPU",
                           "to the acknowledgement, gzip", "to the acknowledgement, gzip, CPU"],
                          [row["shape"] for row in whole["rows"]])
         for row in whole["rows"]:
@@ -117,7 +117,7 @@ class Run(unittest.TestCase):
             whole = json.loads(self.run_with(loser).stdout)
         self.assertEqual([], whole["rows"])
         self.assertEqual("102 of 103 arrived", whole["missing"]["Go SDK, span, no attributes"])
-        self.assertEqual("0 of 103 arrived", whole["missing"]["Go SDK, to the acknowledgement"])
+        self.assertEqual("0 of 103 arrived", whole["missing"]["Go SDK, to the acknowledgement, plain"])
 
     def test_lifecycle_and_tracker(self):
         program = BUILD / "tests/bench/peers/weir_shapes"

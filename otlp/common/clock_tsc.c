@@ -18,7 +18,7 @@ enum {
 };
 
 /* Of the process. A forked child goes on with it, and with its thread's line: both clocks do. */
-static enum use { NOT_ASKED, USED, NOT_USED } _Atomic use;
+static enum use { NOT_ASKED, USED, GIVEN_UP, NEVER_USED } _Atomic use;
 static _Atomic uint64_t first_ns;   /* when a thread first read the clock */
 static _Atomic uint64_t known_rate; /* a new thread begins with it; 0: not known */
 static atomic_uint n_doubts;
@@ -50,7 +50,7 @@ static void ask(uint64_t now_ns) {
     if (began_ns == 0) {
         atomic_store_explicit(&first_ns, now_ns, memory_order_relaxed);
     } else if (now_ns - began_ns >= CLOCK_LINE_MIN_NS) {
-        enum use answer = is_clock_source() && is_invariant() ? USED : NOT_USED;
+        enum use answer = is_clock_source() && is_invariant() ? USED : NEVER_USED;
         atomic_store_explicit(&use, answer, memory_order_relaxed);
     }
 }
@@ -61,7 +61,7 @@ static void share(enum clock_verdict verdict, uint64_t rate) {
     }
     if (verdict == CLOCK_LINE_DOUBTS &&
         atomic_fetch_add_explicit(&n_doubts, 1, memory_order_relaxed) >= MAX_DOUBTS) {
-        atomic_store_explicit(&use, NOT_USED, memory_order_relaxed);
+        atomic_store_explicit(&use, GIVEN_UP, memory_order_relaxed);
     }
 }
 
@@ -79,6 +79,9 @@ static uint64_t draw(struct clock_line *line) {
 
 static COLD uint64_t read_clock(void) {
     enum use is = atomic_load_explicit(&use, memory_order_relaxed);
+    if (LIKELY(is == NEVER_USED)) {
+        return clock_now_ns(); /* no line has gone ahead of it */
+    }
     uint64_t ns = is == USED ? draw(&own.line) : clock_now_ns();
     if (is == NOT_ASKED) {
         ask(ns);

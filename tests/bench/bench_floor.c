@@ -274,6 +274,19 @@ static double clock_readings(size_t n_readings) {
     return (double)(bench_now_ns() - before) / ROUNDS;
 }
 
+#ifdef __x86_64__
+static double counter_readings(size_t n_readings) {
+    uint64_t before = bench_now_ns(), sum = 0;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        for (size_t k = 0; k < n_readings; k++) {
+            sum += __builtin_ia32_rdtsc();
+        }
+    }
+    bench_keep(&sum);
+    return (double)(bench_now_ns() - before) / ROUNDS;
+}
+#endif
+
 static double copy(size_t n_bytes) {
     static uint8_t from[BLOCK_BYTES], to[BLOCK_BYTES];
     uint64_t before = bench_now_ns();
@@ -286,11 +299,18 @@ static double copy(size_t n_bytes) {
 }
 
 static const struct bench_row rows[] = {
-    {.name = "two readings of the clock",
+    {.name = "two readings of clock_gettime",
      .unit = "ns",
      .n_samples = 11,
      .sample = clock_readings,
      .n = 2},
+#ifdef __x86_64__
+    {.name = "two readings of the time stamp counter",
+     .unit = "ns",
+     .n_samples = 11,
+     .sample = counter_readings,
+     .n = 2},
+#endif
     {.name = "memcpy of 240 B", .unit = "ns", .n_samples = 11, .sample = copy, .n = COPIED_BYTES},
     {.name = "prototype of a span", .unit = "ns", .n_samples = 11, .sample = prototype},
     {.name = "prototype of a span with 10 strings",

@@ -120,6 +120,26 @@ static double sample(size_t n) {
     return kept[way].runs[i][aspect];
 }
 
+/* ---- requests of any size ---- */
+
+/* To the acknowledgement of one that only reads, in requests of so many spans. */
+static double ns_with_requests_of(size_t n_spans_each) {
+    struct receiver receiver;
+    unsigned n_spans = (unsigned)(n_spans_each < 100 ? 2000 * n_spans_each : 200000);
+    receiver_start(&receiver, RECEIVER_READS, n_spans);
+    weir_otlp *otlp = bench_otlp_open(
+        &WEIR_OTLP_OPTIONS(.endpoint = receiver.url, .max_export_spans = (uint32_t)n_spans_each));
+    uint64_t before = bench_now_ns();
+    record_all(otlp, n_spans);
+    (void)weir_otlp_flush(otlp, FLUSH_MS);
+    double ns = (double)(bench_now_ns() - before);
+    if (weir_otlp_close(otlp, FLUSH_MS) != 0) {
+        bench_die("not every span was acknowledged");
+    }
+    receiver_end(&receiver);
+    return ns / n_spans;
+}
+
 /* ---- premade bodies ---- */
 
 /* A whole request of BODY_SPANS spans, as the transport sends it. */
@@ -209,5 +229,19 @@ static const struct bench_row rows[] = {
     {0},
 };
 
+static const size_t REQUEST_SPANS[] = {1, 10, 100, 512, 1000, 10000};
+
+static const struct bench_curve curves[] = {
+    {.name = "to one that only reads, by the spans of a request",
+     .x_name = "max_export_spans",
+     .unit = "ns",
+     .xs = REQUEST_SPANS,
+     .n_xs = sizeof REQUEST_SPANS / sizeof REQUEST_SPANS[0],
+     .n_samples = 5,
+     .sample = ns_with_requests_of,
+     .note = "a request is some 150 us on its way to its answer: two threads sleep and wake"},
+    {0},
+};
+
 const struct bench_section bench_end_to_end = {
-    "Spans with 5 short texts to the acknowledgement, loopback HTTP", rows, NULL};
+    "Spans with 5 short texts to the acknowledgement, loopback HTTP", rows, curves};

@@ -21,8 +21,9 @@ void otlp_part_take(struct otlp_part *part, const weir_otlp_context *context) {
 
 void otlp_part_begin(struct weir *w, struct otlp_part *part, const char *name,
                      const weir_otlp_context *parent, uint64_t unix_ns) {
-    const struct span_start start = {.name = name, .parent = parent, .unix_ns = unix_ns};
-    part->span = span_begin(w->tracer, &start);
+    const weir_otlp_span_options options =
+        WEIR_OTLP_SPAN_OPTIONS(.parent = parent, .has_start_time = true, .start_unix_ns = unix_ns);
+    part->span = span_begin(w->tracer, name, &options);
     if (part->span != NULL) {
         const weir_otlp_context own = span_context(part->span);
         otlp_part_take(part, &own);

@@ -33,7 +33,21 @@ struct attributes {
 };
 
 static inline struct attributes attributes_in(struct buf *out, uint8_t tag) {
-    return (struct attributes){.out = out, .start = out->n_bytes, .tag = tag};
+    struct attributes a;
+    a.out = out;
+    a.start = out->n_bytes;
+    a.n = a.n_dropped = 0;
+    a.tag = tag;
+    key_filter_clear(&a.seen);
+    return a;
+}
+
+/* Forgets them; their bytes are the buffer's. */
+static inline void attributes_clear(struct attributes *a) {
+    if (a->n > 0) {
+        key_filter_clear(&a->seen);
+    }
+    a->n = a->n_dropped = 0;
 }
 
 /*

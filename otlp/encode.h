@@ -91,6 +91,12 @@ struct key_filter {
     uint64_t words[16];
 };
 
+/* In halves: of 128 bytes at once compilers make a "rep stos", which takes 30 cycles to start. */
+static inline void key_filter_clear(struct key_filter *filter) {
+    memset(filter->words, 0, sizeof filter->words / 2);
+    memset(filter->words + 8, 0, sizeof filter->words / 2);
+}
+
 static inline uint64_t key_filter_bit(uint64_t hash) {
     return UINT64_C(1) << (hash >> 54 & 63);
 }

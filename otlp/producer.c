@@ -186,7 +186,7 @@ static struct producer *make(weir_otlp *otlp) {
     return producer;
 }
 
-static struct producer *find_or_make(weir_otlp *otlp) {
+static COLD struct producer *find_or_make(weir_otlp *otlp) {
     sweep();
     struct producer *producer = find_own(otlp->id);
     if (producer == NULL) {
@@ -275,8 +275,8 @@ static void push_short(struct producer *producer) {
  * There is no room in an open segment, or none is open: grows or begins one. Nobody who wants the
  * producer waits while memory, or a file, is made: nothing is lost from sight, as it is empty.
  */
-static uint8_t *reserve_slowly(struct producer *producer, const struct scope *scope, size_t n_bytes,
-                               weir_drop_cause *cause) {
+static COLD uint8_t *reserve_slowly(struct producer *producer, const struct scope *scope,
+                                    size_t n_bytes, weir_drop_cause *cause) {
     struct segment_pool *pool = &producer->otlp->pool;
     struct segment *segment = find_open(producer, scope);
     if (segment != NULL) {

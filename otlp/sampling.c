@@ -29,20 +29,21 @@ static void make_safe(weir_sampling_result *result) {
     result->n_attributes = result->attributes != NULL ? result->n_attributes : 0;
 }
 
-COLD void sampling_ask(const struct otlp_span *span, const struct span_start *start,
-                       const weir_otlp_context *parent, weir_sampling_result *result) {
+COLD void sampling_ask(const struct otlp_span *span, const char *name,
+                       const weir_otlp_span_options *options, const weir_otlp_context *parent,
+                       weir_sampling_result *result) {
     weir_otlp *otlp = span->tracer->otlp;
     const weir_sampler *sampler = &otlp->sampler;
     const weir_sampling_params params = {
         .size = sizeof params,
         .parent = parent,
         .trace_id = span->context.trace_id,
-        .name = start->name != NULL ? start->name : "",
-        .kind = start->kind != WEIR_OTLP_KIND_DEFAULT ? start->kind : WEIR_OTLP_KIND_INTERNAL,
-        .attributes = start->attributes,
-        .n_attributes = start->attributes != NULL ? start->n_attributes : 0,
-        .links = start->links,
-        .n_links = start->links != NULL ? start->n_links : 0,
+        .name = name != NULL ? name : "",
+        .kind = options->kind != WEIR_OTLP_KIND_DEFAULT ? options->kind : WEIR_OTLP_KIND_INTERNAL,
+        .attributes = options->attributes,
+        .n_attributes = options->attributes != NULL ? options->n_attributes : 0,
+        .links = options->links,
+        .n_links = options->links != NULL ? options->n_links : 0,
     };
     result->decision = WEIR_SAMPLING_DROP;
     sampler->should_sample(sampler->data, &params, result);

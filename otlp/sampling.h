@@ -9,7 +9,6 @@
 #include "otlp/context.h"
 
 struct otlp_span;
-struct span_start;
 
 /* What the default sampler says: always on at the root, else as the parent. */
 static inline weir_sampling_decision sampling_by_parent(const weir_otlp_context *parent) {
@@ -22,8 +21,9 @@ static inline weir_sampling_decision sampling_by_parent(const weir_otlp_context 
  * *result comes with the trace state that the span would inherit; what the sampler made of it is
  * safe to use: the decision is one of the three, attributes are NULL only when there are none.
  */
-void sampling_ask(const struct otlp_span *span, const struct span_start *start,
-                  const weir_otlp_context *parent, weir_sampling_result *result);
+void sampling_ask(const struct otlp_span *span, const char *name,
+                  const weir_otlp_span_options *options, const weir_otlp_context *parent,
+                  weir_sampling_result *result);
 
 /* New ids, by the provider's generator or our own; never all zero (E43). The first returns the
  * random flag, when it holds (E41). */

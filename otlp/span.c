@@ -69,17 +69,13 @@ static inline void set_identity(struct otlp_span *span, const weir_otlp_context 
 }
 
 static void write_head(struct otlp_span *span, const weir_otlp_context *parent, const char *name) {
-    const weir_otlp_context *own = &span->context;
+    const char *trace_state = span->context.trace_state;
     struct writing w = span_part_begin(span, SPAN_HEAD);
-    uint8_t *at = buf_reserve(w.out, TRACE_ID_FIELD + SPAN_ID_FIELD);
+    if (UNLIKELY(trace_state != NULL)) {
+        encode_text(w.out, TAG_SPAN_TRACE_STATE, trace_state, strlen(trace_state));
+    }
+    uint8_t *at = parent != NULL ? buf_reserve(w.out, SPAN_ID_FIELD) : NULL;
     if (LIKELY(at != NULL)) {
-        at = wire_put_field(at, TAG_SPAN_TRACE_ID, own->trace_id, sizeof own->trace_id);
-        (void)wire_put_field(at, TAG_SPAN_SPAN_ID, own->span_id, sizeof own->span_id);
-    }
-    if (UNLIKELY(own->trace_state != NULL)) {
-        encode_text(w.out, TAG_SPAN_TRACE_STATE, own->trace_state, strlen(own->trace_state));
-    }
-    if (parent != NULL && (at = buf_reserve(w.out, SPAN_ID_FIELD)) != NULL) {
         (void)wire_put_field(at, TAG_SPAN_PARENT_SPAN_ID, parent->span_id, sizeof parent->span_id);
     }
     span->name_at = w.out->n_bytes;
@@ -93,10 +89,10 @@ static uint8_t kind_of(weir_otlp_kind kind) {
 }
 
 static void set_times(struct otlp_span *span, struct producer *producer,
-                      const struct span_start *start) {
+                      const weir_otlp_span_options *options) {
     span->clock_offset = 0;
-    span->start_unix_ns = start->unix_ns;
-    if (start->starts_now) {
+    span->start_unix_ns = options->start_unix_ns;
+    if (!options->has_start_time) {
         uint64_t now = clock_monotonic(&span_provider(span)->clock);
         span->clock_offset = producer_clock_offset(producer, now);
         span->start_unix_ns = now + span->clock_offset;
@@ -111,20 +107,20 @@ static COLD void pass_on(struct otlp_span *span, const weir_otlp_context *parent
 }
 
 /* What is there at the begin: the sampler's attributes, then the caller's, which win. */
-static void record_initial(struct otlp_span *span, const struct span_start *start,
+static void record_initial(struct otlp_span *span, const weir_otlp_span_options *options,
                            const weir_sampling_result *sampling) {
-    size_t n_attributes = start->attributes != NULL ? start->n_attributes : 0;
-    size_t n_links = start->links != NULL ? start->n_links : 0;
+    size_t n_attributes = options->attributes != NULL ? options->n_attributes : 0;
+    size_t n_links = options->links != NULL ? options->n_links : 0;
     for (size_t i = 0; i < sampling->n_attributes; i++) {
         span_set(span, sampling->attributes[i].key, &sampling->attributes[i].value);
     }
     for (size_t i = 0; i < n_attributes; i++) {
-        span_set(span, start->attributes[i].key, &start->attributes[i].value);
+        span_set(span, options->attributes[i].key, &options->attributes[i].value);
     }
     for (size_t i = 0; i < n_links; i++) {
-        span_add_link(span, &start->links[i]);
+        span_add_link(span, &options->links[i]);
     }
-    span_count_refused(span, start->n_attributes - n_attributes + start->n_links - n_links);
+    span_count_refused(span, options->n_attributes - n_attributes + options->n_links - n_links);
 }
 
 static const char *inherited_trace_state(const weir_otlp_context *given,
@@ -133,21 +129,23 @@ static const char *inherited_trace_state(const weir_otlp_context *given,
     return source != NULL ? source->trace_state : NULL;
 }
 
-static void record_begin(struct otlp_span *span, const struct span_start *start,
-                         const weir_otlp_context *parent, const weir_sampling_result *sampling) {
-    write_head(span, parent, start->name != NULL ? start->name : "");
-    if (UNLIKELY((start->n_attributes | start->n_links | sampling->n_attributes) > 0)) {
-        record_initial(span, start, sampling);
+static void record_begin(struct otlp_span *span, const char *name,
+                         const weir_otlp_span_options *options, const weir_otlp_context *parent,
+                         const weir_sampling_result *sampling) {
+    write_head(span, parent, name != NULL ? name : "");
+    if (UNLIKELY((options->n_attributes | options->n_links | sampling->n_attributes) > 0)) {
+        record_initial(span, options, sampling);
     }
     if (UNLIKELY(span_provider(span)->processors.n > 0)) {
         processors_start(span, parent);
     }
 }
 
-struct otlp_span *span_begin(weir_otlp_tracer *tracer, const struct span_start *start) {
+struct otlp_span *span_begin(weir_otlp_tracer *tracer, const char *name,
+                             const weir_otlp_span_options *options) {
     weir_otlp *otlp = tracer->otlp;
     struct producer *producer = producer_current(otlp);
-    const weir_otlp_context *parent = context_is_valid(start->parent) ? start->parent : NULL;
+    const weir_otlp_context *parent = context_is_valid(options->parent) ? options->parent : NULL;
     weir_sampling_result sampling = {.size = sizeof sampling,
                                      .decision = sampling_by_parent(parent)};
     weir_drop_cause cause = WEIR_DROP_NO_MEMORY;
@@ -159,20 +157,20 @@ struct otlp_span *span_begin(weir_otlp_tracer *tracer, const struct span_start *
         return NULL;
     }
     span->tracer = tracer;
-    span->kind = kind_of(start->kind); /* no longer free: before any of its buffers grows */
+    span->kind = kind_of(options->kind); /* no longer free: before any of its buffers grows */
     /* The ids of a replayed span; else NULL, and they are new. */
-    const weir_otlp_context *given = context_is_valid(start->context) ? start->context : NULL;
+    const weir_otlp_context *given = context_is_valid(options->context) ? options->context : NULL;
     set_trace(span, given, parent);
     sampling.trace_state = inherited_trace_state(given, parent);
     if (UNLIKELY(otlp->sampler.should_sample != NULL)) {
-        sampling_ask(span, start, parent, &sampling);
+        sampling_ask(span, name, options, parent, &sampling);
     }
     producer_start(otlp, producer, parent, sampling.decision);
     bool is_sampled = sampling.decision == WEIR_SAMPLING_RECORD_AND_SAMPLE;
     span->is_recording = otlp->is_recording && sampling.decision != WEIR_SAMPLING_DROP;
     span->is_exported = is_sampled && otlp->exporter != NULL;
     set_identity(span, given, parent, &sampling);
-    set_times(span, producer, start);
+    set_times(span, producer, options);
     if (UNLIKELY(!span->is_exported)) {
         producer_count(&producer->counts.not_sampled);
         if (UNLIKELY(otlp->config.is_disabled)) {
@@ -180,7 +178,7 @@ struct otlp_span *span_begin(weir_otlp_tracer *tracer, const struct span_start *
         }
     }
     if (LIKELY(span->is_recording)) {
-        record_begin(span, start, parent, &sampling);
+        record_begin(span, name, options, parent, &sampling);
     }
     return span;
 }
@@ -210,7 +208,8 @@ static uint32_t flags_of(const struct otlp_span *span) {
 }
 
 static size_t body_size(const struct otlp_span *span) {
-    size_t n_bytes = TIME_FIELD + FLAGS_FIELD + wire_count_size(span->attributes.n_dropped) +
+    size_t n_bytes = TRACE_ID_FIELD + SPAN_ID_FIELD + TIME_FIELD + FLAGS_FIELD +
+                     wire_count_size(span->attributes.n_dropped) +
                      wire_count_size(span->n_dropped_events) +
                      wire_count_size(span->n_dropped_links);
     for (int i = 0; i < SPAN_N_PARTS; i++) {
@@ -224,6 +223,9 @@ static uint8_t *put_part(uint8_t *at, const struct otlp_span *span, enum span_pa
 }
 
 static void put_body(uint8_t *at, const struct otlp_span *span, uint64_t end_unix_ns) {
+    const weir_otlp_context *own = &span->context;
+    at = wire_put_field(at, TAG_SPAN_TRACE_ID, own->trace_id, sizeof own->trace_id);
+    at = wire_put_field(at, TAG_SPAN_SPAN_ID, own->span_id, sizeof own->span_id);
     at = put_part(at, span, SPAN_HEAD);
     at = wire_put_fixed64(at, TAG_SPAN_END_TIME, end_unix_ns);
     at = put_part(at, span, SPAN_ATTRIBUTES);

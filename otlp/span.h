@@ -17,27 +17,16 @@
 
 struct otlp_span;
 
-struct span_start {
-    const char *name; /* NUL-terminated; invalid UTF-8 is repaired */
-    weir_otlp_kind kind;
-    const weir_otlp_context *parent;  /* NULL or invalid: root */
-    const weir_otlp_context *context; /* ids to use instead of new ones; NULL: new */
-    bool starts_now;                  /* by the provider's clock, instead of at unix_ns */
-    uint64_t unix_ns;                 /* start */
-    const weir_key_value *attributes; /* for the sampler, then set; NULL with a number: refused */
-    size_t n_attributes;
-    const weir_otlp_link *links;
-    size_t n_links;
-};
-
 /*
- * NULL when memory is short (counted). A span that the sampler drops (by default, one below a
- * parent that is not sampled) records nothing but has a context like any other, with the sampled
- * flag clear, and is ended like any other (E18, E32). Where there is nothing to send to and no
- * processor it records nothing either, and passes the sampler's decision on. Processors have seen
- * it when this returns.
+ * `options` are whole, of this version; a NULL name is "", invalid UTF-8 in it is repaired, and
+ * NULL attributes or links with a number are counted as refused. NULL when memory is short
+ * (counted). A span that the sampler drops (by default, one below a parent that is not sampled)
+ * records nothing but has a context like any other, with the sampled flag clear, and is ended like
+ * any other (E18, E32). Where there is nothing to send to and no processor it records nothing
+ * either, and passes the sampler's decision on. Processors have seen it when this returns.
  */
-struct otlp_span *span_begin(weir_otlp_tracer *tracer, const struct span_start *start);
+struct otlp_span *span_begin(weir_otlp_tracer *tracer, const char *name,
+                             const weir_otlp_span_options *options);
 
 /* A key set before is replaced and comes last. `value` may hold WEIR_VALUE_JSON leaves. */
 void span_set(struct otlp_span *span, const char *key, const weir_value *value);

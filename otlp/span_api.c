@@ -33,25 +33,14 @@ weir_otlp_span *weir_otlp_span_begin(weir_otlp_tracer *tracer, const char *name,
     if (tracer == NULL) {
         return NULL;
     }
-    static const weir_otlp_span_options none;
+    static const weir_otlp_span_options none = {.size = sizeof none};
     weir_otlp_span_options extended;
     if (options == NULL) {
         options = &none;
     } else if (UNLIKELY(options->size != sizeof *options)) {
         options = extend(tracer, options, &extended);
     }
-    struct otlp_span *span = span_begin(tracer, &(struct span_start){
-                                                    .name = name,
-                                                    .kind = options->kind,
-                                                    .parent = options->parent,
-                                                    .context = options->context,
-                                                    .starts_now = !options->has_start_time,
-                                                    .unix_ns = options->start_unix_ns,
-                                                    .attributes = options->attributes,
-                                                    .n_attributes = options->n_attributes,
-                                                    .links = options->links,
-                                                    .n_links = options->n_links,
-                                                });
+    struct otlp_span *span = span_begin(tracer, name, options);
     if (UNLIKELY(span == NULL)) {
         return NULL;
     }

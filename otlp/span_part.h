@@ -7,9 +7,15 @@
  */
 #pragma once
 
+#include <string.h>
+
 #include "otlp/common/macro.h"
+#include "otlp/common/utf8.h"
+#include "otlp/encode.h"
 #include "otlp/provider.h"
 #include "otlp/span_pool.h"
+#include "otlp/tags.h"
+#include "otlp/wire.h"
 
 /* Sizes of fields. */
 enum {
@@ -60,4 +66,21 @@ static inline bool span_part_end_whole(struct otlp_span *span, const struct writ
 }
 
 /* Name, kind and start time: the end of SPAN_HEAD, written again when the name changes. */
-void span_put_name(struct otlp_span *span, struct buf *head, const char *name);
+static inline void span_put_name(struct otlp_span *span, struct buf *head, const char *name) {
+    size_t n_name = strlen(name), n_field = n_name > 0 ? wire_field_size(n_name) : 0;
+    size_t before = head->n_bytes;
+    uint8_t *at = buf_reserve(head, n_field + KIND_FIELD + TIME_FIELD);
+    if (LIKELY(at != NULL && n_name > 0)) {
+        uint8_t *text = wire_put_head(at, TAG_SPAN_NAME, n_name);
+        at += n_field;
+        if (UNLIKELY(!wire_copy_is_ascii(text, name, n_name)) && !utf8_is_valid(name, n_name)) {
+            buf_truncate(head, before);
+            encode_text(head, TAG_SPAN_NAME, name, n_name);
+            at = buf_reserve(head, KIND_FIELD + TIME_FIELD);
+        }
+    }
+    if (LIKELY(at != NULL)) {
+        at = wire_put_number(at, TAG_SPAN_KIND, span->kind);
+        (void)wire_put_fixed64(at, TAG_SPAN_START_TIME, span->start_unix_ns);
+    }
+}

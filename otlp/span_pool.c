@@ -189,8 +189,7 @@ static inline void clear(struct otlp_span *span) {
     for (int i = 0; i < SPAN_N_PARTS; i++) {
         span->parts[i].n_bytes = 0; /* they have no error: it was dealt with when it arose */
     }
-    span->attributes.seen = (struct key_filter){0};
-    span->attributes.n = span->attributes.n_dropped = 0;
+    attributes_clear(&span->attributes);
     span->context.trace_state = NULL;
     span->status = WEIR_OTLP_STATUS_UNSET;
     span->ends_by_handle = false;
@@ -198,25 +197,31 @@ static inline void clear(struct otlp_span *span) {
     span->n_dropped_events = span->n_dropped_links = 0;
 }
 
-struct otlp_span *span_pool_take(struct producer *producer, weir_drop_cause *cause) {
+/* The thread has no free one: of the provider's pool, or a new one. */
+static COLD struct otlp_span *take_slowly(struct producer *producer, weir_drop_cause *cause) {
     weir_otlp *otlp = producer->otlp;
-    if (UNLIKELY(producer->free_spans == NULL)) {
-        fetch_shared(otlp, producer);
+    fetch_shared(otlp, producer);
+    if (producer->free_spans != NULL) {
+        return pop_free(producer);
     }
-    struct otlp_span *span;
-    if (LIKELY(producer->free_spans != NULL)) {
-        span = pop_free(producer);
-    } else if (atomic_load_explicit(&otlp->live_bytes, memory_order_relaxed) > LIVE_MAX_BYTES) {
+    if (atomic_load_explicit(&otlp->live_bytes, memory_order_relaxed) > LIVE_MAX_BYTES) {
         *cause = WEIR_DROP_QUEUE_FULL;
         return NULL;
-    } else {
-        span = make(otlp);
-        if (span == NULL) {
-            *cause = WEIR_DROP_NO_MEMORY;
-            return NULL;
-        }
     }
-    clear(span);
+    *cause = WEIR_DROP_NO_MEMORY;
+    return make(otlp);
+}
+
+struct otlp_span *span_pool_take(struct producer *producer, weir_drop_cause *cause) {
+    if (LIKELY(producer->free_spans != NULL)) {
+        struct otlp_span *span = pop_free(producer);
+        clear(span);
+        return span;
+    }
+    struct otlp_span *span = take_slowly(producer, cause);
+    if (span != NULL) {
+        clear(span);
+    }
     return span;
 }
 

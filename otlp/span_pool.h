@@ -24,14 +24,14 @@ struct producer;
  * the span's block, bounded by max_span_bytes.
  */
 enum span_part {
-    SPAN_HEAD, /* ids, trace state, name, kind, start time */
+    SPAN_HEAD, /* trace state, parent, name, kind, start time; the ids are the context's */
     SPAN_ATTRIBUTES,
     SPAN_EVENTS,
     SPAN_LINKS,
     SPAN_STATUS,
     SPAN_N_PARTS,
 
-    SPAN_FIXED_BYTES = 33 /* what the end adds: a time, three counts, flags */
+    SPAN_FIXED_BYTES = 61 /* what the end adds: ids, a time, three counts, flags */
 };
 
 /* What an object is that is no span. */

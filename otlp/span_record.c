@@ -16,25 +16,6 @@
 #include "otlp/trace_state.h"
 #include "otlp/wire.h"
 
-void span_put_name(struct otlp_span *span, struct buf *head, const char *name) {
-    size_t n_name = strlen(name), n_field = n_name > 0 ? wire_field_size(n_name) : 0;
-    size_t before = head->n_bytes;
-    uint8_t *at = buf_reserve(head, n_field + KIND_FIELD + TIME_FIELD);
-    if (LIKELY(at != NULL && n_name > 0)) {
-        uint8_t *text = wire_put_head(at, TAG_SPAN_NAME, n_name);
-        at += n_field;
-        if (UNLIKELY(!wire_copy_is_ascii(text, name, n_name)) && !utf8_is_valid(name, n_name)) {
-            buf_truncate(head, before);
-            encode_text(head, TAG_SPAN_NAME, name, n_name);
-            at = buf_reserve(head, KIND_FIELD + TIME_FIELD);
-        }
-    }
-    if (LIKELY(at != NULL)) {
-        at = wire_put_number(at, TAG_SPAN_KIND, span->kind);
-        (void)wire_put_fixed64(at, TAG_SPAN_START_TIME, span->start_unix_ns);
-    }
-}
-
 static COLD void set_slowly(struct otlp_span *span, const struct attribute_limits *limits,
                             const char *key, const weir_value *value) {
     struct writing w = span_part_begin(span, SPAN_ATTRIBUTES);

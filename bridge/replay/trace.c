@@ -79,17 +79,20 @@ static void set_origins(const struct replay_trace *trace) {
     }
 }
 
+static struct otlp_span *begin(const struct replay_trace *trace, const char *name,
+                               const weir_otlp_context *parent, const weir_otlp_context *context,
+                               uint64_t ns) {
+    return span_begin(trace->options->tracer, name,
+                      &WEIR_OTLP_SPAN_OPTIONS(.parent = parent, .context = context,
+                                              .has_start_time = true, .start_unix_ns = ns));
+}
+
 int replay_trace_begin(struct replay_trace *trace, uint64_t ns) {
     const struct replay_place *place = trace->place;
     trace->root_context = context_of(trace, REPLAY_RECORD_RUN, 0);
     trace->root_begin_ns = ns;
-    const struct span_start start = {
-        .name = trace->run->project,
-        .parent = place->has_parent ? &place->parent : NULL,
-        .context = &trace->root_context,
-        .unix_ns = ns,
-    };
-    trace->root = span_begin(trace->options->tracer, &start);
+    trace->root = begin(trace, trace->run->project, place->has_parent ? &place->parent : NULL,
+                        &trace->root_context, ns);
     if (trace->root == NULL) {
         return WEIR_E_NO_MEMORY;
     }
@@ -121,11 +124,7 @@ int replay_trace_begin_step(struct replay_trace *trace, struct replay_step *step
     step->context = context_of(trace, REPLAY_RECORD_STEP, line);
     step->begin_ns = step->last_ns = ns;
     step->line = line;
-    const struct span_start start = {.name = step->action,
-                                     .parent = &trace->root_context,
-                                     .context = &step->context,
-                                     .unix_ns = ns};
-    step->span = span_begin(trace->options->tracer, &start);
+    step->span = begin(trace, step->action, &trace->root_context, &step->context, ns);
     if (step->span == NULL) {
         return WEIR_E_NO_MEMORY;
     }
@@ -140,11 +139,8 @@ int replay_trace_begin_span(struct replay_trace *trace, struct replay_step *step
                             const char *name, uint64_t line, uint64_t ns) {
     span->context = context_of(trace, REPLAY_RECORD_SPAN, line);
     span->begin_ns = ns;
-    const struct span_start start = {.name = name,
-                                     .parent = parent != NULL ? &parent->context : &step->context,
-                                     .context = &span->context,
-                                     .unix_ns = ns};
-    span->span = span_begin(trace->options->tracer, &start);
+    span->span =
+        begin(trace, name, parent != NULL ? &parent->context : &step->context, &span->context, ns);
     trace->counts->n_spans += span->span != NULL;
     return span->span != NULL ? 0 : WEIR_E_NO_MEMORY;
 }

@@ -46,7 +46,7 @@ static void seed_without_kernel(struct generator *g) {
     }
 }
 
-static void seed(struct generator *g, unsigned epoch) {
+static COLD void seed(struct generator *g, unsigned epoch) {
     fork_watch(&fork_guard);
     ssize_t got;
     do {
@@ -62,7 +62,7 @@ static uint64_t rotate(uint64_t x, int k) {
     return x << k | x >> (64 - k);
 }
 
-uint64_t id_random(void) {
+static inline uint64_t draw(void) {
     struct generator *g = &generator;
     unsigned epoch = atomic_load_explicit(&fork_epoch, memory_order_relaxed);
     if (g->fork_epoch != epoch) {
@@ -80,11 +80,15 @@ uint64_t id_random(void) {
     return result;
 }
 
+uint64_t id_random(void) {
+    return draw();
+}
+
 void id_new_span(uint8_t out[8]) {
     uint64_t word;
     do {
-        word = id_random();
-    } while (word == 0);
+        word = draw();
+    } while (UNLIKELY(word == 0));
     memcpy(out, &word, 8);
 }
 

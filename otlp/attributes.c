@@ -42,11 +42,29 @@ static void settle(struct attributes *a, uint32_t max_attributes, size_t at) {
     }
 }
 
+/* Memory for the largest record that a scalar with this key can be. False: there is not so much. */
+static bool make_room(struct buf *out, size_t n_key, const struct scalar *scalar) {
+    size_t n_before = out->n_bytes, n_value = wire_field_size(scalar->n_bytes);
+    if (buf_error(out) != 0) {
+        return false;
+    }
+    bool is_good = buf_reserve(out, wire_field_size(wire_field_size(n_key) + n_value)) != NULL;
+    buf_truncate(out, n_before);
+    out->error = 0; /* who writes it will meet it again */
+    return is_good;
+}
+
 /* Everything else. */
-static COLD int set_slowly(struct attributes *a, const struct attribute_limits *limits,
-                           const char *key, const weir_value *value) {
+static int set_slowly(struct attributes *a, const struct attribute_limits *limits, const char *key,
+                      const weir_value *value) {
+    struct scalar scalar;
     if (key == NULL || *key == '\0' || value == NULL) {
         return WEIR_E_INVALID;
+    }
+    /* Often memory alone is missing, and large texts are best written where they stay. */
+    if (scalar_measure(&scalar, value, limits->max_chars) &&
+        make_room(a->out, strlen(key), &scalar) && attributes_set_quickly(a, limits, key, value)) {
+        return 0;
     }
     size_t before = a->out->n_bytes;
     int error = encode_key_value(a->out, a->tag, key, strlen(key), value, limits->max_chars);

@@ -58,7 +58,11 @@ static inline struct encoded_key encoded_key_at(const uint8_t *record, const uin
 }
 
 static inline bool encoded_key_equals(struct encoded_key a, struct encoded_key b) {
-    return a.n_bytes == b.n_bytes && memcmp(a.bytes, b.bytes, a.n_bytes) == 0;
+    if (a.n_bytes != b.n_bytes || a.n_bytes == 0) {
+        return a.n_bytes == b.n_bytes;
+    }
+    size_t last = a.n_bytes - 1; /* where keys of one length most often differ */
+    return a.bytes[last] == b.bytes[last] && memcmp(a.bytes, b.bytes, last) == 0;
 }
 
 /*

@@ -174,6 +174,21 @@ void adapter_otlp_error(struct weir *w, struct step *step, struct span *span, ui
     }
 }
 
+static bool is_recording(const struct otlp_part *part) {
+    return part != NULL && part->span != NULL && span_is_recording(part->span);
+}
+
+bool adapter_otlp_hears(const struct weir *w, struct step *step, struct span *span) {
+    if (w->otlp == NULL) {
+        return false;
+    }
+    if (span != NULL) {
+        return is_recording(&span->otlp);
+    }
+    return otlp_mode_has_chunks(w) || /* a sampler decides for each, and they are counted */
+           is_recording(&step->otlp) || is_recording(otlp_method_part(step));
+}
+
 /* ---- hooks ---- */
 
 static void on_call_begin(struct weir *w, const struct scene *scene,
@@ -262,21 +277,32 @@ static void on_span_end(struct weir *w, const struct scene *scene,
     otlp_part_end(w, &scene->span->otlp, NULL, event->unix_ns);
 }
 
-static void on_attributes(struct weir *w, const struct scene *scene,
-                          const weir_lifecycle_event *event) {
-    struct otlp_part *part =
-        scene->span != NULL ? &scene->span->otlp : otlp_attribute_part(w, scene->step);
+static void put_attribute(struct weir *w, struct app *app, struct otlp_part *part,
+                          const weir_key_value *given) {
+    const weir_key_value attribute = {given->key, attribute_for_otlp(&given->value, &app->scratch)};
+    span_set(part->span, attribute.key, &attribute.value);
+    if (w->conventions != 0) {
+        conventions_given(w, app, part, &attribute);
+    }
+}
+
+void adapter_otlp_attributes(struct weir *w, struct step *step, struct span *span,
+                             const weir_key_value *attributes, size_t n_attributes) {
+    if (w->otlp == NULL) {
+        return;
+    }
+    struct otlp_part *part = span != NULL ? &span->otlp : otlp_attribute_part(w, step);
     if (part == NULL || part->span == NULL) {
         return;
     }
-    for (size_t i = 0; i < event->n_attributes; i++) {
-        weir_value value = attribute_for_otlp(&event->attributes[i].value, &scene->app->scratch);
-        const weir_key_value attribute = {event->attributes[i].key, value};
-        span_set(part->span, attribute.key, &attribute.value);
-        if (w->conventions != 0) {
-            conventions_given(w, scene->app, part, &attribute);
-        }
+    for (size_t i = 0; i < n_attributes; i++) {
+        put_attribute(w, object_app(&step->head), part, &attributes[i]);
     }
+}
+
+static void on_attributes(struct weir *w, const struct scene *scene,
+                          const weir_lifecycle_event *event) {
+    adapter_otlp_attributes(w, scene->step, scene->span, event->attributes, event->n_attributes);
 }
 
 void adapter_otlp_hooks(const struct weir *w, core_hook_fn *out[N_HOOKS]) {
@@ -288,7 +314,6 @@ void adapter_otlp_hooks(const struct weir *w, core_hook_fn *out[N_HOOKS]) {
     out[WEIR_HOOK_POST_END_SPAN] = on_span_end;
     out[WEIR_HOOK_DO_LOG_ATTRIBUTES] = on_attributes;
     if (otlp_mode_has_chunks(w)) {
-        out[WEIR_HOOK_PRE_STREAM_GENERATE] = otlp_on_pull;
         out[WEIR_HOOK_POST_STREAM_GENERATE] = otlp_on_pulled;
     } else if (w->capture.items != WEIR_CAPTURE_NONE) {
         out[WEIR_HOOK_POST_STREAM_GENERATE] = otlp_on_item;

@@ -21,6 +21,16 @@
  */
 bool adapter_otlp_context_below(struct step *step, weir_otlp_context *out);
 
+/*
+ * False when nothing that is said of the span (NULL: of the step itself, or its stream) can reach
+ * OTLP, now or later: nothing there is recorded.
+ */
+bool adapter_otlp_hears(const struct weir *w, struct step *step, struct span *span);
+
+/* Attributes of a span, or of the step itself: what the hook does, for when nobody else listens. */
+void adapter_otlp_attributes(struct weir *w, struct step *step, struct span *span,
+                             const weir_key_value *attributes, size_t n_attributes);
+
 /* An event, or an ERROR status, on the span of a span, or where attributes of the step go. */
 void adapter_otlp_event(struct weir *w, struct step *step, struct span *span, uint64_t unix_ns,
                         const char *name, const weir_key_value *attributes, size_t n_attributes);
@@ -67,7 +77,6 @@ bool otlp_mode_has_action(const struct weir *w);
 /* The open pull's chunk span, made now if it was not; NULL when no pull is open or the mode has
  * none. */
 struct otlp_part *otlp_chunk_part(struct weir *w, struct step *step);
-void otlp_on_pull(struct weir *w, const struct scene *scene, const weir_lifecycle_event *event);
 void otlp_on_pulled(struct weir *w, const struct scene *scene, const weir_lifecycle_event *event);
 
 /* Without chunk spans, an item's content is an event. */

@@ -5,63 +5,66 @@
 
 #include "bridge/adapter_otlp.h"
 #include "bridge/lifecycle.h"
-#include "otlp/common/json_write.h"
 #include "otlp/common/macro.h"
 
 /* ---- chunk spans ---- */
 
 /* "{action}::chunk_{N}", in the app's scratch. */
 static const char *chunk_name(struct step *step) {
+    static const char middle[] = "::chunk_";
+    enum { MIDDLE_BYTES = sizeof middle - 1 };
+    size_t n_action = step->action.n_bytes;
     struct buf *scratch = &object_app(&step->head)->scratch;
     buf_clear(scratch);
-    buf_append(scratch, text_get(&step->action), step->action.n_bytes);
-    buf_append_text(scratch, "::chunk_");
-    json_write_int(scratch, (int64_t)step->chunk.index);
-    buf_append_byte(scratch, '\0');
-    return buf_error(scratch) == 0 ? (const char *)scratch->data : "chunk";
+    char *name = (char *)buf_reserve(scratch, n_action + MIDDLE_BYTES + TEXT_UINT_BYTES);
+    if (name == NULL) {
+        return "chunk";
+    }
+    memcpy(name, text_get(&step->action), n_action);
+    memcpy(name + n_action, middle, MIDDLE_BYTES);
+    (void)text_put_uint(name + n_action + MIDDLE_BYTES, step->account.n_pulls - 1);
+    return name;
 }
 
 static void chunk_make(struct weir *w, struct step *step) {
-    struct chunk *chunk = &step->chunk;
+    struct otlp_part *part = &step->chunk.otlp;
     const weir_otlp_context *parent =
         step->otlp.has_context ? &step->otlp.context : otlp_step_parent(step);
-    otlp_part_begin(w, &chunk->otlp, chunk_name(step), parent, chunk->began_unix_ns);
+    otlp_part_begin(w, part, chunk_name(step), parent, step->account.pull_began_unix_ns);
     if (!step->otlp.has_context && core_improves(w, 4)) {
-        otlp_set_int(&chunk->otlp, "burr.sequence_id", step->sequence_id);
+        otlp_set_int(part, "burr.sequence_id", step->sequence_id);
     }
     if (w->conventions != 0) {
-        conventions_begin(w, object_app(&step->head), &chunk->otlp, SPAN_OF_CHUNK);
+        conventions_begin(w, object_app(&step->head), part, SPAN_OF_CHUNK);
     }
 }
 
-struct otlp_part *otlp_chunk_part(struct weir *w, struct step *step) {
-    if (!step->chunk.is_open) {
-        return NULL;
-    }
+/* That of the pull that is open, or just ending. */
+static struct otlp_part *chunk_now(struct weir *w, struct step *step) {
     if (!step->chunk.otlp.has_context && step->chunk.otlp.span == NULL) {
         chunk_make(w, step);
     }
     return &step->chunk.otlp;
 }
 
-void otlp_on_pull(struct weir *w, const struct scene *scene, const weir_lifecycle_event *event) {
-    (void)w;
-    if (!scene->step->is_otlp_finished) {
-        struct text trace_state = scene->step->chunk.otlp.trace_state;
-        scene->step->chunk = (struct chunk){.is_open = true,
-                                            .otlp.trace_state = trace_state,
-                                            .index = event->item_index,
-                                            .began_unix_ns = event->unix_ns};
-    }
+struct otlp_part *otlp_chunk_part(struct weir *w, struct step *step) {
+    bool is_open = step->is_pulling && !step->is_otlp_finished && otlp_mode_has_chunks(w);
+    return is_open ? chunk_now(w, step) : NULL;
+}
+
+static void chunk_forget(struct chunk *chunk) {
+    chunk->otlp.has_context = chunk->otlp.has_error = false;
+    chunk->otlp.conventions = (struct conventions_part){0};
+    chunk->has_span_below = chunk->has_attribute = false;
 }
 
 /* True when the limits leave this chunk out. */
 static bool chunk_is_limited(const struct weir *w, const struct step *step, uint64_t unix_ns) {
-    const struct chunk *chunk = &step->chunk;
-    if (w->chunk_span_every > 0 && chunk->index % w->chunk_span_every != 0) {
+    const struct stream_account *account = &step->account;
+    if (w->chunk_span_every > 0 && (account->n_pulls - 1) % w->chunk_span_every != 0) {
         return true;
     }
-    if (unix_ns < chunk->began_unix_ns + w->chunk_span_min_ns) {
+    if (unix_ns < account->pull_began_unix_ns + w->chunk_span_min_ns) {
         return true;
     }
     return w->chunk_span_max > 0 && step->n_chunks_made >= w->chunk_span_max;
@@ -89,16 +92,14 @@ static const weir_error *chunk_error(const weir_lifecycle_event *event) {
 
 void otlp_on_pulled(struct weir *w, const struct scene *scene, const weir_lifecycle_event *event) {
     struct step *step = scene->step;
-    if (!step->chunk.is_open) {
+    if (step->is_otlp_finished || !chunk_is_exported(w, step, event)) {
         return;
     }
-    if (chunk_is_exported(w, step, event)) {
-        step->n_chunks_made++;
-        struct otlp_part *part = otlp_chunk_part(w, step);
-        otlp_put_item(step, part, event);
-        otlp_part_end(w, part, chunk_error(event), event->unix_ns);
-    }
-    step->chunk.is_open = false;
+    step->n_chunks_made++;
+    struct otlp_part *part = chunk_now(w, step);
+    otlp_put_item(step, part, event);
+    otlp_part_end(w, part, chunk_error(event), event->unix_ns);
+    chunk_forget(&step->chunk);
 }
 
 /* ---- the summary ---- */
@@ -189,7 +190,6 @@ static void cut_open_parts(struct step *step, uint64_t unix_ns) {
         otlp_part_cut(&span->otlp, unix_ns);
     }
     otlp_part_cut(&step->chunk.otlp, unix_ns);
-    step->chunk.is_open = false;
 }
 
 /* The stream's data, for a step that has some; the reference takes the step's word for it. */

@@ -142,7 +142,8 @@ static weir_pointer use_spawning_handle(struct weir *w, struct app *app, weir_st
 static void tell_creation(struct weir *w, struct app *app, const weir_app_options *options,
                           const weir_pointer *spawning_parent, struct moment when) {
     struct scene scene = {.app = app};
-    weir_lifecycle_event event = core_event(WEIR_HOOK_POST_APPLICATION_CREATE, &scene, when);
+    weir_lifecycle_event event;
+    core_event(&event, WEIR_HOOK_POST_APPLICATION_CREATE, &scene, when);
     struct blob *state = blob_share(app->state);
     weir_value state_value = state != NULL ? json_value(state) : weir_value_json("{}");
     event.state = &state_value;

@@ -122,8 +122,12 @@ weir_value attribute_for_otlp(const weir_value *value, struct buf *scratch) {
 
 /* ---- the event ---- */
 
+static bool has_key(const weir_key_value *attribute) {
+    return attribute->key != NULL && *attribute->key != '\0';
+}
+
 static bool is_welcome(struct weir *w, const weir_key_value *attribute) {
-    if (attribute->key == NULL || *attribute->key == '\0') {
+    if (!has_key(attribute)) {
         core_count(&w->counters.refused_values);
         return false;
     }
@@ -136,8 +140,8 @@ static bool is_welcome(struct weir *w, const weir_key_value *attribute) {
 
 static bool must_change(const weir_key_value *given, size_t n_given) {
     for (size_t i = 0; i < n_given; i++) {
-        if (given[i].key == NULL || *given[i].key == '\0' ||
-            !json_value_is_sound(&given[i].value) || becomes_text(&given[i].value)) {
+        if (!has_key(&given[i]) || !json_value_is_sound(&given[i].value) ||
+            becomes_text(&given[i].value)) {
             return true;
         }
     }
@@ -200,23 +204,37 @@ void attributes_forget(struct otlp_attributes *attributes) {
 
 static void tell(struct step *step, struct span *span, struct moment when,
                  const weir_key_value *attributes, size_t n_attributes) {
+    struct weir *w = object_app(&step->head)->weir;
     struct scene scene = {object_app(&step->head), step->call, step, span, NULL};
-    weir_lifecycle_event event = core_event(WEIR_HOOK_DO_LOG_ATTRIBUTES, &scene, when);
+    weir_lifecycle_event event;
+    core_event(&event, WEIR_HOOK_DO_LOG_ATTRIBUTES, &scene, when);
     event.attributes = attributes;
     event.n_attributes = n_attributes;
     struct captured captured;
-    const struct captured *seen =
-        core_capture(scene.app->weir, &scene, &event, CAPTURE_BOTH, &captured);
+    const struct captured *seen = core_capture(w, &scene, &event, CAPTURE_BOTH, &captured);
     const struct object *target = span != NULL ? &span->head : &step->head;
     if (seen == NULL || object_is_live(target)) {
-        core_tell_captured(scene.app->weir, &scene, &event, seen);
+        core_tell_captured(w, &scene, &event, seen);
     }
     core_forget_captured(&captured);
+}
+
+static void pass_on(struct weir *w, struct step *step, struct span *span,
+                    const weir_key_value *attributes, size_t n_attributes) {
+    for (size_t i = 0; i < n_attributes; i++) {
+        if (is_welcome(w, &attributes[i])) {
+            adapter_otlp_attributes(w, step, span, &attributes[i], 1);
+        }
+    }
 }
 
 void attributes_log(struct step *step, struct span *span, struct moment when,
                     const weir_key_value *attributes, size_t n_attributes) {
     struct weir *w = object_app(&step->head)->weir;
+    if (w->is_otlp_alone) { /* an event and its time were a third of the cost of an attribute */
+        pass_on(w, step, span, attributes, n_attributes);
+        return;
+    }
     struct object *target = span != NULL ? &span->head : &step->head;
     step->head.n_refs++; /* guests may end both while they are told */
     if (span != NULL) {
@@ -247,30 +265,60 @@ struct target {
     struct span *span;
 };
 
-static bool enter(weir_handle *handle, struct target *out) {
-    *out = (struct target){0};
-    if (handle_peek(HANDLE_STEP, handle) != NULL) {
-        out->step = object_enter(HANDLE_STEP, handle);
-    } else {
-        out->span = object_enter(HANDLE_SPAN, handle);
-        out->step = out->span != NULL ? out->span->step : NULL;
-    }
-    if (out->step == NULL) {
+/* The live step or span, without the lock; NULL: stale (counted). */
+static struct object *resolve(const weir_handle *handle, bool *is_span) {
+    struct object *step = handle_peek(HANDLE_STEP, handle);
+    *is_span = step == NULL;
+    return step != NULL ? step : handle_resolve(HANDLE_SPAN, handle);
+}
+
+static bool enter_resolved(struct object *object, bool is_span, const weir_handle *handle,
+                           struct target *out) {
+    if (object == NULL || !object_lock(object, handle)) {
         return false;
     }
-    out->app = object_app(&out->step->head);
+    out->app = object_app(object);
+    out->span = is_span ? (struct span *)object : NULL;
+    out->step = is_span ? out->span->step : (struct step *)object;
+    return true;
+}
+
+static bool enter(const weir_handle *handle, struct target *out) {
+    bool is_span;
+    struct object *object = resolve(handle, &is_span);
+    return enter_resolved(object, is_span, handle, out);
+}
+
+/* True when nobody listens, and there is nothing to count either. */
+static bool leave_no_trace(const struct object *object, const weir_key_value *attributes,
+                           size_t n_attributes) {
+    if (!object_is_unheard(object)) {
+        return false;
+    }
+    for (size_t i = 0; i < n_attributes && attributes != NULL; i++) {
+        if (!has_key(&attributes[i]) || !json_value_is_sound(&attributes[i].value)) {
+            return false;
+        }
+    }
     return true;
 }
 
 void weir_set_all_(weir_handle *handle, const weir_key_value *attributes, size_t n_attributes) {
+    bool is_span;
+    struct object *object = resolve(handle, &is_span);
     struct target target;
-    if (!enter(handle, &target)) {
+    if (object == NULL || leave_no_trace(object, attributes, n_attributes) ||
+        !enter_resolved(object, is_span, handle, &target)) {
         return;
     }
     struct step *step = target.step;
+    struct weir *w = target.app->weir;
     if (attributes != NULL) {
-        attributes_log(step, target.span, core_now(target.app->weir, &step->anchor), attributes,
-                       n_attributes);
+        struct moment when = {0}; /* no use to OTLP */
+        if (!w->is_otlp_alone) {
+            when = core_now(w, &step->anchor);
+        }
+        attributes_log(step, target.span, when, attributes, n_attributes);
     }
     object_leave(target.app);
 }
@@ -321,7 +369,8 @@ static void add_event(const struct target *target, const char *name,
     struct weir *w = target->app->weir;
     struct scene scene = {target->app, target->step->call, target->step, target->span, NULL};
     struct moment when = core_now(w, &target->step->anchor);
-    weir_lifecycle_event event = core_event(WEIR_HOOK_DO_LOG_ATTRIBUTES, &scene, when);
+    weir_lifecycle_event event;
+    core_event(&event, WEIR_HOOK_DO_LOG_ATTRIBUTES, &scene, when);
     event.attributes = attributes;
     event.n_attributes = attributes != NULL ? n_attributes : 0;
     struct captured captured;

@@ -20,7 +20,8 @@ static void tell_begin(struct call *call, struct moment when, const weir_otlp_co
         otlp_part_take(&call->otlp, parent);
     }
     struct scene scene = {.app = app, .call = call};
-    weir_lifecycle_event event = core_event(WEIR_HOOK_PRE_RUN_EXECUTE_CALL, &scene, when);
+    weir_lifecycle_event event;
+    core_event(&event, WEIR_HOOK_PRE_RUN_EXECUTE_CALL, &scene, when);
     struct blob *state = blob_share(app->state);
     weir_value state_value =
         state != NULL ? weir_value_json_n(state->bytes, state->n_bytes) : weir_value_json("{}");
@@ -74,7 +75,8 @@ void call_close(struct call *call, struct moment when, const weir_error *error) 
     unlink_call(call);
     if (call->outer == NULL) {
         struct scene scene = {.app = app, .call = call};
-        weir_lifecycle_event event = core_event(WEIR_HOOK_POST_RUN_EXECUTE_CALL, &scene, when);
+        weir_lifecycle_event event;
+        core_event(&event, WEIR_HOOK_POST_RUN_EXECUTE_CALL, &scene, when);
         struct blob *state = blob_share(app->state);
         weir_value state_value =
             state != NULL ? weir_value_json_n(state->bytes, state->n_bytes) : weir_value_json("{}");

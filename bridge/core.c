@@ -47,11 +47,6 @@ void core_count_input(struct weir *w, int error) {
     }
 }
 
-struct moment core_now(const struct weir *w, const struct clock_anchor *anchor) {
-    uint64_t monotonic_ns = clock_monotonic(&w->clock);
-    return (struct moment){clock_anchor_unix(anchor, monotonic_ns), monotonic_ns};
-}
-
 /* ---- messages ---- */
 
 static void keep_message(struct weir *w, weir_log_level level, const char *message) {
@@ -183,7 +178,7 @@ struct running {
     const struct weir *weir;
     uint64_t guests;
 };
-static _Thread_local struct running running;
+static THREAD_LOCAL_HOT struct running running;
 
 _Static_assert(WEIR_MAX_ADAPTERS < 64, "a guest is a bit of a word");
 
@@ -201,29 +196,28 @@ static const char *key_or_null(const struct app *app) {
     return app->has_partition_key ? text_get(&app->partition_key) : NULL;
 }
 
-weir_lifecycle_event core_event(weir_hook hook, const struct scene *scene, struct moment when) {
-    weir_lifecycle_event event = {
-        .size = sizeof event,
-        .hook = hook,
-        .unix_ns = when.unix_ns,
-        .monotonic_ns = when.monotonic_ns,
-        .app_id = scene->app->id,
-        .partition_key = key_or_null(scene->app),
-    };
+void core_event(weir_lifecycle_event *event, weir_hook hook, const struct scene *scene,
+                struct moment when) {
+    memset(event, 0, sizeof *event);
+    event->size = sizeof *event;
+    event->hook = hook;
+    event->unix_ns = when.unix_ns;
+    event->monotonic_ns = when.monotonic_ns;
+    event->app_id = scene->app->id;
+    event->partition_key = key_or_null(scene->app);
     if (scene->call != NULL) {
-        event.method = scene->call->method;
+        event->method = scene->call->method;
     }
     if (scene->step != NULL) {
-        event.action = text_get(&scene->step->action);
-        event.sequence_id = scene->step->sequence_id;
+        event->action = text_get(&scene->step->action);
+        event->sequence_id = scene->step->sequence_id;
     }
     if (scene->span != NULL) {
-        event.span_uid = scene->span->uid;
-        event.span_name = text_get(&scene->span->name);
-        event.parent_span_uid = scene->span->parent != NULL ? scene->span->parent->uid : NULL;
-        event.span_dependencies = (const char *const *)scene->span->dependencies;
+        event->span_uid = scene->span->uid;
+        event->span_name = text_get(&scene->span->name);
+        event->parent_span_uid = scene->span->parent != NULL ? scene->span->parent->uid : NULL;
+        event->span_dependencies = (const char *const *)scene->span->dependencies;
     }
-    return event;
 }
 
 static void scene_pin(const struct scene *scene) {
@@ -245,31 +239,31 @@ static void scene_unpin(const struct scene *scene) {
     scene->app->n_unpins_due++; /* the last unpin needs the lock given back: object_leave */
 }
 
-static void tell_guest(struct weir *w, size_t nth, const weir_lifecycle_event *event) {
-    struct guest *guest = &w->guests[nth];
-    weir_hook_fn *hook = guest->hooks[event->hook];
-    if (hook == NULL || hook(guest->table.data, event) >= 0) {
-        return;
-    }
+static COLD void note_fault(struct weir *w, size_t nth, weir_hook hook) {
     core_count(&w->counters.adapter_faults);
-    if (!atomic_exchange(&guest->has_failed, true)) {
+    if (!atomic_exchange(&w->guests[nth].has_failed, true)) {
         logger_say(&w->logger, WEIR_LOG_WARN, LOG_CAUSE_ADAPTER,
                    "adapter %zu reported a fault in hook %d; later ones are only counted", nth,
-                   (int)event->hook);
+                   (int)hook);
     }
 }
 
 static void tell_guests(struct weir *w, const weir_lifecycle_event *event) {
     struct running before = running;
     uint64_t busy = before.weir == w ? before.guests : 0;
+    fork_go_abroad();
     for (size_t i = 0; i < w->n_guests; i++) {
-        if (!(busy >> i & 1)) {
-            running = (struct running){w, busy | UINT64_C(1) << i};
-            fork_go_abroad();
-            tell_guest(w, i, event);
-            fork_come_back();
+        const struct guest *guest = &w->guests[i];
+        weir_hook_fn *hook = guest->hooks[event->hook];
+        if (hook == NULL || busy >> i & 1) {
+            continue;
+        }
+        running = (struct running){w, busy | UINT64_C(1) << i};
+        if (UNLIKELY(hook(guest->table.data, event) < 0)) {
+            note_fault(w, i, event->hook);
         }
     }
+    fork_come_back();
     running = before;
 }
 

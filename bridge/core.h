@@ -76,6 +76,7 @@ struct weir {
     bool has_guest[N_HOOKS];
     struct guest *guests;
     size_t n_guests;
+    bool is_otlp_alone; /* nobody else listens, nor is asked about content */
 
     struct lock lock; /* guards buckets, n_apps, n_shutting and is_closing */
     struct app *buckets[WEIR_APP_BUCKETS];
@@ -139,7 +140,10 @@ static inline bool core_has_messages(const struct weir *w) {
 
 /* ---- time ---- */
 
-struct moment core_now(const struct weir *w, const struct clock_anchor *anchor);
+static inline struct moment core_now(const struct weir *w, const struct clock_anchor *anchor) {
+    uint64_t monotonic_ns = clock_monotonic(&w->clock);
+    return (struct moment){clock_anchor_unix(anchor, monotonic_ns), monotonic_ns};
+}
 
 /* ---- apps ---- */
 
@@ -164,8 +168,9 @@ static inline bool core_listens(const struct weir *w, weir_hook hook) {
     return w->n_own_hooks[hook] > 0 || w->has_guest[hook];
 }
 
-/* An event with the fields that its objects give. */
-weir_lifecycle_event core_event(weir_hook hook, const struct scene *scene, struct moment when);
+/* Fills an event with what its objects give; the rest is 0. */
+void core_event(weir_lifecycle_event *event, weir_hook hook, const struct scene *scene,
+                struct moment when);
 
 /*
  * Tells everybody, in order: the library's adapters under the app's lock, then the guests without

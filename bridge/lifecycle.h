@@ -55,6 +55,13 @@ void span_close(struct span *span, struct moment when);
 void attributes_log(struct step *step, struct span *span, struct moment when,
                     const weir_key_value *attributes, size_t n_attributes);
 
+/*
+ * Notes, at the end of a begin, that nobody has a use for what is said by the handle of the object,
+ * if so: the span, or NULL and the step itself or its stream. It stays so, because who listens is
+ * fixed at open and what is recorded at the begin.
+ */
+void lifecycle_note_unheard(struct object *object, struct step *step, struct span *span);
+
 /* ---- streams ---- */
 
 struct stream *stream_open(struct step *step, struct moment when);

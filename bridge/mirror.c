@@ -130,7 +130,8 @@ static bool make_uid(const struct place *place, char uid[WEIR_MAX_UID_BYTES]) {
 
 static weir_lifecycle_event event_of(weir_hook hook, const struct scene *scene, const char *uid) {
     struct moment now = core_now(scene->app->weir, &scene->step->anchor);
-    weir_lifecycle_event event = core_event(hook, scene, now);
+    weir_lifecycle_event event;
+    core_event(&event, hook, scene, now);
     event.span_uid = uid;
     return event;
 }

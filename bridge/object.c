@@ -11,14 +11,13 @@ struct pool {
     struct lock lock; /* guards first */
     struct object *first;
 };
+static struct pool pools[N_KINDS];
+static struct pool *const apps = &pools[HANDLE_APP];
 
-/* Locks of apps that this thread holds. Initial-exec: read for every event, and a few bytes only.
- */
-static _Thread_local unsigned n_inside __attribute__((tls_model("initial-exec")));
+/* Locks of apps that this thread holds. */
+static THREAD_LOCAL_HOT unsigned n_inside;
 
-static struct pool apps, calls, steps, spans, streams;
-
-/* Apps that are not in the pool, newest first; guarded by the pool's lock. */
+/* Apps that are not in the pool, newest first; guarded by the lock of their pool. */
 static struct app *in_use;
 
 static struct object *pool_pop(struct pool *pool) {
@@ -38,8 +37,8 @@ static void pool_push(struct pool *pool, struct object *object) {
     lock_give(&pool->lock);
 }
 
-static void *pool_take(struct pool *pool, enum handle_kind kind, size_t n_bytes) {
-    struct object *object = pool_pop(pool);
+static void *pool_take(enum handle_kind kind, size_t n_bytes) {
+    struct object *object = pool_pop(&pools[kind]);
     if (object != NULL) {
         return object;
     }
@@ -55,44 +54,72 @@ static void *pool_take(struct pool *pool, enum handle_kind kind, size_t n_bytes)
     return object;
 }
 
+/* Of an app's own kinds: the one it has at hand, else one of the pool. */
+static void *take(struct app *app, enum handle_kind kind, size_t n_bytes) {
+    struct object *spare = app->spares[kind];
+    app->spares[kind] = NULL;
+    return spare != NULL ? spare : pool_take(kind, n_bytes);
+}
+
+/* Keeps it at hand if nothing is, for the next of its kind. */
+static void give_back(struct object *object, enum handle_kind kind) {
+    struct app *app = object_app(object);
+    if (app->spares[kind] == NULL) {
+        app->spares[kind] = object;
+    } else {
+        pool_push(&pools[kind], object);
+    }
+}
+
+static void give_back_spares(struct app *app) {
+    for (int kind = 0; kind < N_KINDS; kind++) {
+        if (app->spares[kind] != NULL) {
+            pool_push(&pools[kind], app->spares[kind]);
+            app->spares[kind] = NULL;
+        }
+    }
+}
+
 /* What survives from one life of an object to the next. The app pointer is read by whoever holds a
  * stale handle. */
 static void head_renew(struct object *head, struct app *app) {
     head->n_refs = 1;
+    object_set_unheard(head, false);
     atomic_store_explicit(&head->app, app, memory_order_relaxed);
 }
 
-/* Clears everything behind the head. (The parameter must not be called `object`: it would be put in
- * place of the struct's name too.) */
-#define CLEAR_BEHIND_HEAD(taken)                                                                   \
-    memset((char *)(taken) + sizeof(struct object), 0, sizeof *(taken) - sizeof(struct object))
+/* Clears what is between the head and n_kept bytes at the end. (The parameter must not be called
+ * `object`: it would be put in place of the struct's name too.) */
+#define CLEAR_BEHIND_HEAD(taken, n_kept)                                                           \
+    memset((char *)(taken) + sizeof(struct object), 0,                                             \
+           sizeof *(taken) - sizeof(struct object) - (n_kept))
 
 static void use(struct app *app) {
-    lock_take(&apps.lock);
+    lock_take(&apps->lock);
     app->previous_in_use = NULL;
     app->next_in_use = in_use;
     if (in_use != NULL) {
         in_use->previous_in_use = app;
     }
     in_use = app;
-    lock_give(&apps.lock);
+    lock_give(&apps->lock);
 }
 
 /* Back into the pool. */
 static void disuse(struct app *app) {
-    lock_take(&apps.lock);
+    lock_take(&apps->lock);
     *(app->previous_in_use != NULL ? &app->previous_in_use->next_in_use : &in_use) =
         app->next_in_use;
     if (app->next_in_use != NULL) {
         app->next_in_use->previous_in_use = app->previous_in_use;
     }
-    app->head.next_free = apps.first;
-    apps.first = &app->head;
-    lock_give(&apps.lock);
+    app->head.next_free = apps->first;
+    apps->first = &app->head;
+    lock_give(&apps->lock);
 }
 
 struct app *app_take(void) {
-    struct app *app = pool_take(&apps, HANDLE_APP, sizeof *app);
+    struct app *app = pool_take(HANDLE_APP, sizeof *app);
     if (app == NULL) {
         return NULL;
     }
@@ -119,10 +146,10 @@ struct app *app_take(void) {
 }
 
 struct call *call_take(struct app *app) {
-    struct call *call = pool_take(&calls, HANDLE_CALL, sizeof *call);
+    struct call *call = take(app, HANDLE_CALL, sizeof *call);
     if (call != NULL) {
         struct text trace_state = call->otlp.trace_state;
-        CLEAR_BEHIND_HEAD(call);
+        CLEAR_BEHIND_HEAD(call, 0);
         call->otlp.trace_state = trace_state;
         head_renew(&call->head, app);
     }
@@ -130,11 +157,11 @@ struct call *call_take(struct app *app) {
 }
 
 struct step *step_take(struct app *app) {
-    struct step *step = pool_take(&steps, HANDLE_STEP, sizeof *step);
+    struct step *step = take(app, HANDLE_STEP, sizeof *step);
     if (step != NULL) {
         struct text action = step->action, before = step->action_before;
         struct text own = step->otlp.trace_state, of_chunk = step->chunk.otlp.trace_state;
-        CLEAR_BEHIND_HEAD(step);
+        CLEAR_BEHIND_HEAD(step, 0);
         step->action = action;
         step->action_before = before;
         step->otlp.trace_state = own;
@@ -145,10 +172,10 @@ struct step *step_take(struct app *app) {
 }
 
 struct span *span_take(struct app *app) {
-    struct span *span = pool_take(&spans, HANDLE_SPAN, sizeof *span);
+    struct span *span = take(app, HANDLE_SPAN, sizeof *span);
     if (span != NULL) {
         struct text name = span->name, trace_state = span->otlp.trace_state;
-        CLEAR_BEHIND_HEAD(span);
+        CLEAR_BEHIND_HEAD(span, sizeof span->uid);
         span->name = name;
         span->otlp.trace_state = trace_state;
         head_renew(&span->head, app);
@@ -157,9 +184,9 @@ struct span *span_take(struct app *app) {
 }
 
 struct stream *stream_take(struct app *app) {
-    struct stream *stream = pool_take(&streams, HANDLE_STREAM, sizeof *stream);
+    struct stream *stream = take(app, HANDLE_STREAM, sizeof *stream);
     if (stream != NULL) {
-        CLEAR_BEHIND_HEAD(stream);
+        CLEAR_BEHIND_HEAD(stream, 0);
         head_renew(&stream->head, app);
     }
     return stream;
@@ -170,7 +197,7 @@ void call_release(struct call *call) {
         return;
     }
     call_release(call->outer); /* one level: an outer call is never silent itself */
-    pool_push(&calls, &call->head);
+    give_back(&call->head, HANDLE_CALL);
 }
 
 void step_release(struct step *step) {
@@ -179,7 +206,7 @@ void step_release(struct step *step) {
     }
     call_release(step->call);
     blob_release(step->inputs_sent);
-    pool_push(&steps, &step->head);
+    give_back(&step->head, HANDLE_STEP);
 }
 
 void span_release(struct span *span) {
@@ -187,7 +214,7 @@ void span_release(struct span *span) {
         struct span *parent = span->parent;
         step_release(span->step);
         mem_free(span->dependencies);
-        pool_push(&spans, &span->head);
+        give_back(&span->head, HANDLE_SPAN);
         span = parent; /* a loop, not a recursion: nesting is the user's */
     }
 }
@@ -197,7 +224,7 @@ void stream_release(struct stream *stream) {
         return;
     }
     step_release(stream->step);
-    pool_push(&streams, &stream->head);
+    give_back(&stream->head, HANDLE_STREAM);
 }
 
 void app_lock(struct app *app) {
@@ -237,6 +264,7 @@ void app_unpin(struct app *app) {
     }
     struct step *spawning_step = app->spawning_step;
     struct weir *w = app->weir;
+    give_back_spares(app);
     disuse(app);
     if (spawning_step != NULL) {
         release_spawning_step(
@@ -259,26 +287,25 @@ void object_end(struct object *object) {
     handle_end(object->slot);
 }
 
-bool object_is_live(const struct object *object) {
-    return atomic_load_explicit(&object->slot->generation, memory_order_relaxed) & 1;
+bool object_lock(struct object *object, const void *handle) {
+    struct app *app = object_app(object);
+    app_lock(app);
+    /* A slot is its object's for life, so the generation in the handle says all. */
+    if (UNLIKELY(handle_current(object->slot) != handle || object_app(object) != app)) {
+        app_unlock(app); /* ended by another thread meanwhile */
+        handle_count_stale();
+        return false;
+    }
+    return true;
 }
 
 void *object_enter(enum handle_kind kind, const void *handle) {
     struct object *object = handle_resolve(kind, handle);
-    if (object == NULL) {
-        return NULL;
-    }
-    struct app *app = object_app(object);
-    app_lock(app);
-    if (handle_peek(kind, handle) != object || object_app(object) != app) {
-        app_unlock(app); /* ended by another thread meanwhile */
-        handle_count_stale();
-        return NULL;
-    }
-    return object;
+    return object != NULL && object_lock(object, handle) ? object : NULL;
 }
 
-void object_leave(struct app *app) {
+/* What must wait until the lock is given back. */
+static COLD void leave_with_work(struct app *app) {
     struct weir *w = app->weir;
     uint32_t n_unpins = app->n_unpins_due;
     app->n_unpins_due = 0;
@@ -296,6 +323,14 @@ void object_leave(struct app *app) {
     }
 }
 
+void object_leave(struct app *app) {
+    if (LIKELY(app->n_unpins_due == 0 && !core_has_messages(app->weir))) {
+        app_unlock(app);
+    } else {
+        leave_with_work(app);
+    }
+}
+
 /* ---- around a fork ---- */
 
 struct app *objects_newest_app(void) {
@@ -303,26 +338,26 @@ struct app *objects_newest_app(void) {
 }
 
 void objects_hold_apps(void) {
-    lock_take(&apps.lock);
+    lock_take(&apps->lock);
     for (struct app *app = in_use; app != NULL; app = app->next_in_use) {
         lock_take(&app->lock);
     }
 }
 
-static struct pool *const lower_pools[] = {&calls, &steps, &spans, &streams};
+enum { FIRST_LOWER_KIND = HANDLE_APP + 1 };
 
 void objects_hold_pools(void) {
-    for (size_t i = 0; i < ARRAY_LENGTH(lower_pools); i++) {
-        lock_take(&lower_pools[i]->lock);
+    for (int kind = FIRST_LOWER_KIND; kind < N_KINDS; kind++) {
+        lock_take(&pools[kind].lock);
     }
 }
 
 void objects_let_go(bool is_child) {
-    for (size_t i = 0; i < ARRAY_LENGTH(lower_pools); i++) {
-        lock_drop(&lower_pools[i]->lock, is_child);
+    for (int kind = FIRST_LOWER_KIND; kind < N_KINDS; kind++) {
+        lock_drop(&pools[kind].lock, is_child);
     }
     for (struct app *app = in_use; app != NULL; app = app->next_in_use) {
         lock_drop(&app->lock, is_child);
     }
-    lock_drop(&apps.lock, is_child);
+    lock_drop(&apps->lock, is_child);
 }

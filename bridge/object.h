@@ -36,13 +36,20 @@ struct moment {
     uint64_t monotonic_ns;
 };
 
-/* The head of every object. All but `app` and `slot` is guarded by the app's lock. */
+/* The head of every object. All but `slot`, `app` and `is_unheard` is guarded by the app's lock. */
 struct object {
     struct handle_slot *slot; /* for life */
     struct object *next_free; /* in its pool */
     struct app *_Atomic app;  /* an app's own: itself */
     void *_Atomic handle;     /* the last one given out */
     uint32_t n_refs; /* the live handle, the objects below, whoever runs without the lock */
+    /*
+     * Nobody has a use for what is said by this object's handle (lifecycle_note_unheard), so that
+     * it need not be timed nor told. Read without the lock: memory of objects is never given back,
+     * and who meets another life of one holds a handle that has just been ended, and is not heard
+     * either way.
+     */
+    atomic_bool is_unheard;
 };
 
 /* A span that the OTLP adapter made for an object, and its context, which outlives it. */
@@ -54,6 +61,9 @@ struct otlp_part {
     bool has_error; /* the application set one: an end without error does not take it back */
     struct conventions_part conventions;
 };
+
+/* Of objects, by enum handle_kind. */
+enum { N_KINDS = HANDLE_STREAM + 1 };
 
 struct app {
     struct object head;
@@ -71,10 +81,11 @@ struct app {
     uint32_t n_unpins_due; /* for object_leave */
     struct blob *state;    /* the last one known; NULL: none kept */
     int64_t next_sequence_id;
-    char **streaming_actions;   /* NULL-terminated; from the graph */
-    struct call *calls;         /* open, newest first */
-    struct step *steps;         /* live, or with a live span or stream; newest first */
-    struct step *spawning_step; /* counted there, with its app; of another app */
+    char **streaming_actions;       /* NULL-terminated; from the graph */
+    struct call *calls;             /* open, newest first */
+    struct step *steps;             /* live, or with a live span or stream; newest first */
+    struct object *spares[N_KINDS]; /* one of each kind at most, to be used again at once */
+    struct step *spawning_step;     /* counted there, with its app; of another app */
     weir_otlp_context remote_parent;
     struct text trace_state;
     struct clock_anchor anchor;
@@ -99,16 +110,13 @@ struct stream_account {
     uint64_t n_pulls, n_produced, n_items;
     uint64_t generation_ns, consumer_ns, total_ns, first_item_ns;
     uint64_t first_pull_ns, pull_began_ns, pull_ended_ns; /* monotonic */
-    uint64_t initialize_unix_ns, first_item_unix_ns;
+    uint64_t initialize_unix_ns, first_item_unix_ns, pull_began_unix_ns;
 };
 
-/* The chunk span of an open pull. It is made only when something needs it, or when the pull ends.
- */
+/* The chunk span of the open pull. It is made only when something needs it, or when the pull ends;
+ * then nothing of it is left for the next one. */
 struct chunk {
-    bool is_open;
     struct otlp_part otlp;
-    uint64_t index;
-    uint64_t began_unix_ns;
     bool has_span_below;
     bool has_attribute;
 };
@@ -148,16 +156,20 @@ struct span {
     struct step *step;   /* counted */
     struct span *parent; /* counted; NULL: top level */
     struct text name;
-    char uid[WEIR_MAX_UID_BYTES];
-    size_t uid_bytes;
     uint32_t n_children;
     char **dependencies;
     struct otlp_part otlp;
+    char uid[WEIR_MAX_UID_BYTES]; /* last: span_take does not clear it */
 };
+
+/* Where the pulls of an unheard stream are; see stream.c. */
+enum { ORDER_PULLING = 1, ORDER_EXHAUSTED = 2, ORDER_VALUE = 4 };
 
 struct stream {
     struct object head;
-    struct step *step; /* counted */
+    struct step *step;      /* counted */
+    _Atomic uint64_t order; /* while unheard, moved without the lock: bits, and an ORDER_VALUE for
+                               each produced value without an item */
 };
 
 /*
@@ -196,13 +208,18 @@ void *object_handle(const struct object *object);
 /* Makes its handle stale. */
 void object_end(struct object *object);
 /* True while its handle is live. */
-bool object_is_live(const struct object *object);
+static inline bool object_is_live(const struct object *object) {
+    return atomic_load_explicit(&object->slot->generation, memory_order_relaxed) & 1;
+}
 
 /*
  * The live object of a handle with its app's lock taken, or NULL (a stale handle is counted). Every
  * enter is followed by an object_leave with the object's app.
  */
 void *object_enter(enum handle_kind kind, const void *handle);
+/* The second half, for who has resolved the handle (and counted it, if it was stale): takes the
+ * lock. false: it was ended meanwhile (counted), and nothing is taken. */
+bool object_lock(struct object *object, const void *handle);
 void object_leave(struct app *app);
 
 /*
@@ -215,6 +232,14 @@ void objects_hold_pools(void);
 void objects_let_go(bool is_child);
 /* The newest app in use; the others follow by next_in_use. With the apps held. */
 struct app *objects_newest_app(void);
+
+/* True when what is said by its handle need not be told. */
+static inline bool object_is_unheard(const struct object *object) {
+    return atomic_load_explicit(&object->is_unheard, memory_order_relaxed);
+}
+static inline void object_set_unheard(struct object *object, bool is_unheard) {
+    atomic_store_explicit(&object->is_unheard, is_unheard, memory_order_relaxed);
+}
 
 /* The app of an object. */
 static inline struct app *object_app(const struct object *object) {

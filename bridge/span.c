@@ -1,20 +1,37 @@
 /* Spans: named parts of a step that the application opens; they nest. */
-#include <stdio.h>
 #include <string.h>
 
 #include "bridge/lifecycle.h"
 #include "bridge/step.h"
 
+static char *put_sequence_id(char *at, int64_t sequence_id) {
+    if (sequence_id < 0) {
+        *at++ = '-';
+        return text_put_uint(at, 0 - (uint64_t)sequence_id);
+    }
+    return text_put_uint(at, (uint64_t)sequence_id);
+}
+
 /* "{sequence_id}:{i}" at the top level, "{parent}.{i}" below; false when it gets too long. */
 static bool make_uid(struct step *step, struct span *parent, struct span *span) {
-    int n;
-    if (parent != NULL) {
-        n = snprintf(span->uid, sizeof span->uid, "%s.%u", parent->uid, parent->n_children);
+    char *at = span->uid;
+    if (parent == NULL) {
+        at = put_sequence_id(at, step->sequence_id);
+        *at++ = ':';
     } else {
-        n = snprintf(span->uid, sizeof span->uid, "%lld:%u", (long long)step->sequence_id,
-                     step->n_spans);
+        size_t n_bytes = strlen(parent->uid);
+        memcpy(at, parent->uid, n_bytes);
+        at += n_bytes;
+        *at++ = '.'; /* in place of the parent's NUL */
     }
-    return n > 0 && (size_t)n < sizeof span->uid;
+    char number[TEXT_UINT_BYTES];
+    const char *end = text_put_uint(number, parent != NULL ? parent->n_children : step->n_spans);
+    size_t n_bytes = (size_t)(end - number) + 1;
+    if (n_bytes > (size_t)(span->uid + sizeof span->uid - at)) {
+        return false;
+    }
+    memcpy(at, number, n_bytes);
+    return true;
 }
 
 static bool take_uid(const char *uid, struct span *span) {
@@ -85,8 +102,10 @@ struct span *span_open(struct step *step, struct span *parent, struct moment whe
     span->head.n_refs++; /* for the caller, while guests run */
     (void)object_begin(&span->head);
     struct scene scene = {.app = app, .call = step->call, .step = step, .span = span};
-    weir_lifecycle_event event = core_event(WEIR_HOOK_PRE_START_SPAN, &scene, when);
+    weir_lifecycle_event event;
+    core_event(&event, WEIR_HOOK_PRE_START_SPAN, &scene, when);
     core_tell(w, &scene, &event);
+    lifecycle_note_unheard(&span->head, step, span);
     span_release(span);
     return span;
 }
@@ -106,7 +125,8 @@ void span_close(struct span *span, struct moment when) {
     object_end(&span->head);
     unlink_span(span);
     struct scene scene = {.app = app, .call = step->call, .step = step, .span = span};
-    weir_lifecycle_event event = core_event(WEIR_HOOK_POST_END_SPAN, &scene, when);
+    weir_lifecycle_event event;
+    core_event(&event, WEIR_HOOK_POST_END_SPAN, &scene, when);
     core_tell(app->weir, &scene, &event);
     step->head.n_refs++;
     span_release(span);

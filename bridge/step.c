@@ -1,6 +1,7 @@
 /* Steps: one execution of one action. */
 #include <string.h>
 
+#include "bridge/adapter_otlp.h"
 #include "bridge/json_input.h"
 #include "bridge/lifecycle.h"
 #include "bridge/step.h"
@@ -10,6 +11,11 @@ const weir_error lifecycle_abandoned = {"GeneratorExit", ""};
 bool lifecycle_is_abandonment(const weir_error *error) {
     return error != NULL && error->type != NULL && strcmp(error->type, "GeneratorExit") == 0 &&
            (error->text == NULL || *error->text == '\0');
+}
+
+void lifecycle_note_unheard(struct object *object, struct step *step, struct span *span) {
+    struct weir *w = object_app(object)->weir;
+    object_set_unheard(object, w->is_otlp_alone && !adapter_otlp_hears(w, step, span));
 }
 
 static bool graph_says_streams(const struct app *app, const char *action) {
@@ -54,7 +60,7 @@ static void prepare(struct beginning *b, struct step *step, struct moment when,
     b->state = blob_share(app->state);
     b->inputs_value = object_value(b->inputs);
     b->state_value = object_value(b->state);
-    b->event = core_event(WEIR_HOOK_PRE_RUN_STEP, &b->scene, when);
+    core_event(&b->event, WEIR_HOOK_PRE_RUN_STEP, &b->scene, when);
     b->event.streams = step->said_streams;
     b->event.inputs = &b->inputs_value;
     b->event.state = &b->state_value;
@@ -100,6 +106,9 @@ static struct step *begin(struct step *step, struct moment when, const struct st
             core_tell_captured(w, &b.scene, &b.event, b.seen);
         }
         forget(&b);
+    }
+    if (step != NULL) {
+        lifecycle_note_unheard(&step->head, step, NULL);
     }
     step_release(step);
     return step;
@@ -156,11 +165,15 @@ static const weir_error *final_error(const struct step *step, const weir_step_re
     return step->is_abandoned ? &lifecycle_abandoned : NULL;
 }
 
-/* The state after the step; NULL: no memory (counted). */
+/* The state after the step; NULL: no memory (counted), or of no use. */
 static struct blob *final_state(struct step *step, const weir_step_result *result, bool has_error) {
     struct app *app = object_app(&step->head);
     struct blob *given;
     core_count_input(app->weir, json_input(result->state, result->state_value, true, &given));
+    if (app->weir->is_otlp_alone) { /* nobody sees it: it would be half the cost of a step */
+        blob_release(given);
+        return NULL;
+    }
     struct blob *state = json_state(given, app->state, step->sequence_id,
                                     has_error ? NULL : text_get(&step->action));
     blob_release(given);
@@ -188,7 +201,8 @@ static void tell_end(struct step *step, struct moment when, const weir_step_resu
     struct blob *state = final_state(step, result, error != NULL);
     keep_state(app, state);
     weir_value outcome_value = json_value(outcome), state_value = object_value(state);
-    weir_lifecycle_event event = core_event(WEIR_HOOK_POST_RUN_STEP, &scene, when);
+    weir_lifecycle_event event;
+    core_event(&event, WEIR_HOOK_POST_RUN_STEP, &scene, when);
     event.streams = step->said_streams;
     event.result = outcome != NULL ? &outcome_value : NULL;
     event.state = &state_value;

@@ -9,6 +9,78 @@
 #include "bridge/lifecycle.h"
 #include "bridge/step.h"
 
+/* ---- unheard streams ---- */
+
+/*
+ * The calls of an unheard stream leave no trace but what is counted as out of order. While they
+ * come in order they only move `order`, without the lock; the first that does not, or that ends the
+ * stream, brings the step up to date, and from then on all go the long way. A call that loses to
+ * one on another thread which does so just then is as if it had never come.
+ */
+static inline uint64_t order_of(const struct stream *stream) {
+    return atomic_load_explicit(&stream->order, memory_order_relaxed);
+}
+
+static inline void set_order(struct stream *stream, uint64_t order) {
+    atomic_store_explicit(&stream->order, order, memory_order_relaxed);
+}
+
+static void begin_unheard(struct stream *stream) {
+    const struct stream_account *account = &stream->step->account;
+    set_order(stream, (account->n_produced - account->n_items) * ORDER_VALUE);
+    lifecycle_note_unheard(&stream->head, stream->step, NULL);
+}
+
+static COLD void end_unheard(struct stream *stream) {
+    struct step *step = stream->step;
+    uint64_t order = order_of(stream);
+    object_set_unheard(&stream->head, false);
+    step->is_pulling = (order & ORDER_PULLING) != 0;
+    step->is_exhausted = (order & ORDER_EXHAUSTED) != 0;
+    step->account.n_produced = step->account.n_items + order / ORDER_VALUE;
+}
+
+/* Before the step is asked how far its stream is. */
+static inline void catch_up(struct stream *stream) {
+    if (UNLIKELY(object_is_unheard(&stream->head))) {
+        end_unheard(stream);
+    }
+}
+
+/* A pull begins; an open one is ended as produced. Here and below true when that is all. */
+static inline bool note_pull(struct stream *stream) {
+    uint64_t order = order_of(stream);
+    if (order & ORDER_PULLING) {
+        order = order / ORDER_VALUE * ORDER_VALUE + ORDER_VALUE;
+    }
+    bool is_unheard = object_is_unheard(&stream->head);
+    if (is_unheard) {
+        set_order(stream, order | ORDER_PULLING);
+    }
+    return is_unheard;
+}
+
+/* The open pull ends: with ORDER_VALUE or ORDER_EXHAUSTED; with 0 when its value has its item. */
+static inline bool note_end(struct stream *stream, uint64_t outcome) {
+    uint64_t order = order_of(stream);
+    bool is_good = object_is_unheard(&stream->head) && order & ORDER_PULLING;
+    if (is_good) {
+        set_order(stream, order / ORDER_VALUE * ORDER_VALUE + outcome);
+    }
+    return is_good;
+}
+
+static inline bool note_item(struct stream *stream) {
+    uint64_t order = order_of(stream);
+    bool is_good = object_is_unheard(&stream->head) && order >= ORDER_VALUE;
+    if (is_good) {
+        set_order(stream, order - ORDER_VALUE);
+    }
+    return is_good;
+}
+
+/* ---- events ---- */
+
 static struct weir *weir_of(const struct stream *stream) {
     return object_app(&stream->head)->weir;
 }
@@ -43,13 +115,13 @@ static void tell_item(struct stream *stream, weir_lifecycle_event *event) {
     stream_release(stream);
 }
 
-static weir_lifecycle_event event_of(struct stream *stream, weir_hook hook, struct moment when) {
+static void event_of(weir_lifecycle_event *event, struct stream *stream, weir_hook hook,
+                     struct moment when) {
     struct step *step = stream->step;
     struct scene scene = {object_app(&stream->head), step->call, step, NULL, stream};
-    weir_lifecycle_event event = core_event(hook, &scene, when);
-    event.stream_initialize_unix_ns = step->account.initialize_unix_ns;
-    event.first_item_unix_ns = step->account.first_item_unix_ns;
-    return event;
+    core_event(event, hook, &scene, when);
+    event->stream_initialize_unix_ns = step->account.initialize_unix_ns;
+    event->first_item_unix_ns = step->account.first_item_unix_ns;
 }
 
 struct stream *stream_open(struct step *step, struct moment when) {
@@ -76,8 +148,10 @@ struct stream *stream_open(struct step *step, struct moment when) {
     step->is_exhausted = step->is_finished = false;
     stream->head.n_refs++; /* for the caller, while guests run */
     (void)object_begin(&stream->head);
-    weir_lifecycle_event event = event_of(stream, WEIR_HOOK_PRE_START_STREAM, when);
+    weir_lifecycle_event event;
+    event_of(&event, stream, WEIR_HOOK_PRE_START_STREAM, when);
     tell(stream, &event);
+    begin_unheard(stream);
     stream_release(stream);
     return stream;
 }
@@ -97,6 +171,7 @@ static void account_begin(struct stream_account *account, struct moment when) {
         account->consumer_ns += between(account->pull_ended_ns, when.monotonic_ns);
     }
     account->pull_began_ns = when.monotonic_ns;
+    account->pull_began_unix_ns = when.unix_ns;
     account->n_pulls++;
 }
 
@@ -110,39 +185,57 @@ static void account_end(struct stream_account *account, struct moment when,
     }
 }
 
-static void begin_pull(struct stream *stream, struct moment when) {
-    struct step *step = stream->step;
-    account_begin(&step->account, when);
-    step->is_pulling = true;
-    if (core_listens(weir_of(stream), WEIR_HOOK_PRE_STREAM_GENERATE)) {
-        weir_lifecycle_event event = event_of(stream, WEIR_HOOK_PRE_STREAM_GENERATE, when);
-        event.item_index = step->account.n_pulls - 1;
-        tell(stream, &event);
-    }
+static void tell_pull(struct stream *stream, struct moment when) {
+    weir_lifecycle_event event;
+    event_of(&event, stream, WEIR_HOOK_PRE_STREAM_GENERATE, when);
+    event.item_index = stream->step->account.n_pulls - 1;
+    tell(stream, &event);
+}
+
+/* Another pull while one is open; false: whoever was told of its end has ended the stream. */
+static COLD bool end_last_pull(struct stream *stream, struct moment when) {
+    stream->head.n_refs++;
+    stream_pull_end(stream, when, WEIR_PULL_PRODUCED, NULL, NULL);
+    bool is_live = object_is_live(&stream->head);
+    stream_release(stream);
+    return is_live;
 }
 
 void stream_pull_begin(struct stream *stream, struct moment when) {
     struct step *step = stream->step;
     struct weir *w = weir_of(stream);
-    if (step->is_finished) {
+    catch_up(stream);
+    if (UNLIKELY(step->is_finished)) {
         core_count(&w->counters.out_of_order);
         return;
     }
-    stream->head.n_refs++; /* guests may end the stream, or free the app, while they are told */
-    if (step->is_pulling) {
-        stream_pull_end(stream, when, WEIR_PULL_PRODUCED, NULL, NULL);
+    if (UNLIKELY(step->is_pulling) && !end_last_pull(stream, when)) {
+        return;
     }
-    if (object_is_live(&stream->head)) {
-        begin_pull(stream, when);
+    account_begin(&step->account, when);
+    step->is_pulling = true;
+    if (core_listens(w, WEIR_HOOK_PRE_STREAM_GENERATE)) {
+        tell_pull(stream, when);
     }
-    stream_release(stream);
+}
+
+static void tell_pulled(struct stream *stream, struct moment when, weir_pull_outcome outcome,
+                        const weir_error *error, const weir_value *item) {
+    weir_lifecycle_event event;
+    event_of(&event, stream, WEIR_HOOK_POST_STREAM_GENERATE, when);
+    event.item_index = stream->step->account.n_pulls - 1;
+    event.outcome = outcome;
+    event.error = error;
+    event.item = item;
+    tell_item(stream, &event);
 }
 
 void stream_pull_end(struct stream *stream, struct moment when, weir_pull_outcome outcome,
                      const weir_error *error, const weir_value *item) {
     struct step *step = stream->step;
     struct weir *w = weir_of(stream);
-    if (!step->is_pulling) {
+    catch_up(stream);
+    if (UNLIKELY(!step->is_pulling)) {
         core_count(&w->counters.out_of_order);
         return;
     }
@@ -151,12 +244,7 @@ void stream_pull_end(struct stream *stream, struct moment when, weir_pull_outcom
     step->is_finished = step->is_finished || outcome == WEIR_PULL_FAILED;
     account_end(&step->account, when, outcome);
     if (core_listens(w, WEIR_HOOK_POST_STREAM_GENERATE)) {
-        weir_lifecycle_event event = event_of(stream, WEIR_HOOK_POST_STREAM_GENERATE, when);
-        event.item_index = step->account.n_pulls - 1;
-        event.outcome = outcome;
-        event.error = error;
-        event.item = item;
-        tell_item(stream, &event);
+        tell_pulled(stream, when, outcome, error, item);
     }
 }
 
@@ -164,7 +252,8 @@ void stream_item(struct stream *stream, struct moment when, const weir_value *it
     struct step *step = stream->step;
     struct stream_account *account = &step->account;
     struct weir *w = weir_of(stream);
-    if (account->n_items == account->n_produced) {
+    catch_up(stream);
+    if (UNLIKELY(account->n_items == account->n_produced)) {
         core_count(&w->counters.out_of_order);
         return;
     }
@@ -172,7 +261,8 @@ void stream_item(struct stream *stream, struct moment when, const weir_value *it
         account->first_item_unix_ns = when.unix_ns;
     }
     if (core_listens(w, WEIR_HOOK_POST_STREAM_ITEM)) {
-        weir_lifecycle_event event = event_of(stream, WEIR_HOOK_POST_STREAM_ITEM, when);
+        weir_lifecycle_event event;
+        event_of(&event, stream, WEIR_HOOK_POST_STREAM_ITEM, when);
         event.item_index = account->n_items - 1;
         event.item = item;
         tell_item(stream, &event);
@@ -191,6 +281,7 @@ const weir_value *stream_sound_item(struct weir *w, const weir_value *item) {
 
 void stream_abandon(struct stream *stream) {
     struct step *step = stream->step;
+    catch_up(stream);
     if (!step->is_exhausted && !step->is_finished && object_is_live(&step->head)) {
         step->is_abandoned = step->is_finished = true;
     }
@@ -208,6 +299,7 @@ void stream_settle(struct step *step, struct moment when, const weir_error *erro
     if (stream == NULL) {
         return;
     }
+    catch_up(stream);
     if (step->is_pulling) {
         end_open_pull(stream, when, error);
     }
@@ -220,7 +312,8 @@ void stream_tell_end(struct step *step, struct moment when) {
         return;
     }
     step->stream = NULL;
-    weir_lifecycle_event event = event_of(stream, WEIR_HOOK_POST_END_STREAM, when);
+    weir_lifecycle_event event;
+    event_of(&event, stream, WEIR_HOOK_POST_END_STREAM, when);
     tell(stream, &event);
     stream_release(stream);
 }
@@ -238,6 +331,7 @@ static void close_live(struct stream *stream, struct moment when) {
 
 void stream_close(struct stream *stream, struct moment when) {
     stream->head.n_refs++; /* and with it the step: guests may free the app while they are told */
+    catch_up(stream);
     if (stream->step->is_pulling) {
         end_open_pull(stream, when, NULL);
     }
@@ -261,70 +355,82 @@ weir_stream *weir_stream_begin(weir_step *handle) {
     return result;
 }
 
-static struct stream *enter(weir_stream *handle, struct moment *when) {
-    struct stream *stream = object_enter(HANDLE_STREAM, handle);
-    if (stream != NULL) {
-        *when = core_now(weir_of(stream), &stream->step->anchor);
+/* Takes the lock of the resolved stream's app, and the time; false: it was ended meanwhile. */
+static bool enter(struct stream *stream, const weir_stream *handle, struct moment *when) {
+    if (!object_lock(&stream->head, handle)) {
+        return false;
     }
-    return stream;
+    *when = core_now(weir_of(stream), &stream->step->anchor);
+    return true;
 }
 
 void weir_stream_pull(weir_stream *handle) {
+    struct stream *stream = handle_resolve(HANDLE_STREAM, handle);
     struct moment when;
-    struct stream *stream = enter(handle, &when);
-    if (stream != NULL) {
+    if (stream != NULL && !note_pull(stream) && enter(stream, handle, &when)) {
         struct app *app = object_app(&stream->head);
         stream_pull_begin(stream, when);
         object_leave(app);
     }
 }
 
-static void end_pull(weir_stream *handle, weir_pull_outcome outcome, const weir_error *error,
-                     const weir_value *item) {
+static void end_pull(struct stream *stream, weir_stream *handle, weir_pull_outcome outcome,
+                     const weir_error *error, const weir_value *item) {
     struct moment when;
-    struct stream *stream = enter(handle, &when);
-    if (stream != NULL) {
+    if (enter(stream, handle, &when)) {
         struct app *app = object_app(&stream->head);
         stream_pull_end(stream, when, outcome, error, stream_sound_item(app->weir, item));
         object_leave(app);
     }
 }
 
-void weir_stream_produced(weir_stream *stream) {
-    end_pull(stream, WEIR_PULL_PRODUCED, NULL, NULL);
+void weir_stream_produced(weir_stream *handle) {
+    struct stream *stream = handle_resolve(HANDLE_STREAM, handle);
+    if (stream != NULL && !note_end(stream, ORDER_VALUE)) {
+        end_pull(stream, handle, WEIR_PULL_PRODUCED, NULL, NULL);
+    }
 }
 
-void weir_stream_produced_value(weir_stream *stream, weir_value value) {
-    end_pull(stream, WEIR_PULL_PRODUCED, NULL, &value);
+void weir_stream_produced_value(weir_stream *handle, weir_value value) {
+    struct stream *stream = handle_resolve(HANDLE_STREAM, handle);
+    if (stream != NULL && !(json_value_is_sound(&value) && note_end(stream, ORDER_VALUE))) {
+        end_pull(stream, handle, WEIR_PULL_PRODUCED, NULL, &value);
+    }
 }
 
-void weir_stream_exhausted(weir_stream *stream) {
-    end_pull(stream, WEIR_PULL_EXHAUSTED, NULL, NULL);
+void weir_stream_exhausted(weir_stream *handle) {
+    struct stream *stream = handle_resolve(HANDLE_STREAM, handle);
+    if (stream != NULL && !note_end(stream, ORDER_EXHAUSTED)) {
+        end_pull(stream, handle, WEIR_PULL_EXHAUSTED, NULL, NULL);
+    }
 }
 
-void weir_stream_failed(weir_stream *stream, const weir_error *error) {
+void weir_stream_failed(weir_stream *handle, const weir_error *error) {
     static const weir_error unknown = {"Error", ""};
-    end_pull(stream, WEIR_PULL_FAILED, error != NULL ? error : &unknown, NULL);
+    struct stream *stream = handle_resolve(HANDLE_STREAM, handle);
+    if (stream != NULL) {
+        end_pull(stream, handle, WEIR_PULL_FAILED, error != NULL ? error : &unknown, NULL);
+    }
 }
 
 void weir_stream_item(weir_stream *handle) {
+    struct stream *stream = handle_resolve(HANDLE_STREAM, handle);
     struct moment when;
-    struct stream *stream = enter(handle, &when);
-    if (stream != NULL) {
+    if (stream != NULL && !note_item(stream) && enter(stream, handle, &when)) {
         struct app *app = object_app(&stream->head);
         stream_item(stream, when, NULL);
         object_leave(app);
     }
 }
 
-static void yield(weir_stream *handle, const weir_value *item) {
+static void yield(struct stream *stream, weir_stream *handle, const weir_value *item) {
     struct moment when;
-    struct stream *stream = enter(handle, &when);
-    if (stream == NULL) {
+    if (!enter(stream, handle, &when)) {
         return;
     }
     struct app *app = object_app(&stream->head);
     stream->head.n_refs++;
+    catch_up(stream);
     bool is_pulling = stream->step->is_pulling;
     item = stream_sound_item(app->weir, item);
     stream_pull_end(stream, when, WEIR_PULL_PRODUCED, NULL, item);
@@ -335,12 +441,18 @@ static void yield(weir_stream *handle, const weir_value *item) {
     object_leave(app);
 }
 
-void weir_stream_yield(weir_stream *stream) {
-    yield(stream, NULL);
+void weir_stream_yield(weir_stream *handle) {
+    struct stream *stream = handle_resolve(HANDLE_STREAM, handle);
+    if (stream != NULL && !note_end(stream, 0)) {
+        yield(stream, handle, NULL);
+    }
 }
 
-void weir_stream_yield_value(weir_stream *stream, weir_value value) {
-    yield(stream, &value);
+void weir_stream_yield_value(weir_stream *handle, weir_value value) {
+    struct stream *stream = handle_resolve(HANDLE_STREAM, handle);
+    if (stream != NULL && !(json_value_is_sound(&value) && note_end(stream, 0))) {
+        yield(stream, handle, &value);
+    }
 }
 
 void weir_stream_abandon(weir_stream *handle) {
@@ -353,9 +465,9 @@ void weir_stream_abandon(weir_stream *handle) {
 }
 
 void weir_stream_end(weir_stream *handle) {
+    struct stream *stream = handle_resolve(HANDLE_STREAM, handle);
     struct moment when;
-    struct stream *stream = enter(handle, &when);
-    if (stream != NULL) {
+    if (stream != NULL && enter(stream, handle, &when)) {
         struct app *app = object_app(&stream->head);
         stream_close(stream, when);
         object_leave(app);

@@ -1,6 +1,5 @@
 #include "bridge/text.h"
 
-#include <stdint.h>
 #include <string.h>
 
 #include "otlp/common/alloc.h"
@@ -57,6 +56,19 @@ bool text_set(struct text *text, const char *source, size_t max_bytes) {
 void text_deinit(struct text *text) {
     mem_free(text->bytes);
     *text = (struct text){0};
+}
+
+char *text_put_uint(char *at, uint64_t number) {
+    char digits[TEXT_UINT_BYTES];
+    char *first = digits + sizeof digits;
+    do {
+        *--first = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    size_t n_digits = (size_t)(digits + sizeof digits - first);
+    memcpy(at, first, n_digits);
+    at[n_digits] = '\0';
+    return at + n_digits;
 }
 
 struct blob *blob_new(const char *bytes, size_t n_bytes) {

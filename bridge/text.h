@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct text {
     char *bytes; /* NUL-terminated; NULL until first set */
@@ -26,6 +27,10 @@ void text_deinit(struct text *text);
 static inline const char *text_get(const struct text *text) {
     return text->bytes != NULL ? text->bytes : "";
 }
+
+/* Digits and a NUL; the result is where the NUL is. */
+enum { TEXT_UINT_BYTES = 21 };
+char *text_put_uint(char *at, uint64_t number);
 
 struct blob {
     atomic_size_t n_owners;

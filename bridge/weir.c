@@ -105,6 +105,7 @@ static void connect_own_adapters(struct weir *w) {
         adapter_otlp_hooks(w, hooks);
         add_own_hooks(w, WEIR_TO_OTLP, hooks);
     }
+    w->is_otlp_alone = w->tracker == NULL && w->n_guests == 0 && w->capture.is_plain;
 }
 
 /* Forgets a weir that did not come to life: the host keeps its adapters. */

@@ -4,10 +4,11 @@
 #include <stddef.h>
 
 #include "otlp/common/lock.h"
+#include "otlp/common/macro.h"
 
 static struct lock list_lock; /* guards the links; taken before every lock of a guard */
 static struct fork_guard *first;
-static _Thread_local unsigned n_abroad;
+static THREAD_LOCAL_HOT unsigned n_abroad;
 
 static void run_before(void) {
     lock_take(&list_lock);

@@ -51,9 +51,9 @@ enum meaning {
 
 /* One name: who reads it. 0: it is understood, but never written. */
 struct name {
-    const char *text;
-    uint32_t profiles;
-    enum meaning meaning;
+    char text[46]; /* no pointer: that would be a relocation each */
+    uint8_t profiles;
+    uint8_t meaning;
 };
 
 /* A span remembers by a bit each which of them the application has set. */

@@ -7,7 +7,8 @@
 #include "bridge/conventions.h"
 #include "otlp/common/macro.h"
 
-static const char *const METHODS[] = {
+/* No pointers in these tables: each would be a relocation. */
+static const char METHODS[][16] = {
     [WEIR_METHOD_STEP] = "step",
     [WEIR_METHOD_ASTEP] = "astep",
     [WEIR_METHOD_ITERATE] = "iterate",
@@ -20,7 +21,7 @@ static const char *const METHODS[] = {
     [WEIR_METHOD_ASTREAM_ITERATE] = "astream_iterate",
 };
 
-static const char *const MODES[] = {
+static const char MODES[][24] = {
     [WEIR_STREAMING_DEFAULT] = "default",
     [WEIR_STREAMING_SINGLE_SPAN] = "single_span",
     [WEIR_STREAMING_EVENT] = "event",
@@ -29,7 +30,7 @@ static const char *const MODES[] = {
 };
 
 const char *weir_method_name(weir_method method) {
-    return (size_t)method < ARRAY_LENGTH(METHODS) ? METHODS[method] : NULL;
+    return method > 0 && (size_t)method < ARRAY_LENGTH(METHODS) ? METHODS[method] : NULL;
 }
 
 const char *weir_streaming_mode_name(weir_streaming_mode mode) {
@@ -54,7 +55,7 @@ int weir_streaming_mode_parse(const char *name, weir_streaming_mode *out) {
 }
 
 static const struct {
-    const char *name;
+    char name[16];
     unsigned bit;
 } CONVENTIONS[] = {
     {"burr", WEIR_CONVENTIONS_BURR},

@@ -12,8 +12,8 @@
 /* The options that are of the whole: whoever sets one for a pipeline expects what will not be. */
 static const char *foreign_option(const weir_otlp_options *options) {
     static const struct {
-        const char *name;
-        size_t offset, n_bytes;
+        char name[24]; /* no pointer: that would be a relocation each */
+        uint16_t offset, n_bytes;
     } fields[] = {
 #define OF_THE_WHOLE(field)                                                                        \
     {#field, offsetof(weir_otlp_options, field), sizeof((weir_otlp_options *)0)->field}

@@ -6,7 +6,8 @@
 #include "otlp/common/macro.h"
 
 const char *grpc_status_name(int status) {
-    static const char *const names[] = {
+    static const char names[][20] = {
+        /* no pointers: each would be a relocation */
         [GRPC_OK] = "OK",
         [GRPC_CANCELLED] = "CANCELLED",
         [GRPC_UNKNOWN] = "UNKNOWN",

@@ -41,14 +41,15 @@ static const struct {
     {NIL, "null"},
 };
 
+/* Names are arrays: a pointer would cost a relocation of 24 bytes each, at every start. */
 struct member {
-    const char *name;
-    unsigned kinds;
+    char name[24];
+    uint16_t kinds;
 };
 enum { MAX_MEMBERS = 8 };
 
 struct type {
-    const char *name;
+    char name[24];
     struct member members[MAX_MEMBERS];
 };
 
@@ -236,7 +237,7 @@ static unsigned kinds_of(struct json_slice value, unsigned asked) {
 
 static size_t n_members(const struct type *type) {
     size_t n = 0;
-    while (n < MAX_MEMBERS && type->members[n].name != NULL) {
+    while (n < MAX_MEMBERS && type->members[n].name[0] != '\0') {
         n++;
     }
     return n;

@@ -4,7 +4,8 @@
 
 #include "otlp/common/json_write.h"
 
-static void put(struct record_writer *to, const char *literal) {
+/* Not inlined: the literals of all records with an append each were 6 kB. */
+static __attribute__((noinline)) void put(struct record_writer *to, const char *literal) {
     buf_append_text(to->out, literal);
 }
 

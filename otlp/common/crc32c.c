@@ -1,6 +1,11 @@
 #include "otlp/common/crc32c.h"
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 
 #include "otlp/common/macro.h"
 
@@ -65,8 +70,22 @@ __attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc, c
     return ~crc;
 }
 
+/* __builtin_cpu_supports would bring 4 kB of libgcc's, and what it asks of each processor at the
+ * start. */
+static bool has_instruction(void) {
+    static atomic_int
+        known; /* 0 until the processor was asked: that takes a µs in a virtual machine */
+    int is_there = atomic_load_explicit(&known, memory_order_relaxed);
+    if (UNLIKELY(is_there == 0)) {
+        unsigned a, b, c = 0, d;
+        is_there = __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_SSE4_2) != 0 ? 1 : -1;
+        atomic_store_explicit(&known, is_there, memory_order_relaxed);
+    }
+    return is_there > 0;
+}
+
 uint32_t crc32c(uint32_t crc, const void *bytes, size_t n_bytes) {
-    if (LIKELY(__builtin_cpu_supports("sse4.2"))) {
+    if (has_instruction()) {
         return by_instruction(crc, bytes, n_bytes);
     }
     return crc32c_by_table(crc, bytes, n_bytes);

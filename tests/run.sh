@@ -81,7 +81,7 @@ minimal() {
 }
 
 installed() {
-    sh tests/headers/check_install.sh "$builds/gcc"
+    sh tests/headers/check_install.sh "$builds/gcc" && python3 -B tests/bench/sizes.py check "$builds/gcc"
 }
 
 # Instructions and allocations of hot operations, against a committed table; then that this gate can fail.

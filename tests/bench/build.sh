@@ -2,7 +2,7 @@
 # top of the source tree.
 # shellcheck shell=sh disable=SC2154 # root is set by whoever sources this
 
-BENCH_PACKAGES='gcc meson ninja-build pkg-config libc6-dev libcriterion-dev libprotobuf-c-dev libprotobuf-dev
+BENCH_PACKAGES='gcc binutils meson ninja-build pkg-config libc6-dev libcriterion-dev libprotobuf-c-dev libprotobuf-dev
     protobuf-c-compiler libcurl4-openssl-dev zlib1g-dev libdeflate-dev libmicrohttpd-dev libnghttp2-dev libzstd-dev
     libjansson-dev valgrind python3'
 build=$root/build-bench

@@ -156,11 +156,15 @@ def number(value):
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
+NAME_WIDTH = 42
 ROW = "{:<42}{:>8}{:>8}{:>8} {:<5}{:>7}  {:<16}{:>7}{:>7}"
 
 
 def print_head(section):
     print()
+    if len(section) > NAME_WIDTH:
+        print(section)
+        section = ""
     print(ROW.format(section, "minimum", "median", "maximum", "", "goal", "", "instr.", "alloc"))
     print("-" * WIDTH)
 
@@ -177,10 +181,15 @@ def print_row(row, counted):
 
 
 def print_floor(row, medians):
-    """Beside a goal that was missed, what is the least here."""
+    """Beside a goal that was missed, what could be had here."""
     floor = row.get("floor")
-    if row.get("verdict") == "missed" and floor in medians:
-        print(f"    {number(medians[floor])} {row['unit']} of it is the floor here: {floor}")
+    if row.get("verdict") != "missed" or floor not in medians:
+        return
+    least = f"{number(medians[floor])} {row['unit']}"
+    if row.get("goal_is_least"):
+        print(f"    {least} is what can be had here: {floor}")
+    else:
+        print(f"    {least} of it is the floor here: {floor}")
 
 
 def print_curve(points):

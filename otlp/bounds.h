@@ -30,7 +30,7 @@ enum {
 
     /* segments and threads */
     SEGMENT_FIRST_BYTES = 4 << 10,
-    SEGMENT_MAX_BYTES = 256 << 10, /* of spans: 512 with ten texts each; a larger one has its own */
+    SEGMENT_MAX_BYTES = 128 << 10,  /* of spans; one larger span has a segment of its own */
     SEGMENT_KEEP_BYTES = 192 << 10, /* free segments keep this much memory, and more under load */
     QUEUE_MIN_BYTES = 64 << 10,
     QUEUE_DEFAULT_BYTES = 4 << 20,

@@ -89,7 +89,7 @@ static uint64_t record_until_over(struct run *run) {
 
 /* Two readings of the clock and a copy of as many bytes as a span with ten strings has. */
 static uint64_t copy_until_over(struct run *run) {
-    enum { SPAN_BYTES = 450, RING_BYTES = 256 << 10 };
+    enum { SPAN_BYTES = 450, RING_BYTES = 128 << 10 };
     char span[SPAN_BYTES] = {0}, *ring = calloc(1, RING_BYTES);
     uint64_t n_spans = 0;
     size_t at = 0;
@@ -271,7 +271,7 @@ static const struct bench_curve curves[] = {
      .n_xs = sizeof REQUEST_SPANS / sizeof REQUEST_SPANS[0],
      .n_samples = 3,
      .sample = ns_with_requests_of,
-     .note = "a request costs some 2 us, be it of one span; 256 kB end it, whatever the option"},
+     .note = "a request costs some 2 us, be it of one span; 128 kB end it, whatever the option"},
     {0},
 };
 

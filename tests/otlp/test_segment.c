@@ -207,18 +207,18 @@ Test(segment, comes_back_from_the_pool_with_its_memory) {
 }
 
 Test(segment, pool_at_rest_gives_memory_back) {
-    enum { MANY = 16, EACH = SEGMENT_KEEP_BYTES / 3 };
+    enum { MANY = 16 };
     struct segment *taken[MANY];
     struct segment_pool pool;
     segment_pool_init(&pool, QUEUE_DEFAULT_BYTES, 0);
     for (int i = 0; i < MANY; i++) {
-        taken[i] = take(&pool, &WHOLE, 100, EACH - 1000);
+        taken[i] = take(&pool, &WHOLE, 100, SEGMENT_MAX_BYTES);
     }
-    cr_assert(eq(sz, atomic_load(&pool.used_bytes), MANY * EACH));
+    cr_assert(eq(sz, atomic_load(&pool.used_bytes), MANY * SEGMENT_MAX_BYTES));
     for (int i = 0; i < MANY; i++) {
         segment_release(&pool, taken[i]);
     }
-    cr_assert(eq(sz, atomic_load(&pool.used_bytes), MANY * EACH)); /* it is busy */
+    cr_assert(eq(sz, atomic_load(&pool.used_bytes), MANY * SEGMENT_MAX_BYTES)); /* it is busy */
     cr_assert(segment_pool_has_surplus(&pool));
     segment_pool_trim(&pool);
     cr_assert(gt(sz, atomic_load(&pool.used_bytes), 0));

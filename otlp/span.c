@@ -170,7 +170,6 @@ struct otlp_span *span_begin(weir_otlp_tracer *tracer, const char *name,
     span->is_recording = otlp->is_recording && sampling.decision != WEIR_SAMPLING_DROP;
     span->is_exported = is_sampled && otlp->exporter != NULL;
     set_identity(span, given, parent, &sampling);
-    set_times(span, producer, options);
     if (UNLIKELY(!span->is_exported)) {
         producer_count(&producer->counts.not_sampled);
         if (UNLIKELY(otlp->config.is_disabled)) {
@@ -178,6 +177,7 @@ struct otlp_span *span_begin(weir_otlp_tracer *tracer, const char *name,
         }
     }
     if (LIKELY(span->is_recording)) {
+        set_times(span, producer, options);
         record_begin(span, name, options, parent, &sampling);
     }
     return span;
@@ -189,6 +189,9 @@ bool span_is_recording(const struct otlp_span *span) {
 
 uint64_t span_now(struct otlp_span *span) {
     weir_otlp *otlp = span_provider(span);
+    if (UNLIKELY(!span->is_recording)) {
+        return 0; /* nobody will see it, and reading the clock is half of what such a span costs */
+    }
     uint64_t now = clock_monotonic(&otlp->clock);
     if (UNLIKELY(span->clock_offset == 0)) { /* it began at a time that was given */
         span->clock_offset = clock_unix(&otlp->clock) - now;

@@ -41,7 +41,8 @@ void span_set_name(struct otlp_span *span, const char *name);
 
 bool span_is_recording(const struct otlp_span *span);
 
-/* Wall time by the clock that the span began with: one reading of the monotonic clock. */
+/* Wall time by the clock that the span began with: one reading of the monotonic clock. 0 for a span
+ * that does not record. */
 uint64_t span_now(struct otlp_span *span);
 
 /* Its own context, as a parent for others. trace_state is borrowed until the span's end. */

@@ -191,20 +191,20 @@ static void start_collector(struct receiver *receiver) {
             "  pipelines: {traces: {receivers: [otlp], exporters: [debug]}}\n",
             receiver->port);
     (void)fclose(file);
-    const char *const words[] = {getenv("WEIR_BENCH_COLLECTOR"), "--config", path, NULL};
+    const char *const words[] = {getenv("WEIR_TEST_COLLECTOR"), "--config", path, NULL};
     start_program(receiver, words);
     wait_for_port(receiver->port);
 }
 
 const char *receiver_absence(enum receiver_kind kind) {
     char path[MAX_PATH];
-    const char *collector = getenv("WEIR_BENCH_COLLECTOR");
+    const char *collector = getenv("WEIR_TEST_COLLECTOR");
     path_of_weir(path);
     if (kind == RECEIVER_COLLECT && access(path, X_OK) != 0) {
         return "the program weir was not built";
     }
     if (kind == RECEIVER_COLLECTOR && (collector == NULL || access(collector, X_OK) != 0)) {
-        return "WEIR_BENCH_COLLECTOR does not name a Collector";
+        return "WEIR_TEST_COLLECTOR does not name a Collector";
     }
     return NULL;
 }

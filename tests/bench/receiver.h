@@ -12,7 +12,7 @@
 enum receiver_kind {
     RECEIVER_READS,    /* a thread of ours that reads requests and answers 200 */
     RECEIVER_COLLECT,  /* the program `weir collect`, which writes all as lines of JSON */
-    RECEIVER_COLLECTOR /* an OpenTelemetry Collector that throws all away: WEIR_BENCH_COLLECTOR */
+    RECEIVER_COLLECTOR /* an OpenTelemetry Collector that throws all away: WEIR_TEST_COLLECTOR */
 };
 
 struct receiver {

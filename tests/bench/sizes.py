@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 GOAL = 250_000
-HELD_TO = 358_000  # bytes: what it was when this was written, and 3 %
+HELD_TO = 366_800  # bytes: what it was when this was written, and 3 %
 COMPILER = "GCC: (Debian 12"
 RUNS = 21
 PARTS = {  # of the file: what is summed

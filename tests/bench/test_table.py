@@ -91,16 +91,16 @@ class Run(unittest.TestCase):
             self.assertTrue(whole["conditions"][name], name)
 
     def test_what_is_not_here_has_no_figure(self):
-        without = {name: value for name, value in os.environ.items() if name != "WEIR_BENCH_COLLECTOR"}
+        without = {name: value for name, value in os.environ.items() if name != "WEIR_TEST_COLLECTOR"}
         done = run("--json", "--no-counts", "premade bodies to a Collector", env=without)
         self.assertEqual(0, done.returncode, done.stderr)
         whole = json.loads(done.stdout)
         self.assertEqual([], whole["rows"])
         self.assertEqual(2, len(whole["absent"]))
         for row in whole["absent"]:
-            self.assertIn("WEIR_BENCH_COLLECTOR", row["absence"])
+            self.assertIn("WEIR_TEST_COLLECTOR", row["absence"])
             self.assertNotIn("median", row)
-        self.assertIn("not here: WEIR_BENCH_COLLECTOR", run("--no-counts", "premade bodies", env=without).stdout)
+        self.assertIn("not here: WEIR_TEST_COLLECTOR", run("--no-counts", "premade bodies", env=without).stdout)
 
     def test_rows_for_people(self):
         done = run("--no-counts", "memcpy")

@@ -66,8 +66,8 @@ struct pipeline {
     bool is_waiting_told;    /* that spans go to the spool */
 
     bool has_thread;      /* one was started; in a forked child not before there is work */
-    bool has_worked;      /* since it last slept for longer than a doze */
-    uint64_t looks_at_ns; /* it sleeps, and looks again by itself then; 0: it is up */
+    bool has_worked;      /* since it last slept at all */
+    uint64_t looks_at_ns; /* it sleeps, or has no thread yet, and looks again then; 0: it is up */
     bool is_outside;      /* in foreign code, or waiting for the spool's disk: it may hang … */
     bool is_telling;      /* … namely in the logger */
     bool is_answering;    /* the last export arrived; true before the first one */

@@ -130,7 +130,8 @@ static void block_signals(sigset_t *before) {
     pthread_sigmask(SIG_SETMASK, &all, before);
 }
 
-/* In a forked child. If the system has no thread for us, the next one who comes tries again. */
+/* In a forked child. If the system has no thread for us, the next one who has something tries
+ * again: nobody is up, and nobody looks by himself. */
 static void start_late(struct pipeline *pipeline) {
     sigset_t before;
     block_signals(&before);
@@ -146,7 +147,7 @@ void pipeline_wake(struct pipeline *pipeline) {
     if (UNLIKELY(pipeline->is_ended) && !pipeline->exporter->is_ending) {
         start_late(pipeline);
     }
-    pipeline->looks_at_ns = 0;
+    pipeline->looks_at_ns = pipeline->is_ended ? UINT64_MAX : 0;
     pthread_cond_signal(&pipeline->work);
 }
 
@@ -159,13 +160,13 @@ void pipeline_wake_by(struct pipeline *pipeline, uint64_t at_ns) {
 }
 
 /* A queue that gets long is a reason to wake anybody, but a single time; so is its first segment
- * where room for spans is short, and for a host's loop. */
+ * where room for spans is short, and for a host's loop. Without a thread each is like the first. */
 void pipeline_wake_for(struct pipeline *pipeline, const struct segment *segment) {
     const struct exporter *exporter = pipeline->exporter;
     size_t most = exporter->pool->max_bytes / 4 / exporter->n_pipelines;
     bool was_long = pipeline->pinned_bytes - segment->capacity > most;
     bool is_long = pipeline->pinned_bytes > most;
-    bool is_first = pipeline->first == segment;
+    bool is_first = pipeline->first == segment || pipeline->is_ended;
     bool may_wait = exporter->pool->max_spans == 0 && !exporter->loop.is_open;
     if ((is_long && !was_long) || (is_first && !may_wait)) {
         pipeline_wake_by(pipeline, 0);

@@ -3,6 +3,8 @@
  * of its own, whatever its parent was doing at the time.
  */
 #include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <spawn.h>
 #include <stdatomic.h>
@@ -216,6 +218,55 @@ Test(fork, while_a_request_is_under_way) {
     cr_assert(eq(int, (int)write(arrived[1], "", 1), 1));
     cr_assert(eq(int, child_result(child, fd), 0), "line of the child");
     cr_expect(eq(u64, stats_of(&s).in_flight, 1)); /* the parent's waits on */
+    close_all(&s);
+}
+
+/* ---- when the system has no thread for the child ---- */
+
+static unsigned n_to_refuse; /* threads, in a child */
+
+/* The exporter finds this one: an executable's symbols come before those of the C library. */
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                   void *data) {
+    if (n_to_refuse > 0) {
+        n_to_refuse--;
+        return EAGAIN;
+    }
+    int (*next)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    void *symbol = dlsym(RTLD_NEXT, "pthread_create");
+    memcpy(&next, &symbol, sizeof next); /* C has no cast for it */
+    return next(thread, attributes, run, data);
+}
+
+static int send_with_a_later_thread(void *data) {
+    n_to_refuse = 1;
+    end_span(data, "of the child"); /* plans its collection */
+    CHILD_EXPECT(n_to_refuse == 0);
+    end_span(data, "of the child");
+    CHILD_EXPECT(weir_otlp_flush(((struct scene *)data)->otlp, FLUSH_MS) == 0);
+    CHILD_EXPECT(stats_of(data).acknowledged == 2);
+    return 0;
+}
+
+static int send_after_a_flush_in_vain(void *data) {
+    weir_otlp *otlp = ((struct scene *)data)->otlp;
+    n_to_refuse = 1000;
+    end_span(data, "of the child");
+    CHILD_EXPECT(weir_otlp_flush(otlp, FLUSH_MS) == WEIR_E_TIMEOUT);
+    CHILD_EXPECT(stats_of(data).queued == 1);
+    n_to_refuse = 0;
+    CHILD_EXPECT(weir_otlp_flush(otlp, FLUSH_MS) == 0);
+    CHILD_EXPECT(stats_of(data).acknowledged == 1);
+    CHILD_EXPECT(weir_otlp_close(otlp, FLUSH_MS) == 0);
+    return 0;
+}
+
+Test(fork, a_child_without_a_thread_tries_again) {
+    struct scene s = open_to(takes_all, 1);
+    expect_in_child(send_with_a_later_thread, &s);
+    cr_expect(eq(sz, n_arrived(s.peer, "of the child"), 2));
+    expect_in_child(send_after_a_flush_in_vain, &s);
+    cr_expect(eq(sz, n_arrived(s.peer, "of the child"), 3));
     close_all(&s);
 }
 

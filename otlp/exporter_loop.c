@@ -103,6 +103,20 @@ static uint64_t step_all(struct exporter *exporter, uint64_t now_ns) {
     return is_any_idle(exporter) ? MIN(due_ns, exporter->collect_at_ns) : due_ns;
 }
 
+/*
+ * Memory that is of no use goes when a tick has found nothing to do: after a busy one more may
+ * come, and would only get it anew. So that one has the host look once more. When that is due, or
+ * what other threads bring meanwhile.
+ */
+static uint64_t rest(struct exporter *exporter, bool has_worked, uint64_t now_ns, uint64_t due_ns) {
+    if (!has_worked) {
+        (void)exporter_gives_back_memory(exporter);
+    } else if (segment_pool_has_surplus(exporter->pool)) {
+        due_ns = MIN(due_ns, now_ns + EXPORTER_DOZE_US * NS_PER_US);
+    }
+    return MIN(due_ns, exporter->loop.alarm_ns);
+}
+
 /* All that can be done now, within a bound; the timer then stands for what comes next. */
 static uint64_t drive(struct exporter *exporter) {
     struct exporter_loop *loop = &exporter->loop;
@@ -114,10 +128,10 @@ static uint64_t drive(struct exporter *exporter) {
         due_ns = step_all(exporter, now_ns);
         due_ns = MIN(due_ns, loop->alarm_ns);
     } while (due_ns <= now_ns && !exporter->is_ending && ++n_rounds < EXPORTER_TICK_ROUNDS);
-    set_timer(loop, due_ns);
     if (due_ns > now_ns && !exporter->is_ending) {
-        (void)exporter_gives_back_memory(exporter);
+        due_ns = rest(exporter, n_rounds > 0, now_ns, due_ns);
     }
+    set_timer(loop, due_ns);
     return due_ns;
 }
 

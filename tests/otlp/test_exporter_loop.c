@@ -229,6 +229,71 @@ Test(exporter_loop, asks_a_transport_without_a_descriptor_by_and_by) {
     stop(1);
 }
 
+/* ---- at rest ---- */
+
+/* More memory than the pool keeps; it is sent by one tick. */
+static int64_t send_much(void) {
+    enum { MANY = 7 };
+    struct segment *segments[MANY];
+    bool is_no_memory;
+    for (int i = 0; i < MANY; i++) {
+        segments[i] = segment_take(&rig.pool, &rig.scope, SEGMENT_MAX_BYTES / 2, 0, &is_no_memory);
+        cr_assert(segments[i] != NULL);
+        segment_commit(segments[i], 0);
+    }
+    for (int i = 0; i < MANY; i++) {
+        exporter_push(rig.exporter, segments[i]);
+    }
+    return tick();
+}
+
+Test(exporter_loop, gives_memory_back_when_a_tick_finds_nothing_to_do) {
+    start_simple(S(3600));
+    int64_t ms = send_much();
+    cr_expect(ms >= 0 && ms <= 2); /* to look once more */
+    cr_expect(gt(sz, atomic_load(&rig.pool.used_bytes), SEGMENT_KEEP_BYTES));
+    cr_expect(is_readable(20000));
+    cr_expect(eq(i64, tick(), -1));
+    cr_expect(le(sz, atomic_load(&rig.pool.used_bytes), SEGMENT_KEEP_BYTES));
+    cr_expect(not(is_readable(0)));
+    stop(7);
+}
+
+static _Atomic bool has_come;
+
+/* While memory is given back, for which the mutex is. */
+static void *come_between(void *unused) {
+    (void)unused;
+    while (!has_come) {
+        pthread_mutex_lock(&rig.exporter->mutex);
+        if (rig.exporter->n_borrowing > 0) {
+            exporter_loop_alarm(&rig.exporter->loop, 0); /* as a push does */
+            has_come = true;
+        }
+        pthread_mutex_unlock(&rig.exporter->mutex);
+        sched_yield();
+    }
+    return NULL;
+}
+
+Test(exporter_loop, tells_of_what_comes_while_memory_is_given_back) {
+    uint64_t n_sent = 0;
+    pthread_t thread;
+    start_simple(S(3600));
+    cr_assert(eq(int, pthread_create(&thread, NULL, come_between, NULL), 0));
+    int64_t ms = -1;
+    while (!has_come) {
+        (void)send_much();
+        n_sent += 7;
+        ms = tick();
+    }
+    cr_expect(eq(i64, ms, 0));
+    cr_expect(is_readable(0));
+    pthread_join(thread, NULL);
+    cr_expect(eq(i64, tick(), -1));
+    stop(n_sent);
+}
+
 /* ---- flush and stop, in the thread that calls them ---- */
 
 static void *answer_late(void *unused) {

@@ -9,6 +9,9 @@
 
 /* ---- sizes ---- */
 
+_Static_assert(2 * SEGMENT_KEEP_BYTES >= 3 * SEGMENT_MAX_BYTES,
+               "a pool at rest keeps a segment of the largest size, and smaller ones");
+
 /* The longest head: three lengths, each with its tag, and the pieces. */
 static size_t head_room(const struct scope *scope) {
     return 3 * (1 + WIRE_MAX_LENGTH) + scope->resource.n_bytes + scope->scope.n_bytes;

@@ -61,7 +61,7 @@ void otlp_part_end(struct weir *w, struct otlp_part *part, const weir_error *err
 
 void otlp_part_cut(struct otlp_part *part, uint64_t unix_ns) {
     if (part->span != NULL) {
-        span_end(part->span, unix_ns);
+        span_end(part->span, span_end_ns(part->span, unix_ns));
         part->span = NULL;
     }
 }

@@ -287,6 +287,11 @@ static COLD void count_unsent(struct producer *producer, const struct otlp_span 
     }
 }
 
+uint64_t span_end_ns(const struct otlp_span *span, uint64_t unix_ns) {
+    bool is_disorder = span->start_unix_ns - unix_ns < CLOCK_MAX_DISORDER_NS;
+    return UNLIKELY(is_disorder) ? span->start_unix_ns : unix_ns;
+}
+
 void span_end(struct otlp_span *span, uint64_t unix_ns) {
     weir_otlp *otlp = span_provider(span);
     struct producer *producer = producer_current(otlp);

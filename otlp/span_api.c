@@ -143,7 +143,7 @@ static void end(struct otlp_span *span, uint64_t unix_ns) {
 void weir_otlp_span_end(weir_otlp_span *handle) {
     struct otlp_span *span = resolve(handle);
     if (LIKELY(span != NULL)) {
-        end(span, span_now(span));
+        end(span, span_end_ns(span, span_now(span)));
     }
 }
 

@@ -31,6 +31,7 @@ uint64_t clock_ms_until(uint64_t monotonic_ns) {
 }
 
 weir_clock clock_system(void) {
+    clock_span_prepare();
     return (weir_clock){.unix_ns = system_unix_ns, .monotonic_ns = system_monotonic_ns};
 }
 

@@ -15,13 +15,14 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S UINT64_C(1000000000)
 
-/* The system's clock: CLOCK_REALTIME, and CLOCK_MONOTONIC as clock_span_ns has it. */
+/* The system's clock: CLOCK_REALTIME, and CLOCK_MONOTONIC as clock_span_ns has it, which this
+ * prepares. */
 weir_clock clock_system(void);
 
 /*
  * CLOCK_MONOTONIC at half the price, where there is a way (x86-64, the kernel's clock source is the
- * invariant time stamp counter, the process is 4 ms old), else as it is. For spans, not for
- * deadlines.
+ * invariant time stamp counter, a thread of the process has read it for 2 ms), else as it is. For
+ * spans, not for deadlines.
  *
  * Within 100 ns of it (clock_line.h), and it never goes back on a thread. The processor may read
  * the counter while a load in front of it is still under way: what a thread learns from another by
@@ -30,6 +31,16 @@ weir_clock clock_system(void);
  * lock.h the worst was 60.
  */
 uint64_t clock_span_ns(void);
+
+/*
+ * Asks the kernel and the processor whether there is a counter: once a process, some 30 µs, since
+ * cpuid leaves a virtual machine. When something is opened, so that no file is in the middle of
+ * recording. Without it clock_span_ns is the clock as it is.
+ */
+void clock_span_prepare(void);
+
+/* What two threads' times may be off the order in which things happened: the above, and room. */
+#define CLOCK_MAX_DISORDER_NS (10 * NS_PER_US)
 
 /* *clock, or the system's when NULL or half filled. */
 weir_clock clock_or_system(const weir_clock *clock);

@@ -1,5 +1,6 @@
 /* The time stamp counter of x86-64, where the kernel makes its own clock of it. */
 #include <cpuid.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -19,7 +20,6 @@ enum {
 
 /* Of the process. A forked child goes on with it, and with its thread's line: both clocks do. */
 static enum use { NOT_ASKED, USED, GIVEN_UP, NEVER_USED } _Atomic use;
-static _Atomic uint64_t first_ns;   /* when a thread first read the clock */
 static _Atomic uint64_t known_rate; /* a new thread begins with it; 0: not known */
 static atomic_uint n_doubts;
 
@@ -44,14 +44,12 @@ static bool is_clock_source(void) {
     return n_bytes > 0 && strcmp(name, "tsc\n") == 0;
 }
 
-/* Costs up to 30 µs, since cpuid leaves a virtual machine: not in a process that ends at once. */
-static void ask(uint64_t now_ns) {
-    uint64_t began_ns = atomic_load_explicit(&first_ns, memory_order_relaxed);
-    if (began_ns == 0) {
-        atomic_store_explicit(&first_ns, now_ns, memory_order_relaxed);
-    } else if (now_ns - began_ns >= CLOCK_LINE_MIN_NS) {
+void clock_span_prepare(void) {
+    if (atomic_load_explicit(&use, memory_order_relaxed) == NOT_ASKED) {
+        int error = errno;
         enum use answer = is_clock_source() && is_invariant() ? USED : NEVER_USED;
         atomic_store_explicit(&use, answer, memory_order_relaxed);
+        errno = error;
     }
 }
 
@@ -79,13 +77,10 @@ static uint64_t draw(struct clock_line *line) {
 
 static COLD uint64_t read_clock(void) {
     enum use is = atomic_load_explicit(&use, memory_order_relaxed);
-    if (LIKELY(is == NEVER_USED)) {
+    if (LIKELY(is == NEVER_USED) || is == NOT_ASKED) {
         return clock_now_ns(); /* no line has gone ahead of it */
     }
     uint64_t ns = is == USED ? draw(&own.line) : clock_now_ns();
-    if (is == NOT_ASKED) {
-        ask(ns);
-    }
     return own.last_ns = clock_line_forward(own.last_ns, ns);
 }
 

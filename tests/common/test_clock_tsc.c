@@ -44,6 +44,8 @@ int clock_gettime(clockid_t id, struct timespec *out) {
     return result;
 }
 
+TestSuite(clock_tsc, .init = clock_span_prepare);
+
 static bool is_near_the_clock(void) {
     uint64_t before = clock_now_ns(), ns = clock_span_ns(), after = clock_now_ns();
     return before <= ns + BOUND_NS && ns <= after + BOUND_NS;

@@ -230,6 +230,24 @@ Test(span, takes_times_that_are_given_as_they_are) {
     pipeline_close(&p);
 }
 
+/* The clock of spans may differ by a trifle between two threads. */
+Test(span, an_end_never_seems_to_come_before_the_begin) {
+    struct pipeline p;
+    pipeline_open(&p, NULL);
+    const struct {
+        uint64_t back_ns, seen_ns;
+    } cases[] = {{0, 0}, {1, 0}, {9999, 0}, {10000, 10000}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        weir_otlp_span *handle = pipeline_begin(&p, NULL);
+        atomic_fetch_sub(&p.fake.monotonic_ns, cases[i].back_ns);
+        weir_otlp_span_end(handle);
+        const Otlp__Span *span = pipeline_span(&p);
+        cr_assert(eq(u64, span->start_time_unix_nano - span->end_time_unix_nano, cases[i].seen_ns),
+                  "%zu", i);
+    }
+    pipeline_close(&p);
+}
+
 /* By hand, or by NTP: the duration is of the monotonic clock. */
 Test(span, a_clock_that_is_set_back_an_hour_changes_no_duration) {
     struct pipeline p;

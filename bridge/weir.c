@@ -12,6 +12,7 @@
 #include "otlp/common/error.h"
 #include "otlp/common/id.h"
 #include "otlp/common/options.h"
+#include "otlp/common/uncancelled.h"
 
 static const char DEFAULT_SCOPE[] = "weir.bridge";
 static const char REFERENCE_SCOPE[] = "burr.integrations.opentelemetry";
@@ -150,6 +151,7 @@ static void say_failure(const weir_options *options, const weir_error_detail *de
 }
 
 int weir_open(const weir_options *options, weir **out, weir_error_detail *detail) {
+    UNCANCELLED();
     weir_error_detail own = WEIR_ERROR_DETAIL_INIT;
     weir_error_detail *told = detail != NULL ? detail : &own;
     weir_options full;
@@ -193,6 +195,7 @@ static uint32_t ms_until(uint64_t deadline_ns) {
 }
 
 int weir_flush(weir *w, uint32_t timeout_ms) {
+    UNCANCELLED();
     if (w == NULL) {
         return 0;
     }
@@ -211,6 +214,7 @@ int64_t weir_tick(weir *w) {
 }
 
 int weir_close(weir *w, uint32_t timeout_ms) {
+    UNCANCELLED();
     if (w == NULL) {
         return 0;
     }

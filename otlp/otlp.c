@@ -12,6 +12,7 @@
 #include "otlp/common/handle.h"
 #include "otlp/common/macro.h"
 #include "otlp/common/options.h"
+#include "otlp/common/uncancelled.h"
 #include "otlp/destinations.h"
 #include "otlp/provider.h"
 #include "otlp/resource.h"
@@ -181,6 +182,7 @@ static int open_whole(const weir_otlp_options *options, weir_otlp **out,
 }
 
 int weir_otlp_open(const weir_otlp_options *options, weir_otlp **out, weir_error_detail *detail) {
+    UNCANCELLED();
     weir_otlp_options all;
     if (out == NULL) {
         return error_set(detail, WEIR_E_INVALID, "weir_otlp_open: out is NULL");
@@ -197,6 +199,7 @@ int weir_otlp_open(const weir_otlp_options *options, weir_otlp **out, weir_error
 /* ---- flush and close ---- */
 
 int weir_otlp_flush(weir_otlp *otlp, uint32_t timeout_ms) {
+    UNCANCELLED();
     if (otlp == NULL) {
         return 0;
     }
@@ -222,6 +225,7 @@ static uint64_t count_live(weir_otlp *otlp) {
 }
 
 int weir_otlp_close(weir_otlp *otlp, uint32_t timeout_ms) {
+    UNCANCELLED();
     if (otlp == NULL) {
         return 0;
     }

@@ -8,6 +8,7 @@
 #include "otlp/common/clock.h"
 #include "otlp/common/error.h"
 #include "otlp/common/fork.h"
+#include "otlp/common/uncancelled.h"
 #include "tracking/append.h"
 #include "tracking/async.h"
 #include "tracking/bounds.h"
@@ -256,6 +257,7 @@ static int append_once(struct log_file *file, const char *line, size_t n_bytes, 
 
 int log_file_append(struct log_file *file, const char *line, size_t n_bytes,
                     weir_error_detail *detail) {
+    UNCANCELLED(); /* the caller holds the app's lock */
     check_fd_at_times(file);
     file->was_used = true;
     int os_error = 0;

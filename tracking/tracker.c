@@ -9,6 +9,7 @@
 #include "otlp/common/alloc.h"
 #include "otlp/common/error.h"
 #include "otlp/common/options.h"
+#include "otlp/common/uncancelled.h"
 #include "tracking/bounds.h"
 #include "tracking/children.h"
 #include "tracking/folder.h"
@@ -72,6 +73,7 @@ static void free_tracker(void *data) {
 }
 
 int weir_tracker_flush(weir_tracker *tracker, uint32_t timeout_ms) {
+    UNCANCELLED();
     if (tracker == NULL || tracker->async == NULL) {
         return 0;
     }
@@ -79,6 +81,7 @@ int weir_tracker_flush(weir_tracker *tracker, uint32_t timeout_ms) {
 }
 
 int weir_tracker_close_within(weir_tracker *tracker, uint32_t timeout_ms) {
+    UNCANCELLED();
     if (tracker == NULL) {
         return 0;
     }
@@ -289,6 +292,7 @@ static int create(weir_tracker_app *app, const weir_tracker_app_options *options
 
 int weir_tracker_app_open(weir_tracker *tracker, const weir_tracker_app_options *options,
                           weir_tracker_app **out, weir_error_detail *detail) {
+    UNCANCELLED();
     weir_tracker_app_options full;
     if (tracker == NULL || out == NULL) {
         return error_set(detail, WEIR_E_INVALID, "tracker or out is NULL");

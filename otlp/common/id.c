@@ -11,6 +11,7 @@
 
 #include "otlp/common/fork.h"
 #include "otlp/common/macro.h"
+#include "otlp/common/uncancelled.h"
 
 /* xoshiro256**: four words of state, a few cycles a draw. */
 struct generator {
@@ -47,6 +48,7 @@ static void seed_without_kernel(struct generator *g) {
 }
 
 static COLD void seed(struct generator *g, unsigned epoch) {
+    UNCANCELLED(); /* getrandom is a point where a thread may be, and its caller may hold a lock */
     fork_watch(&fork_guard);
     ssize_t got;
     do {

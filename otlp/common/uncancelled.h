@@ -1,0 +1,23 @@
+/*
+ * For calls that wait: a host's thread that is cancelled in one of them (pthread_cancel) is so when
+ * the call returns. Else it would leave a lock taken for ever. Every such call has a deadline.
+ *
+ *     UNCANCELLED();   first in the function, until it returns
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include "otlp/common/macro.h"
+
+#define UNCANCELLED() CLEANUP(uncancelled_end) int uncancelled_before = uncancelled_begin()
+
+static inline int uncancelled_begin(void) {
+    int before = PTHREAD_CANCEL_ENABLE;
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    return before;
+}
+
+static inline void uncancelled_end(const int *before) {
+    (void)pthread_setcancelstate(*before, NULL);
+}

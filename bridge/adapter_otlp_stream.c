@@ -48,8 +48,8 @@ static struct otlp_part *chunk_now(struct weir *w, struct step *step) {
 }
 
 struct otlp_part *otlp_chunk_part(struct weir *w, struct step *step) {
-    bool is_open = step->is_pulling && !step->is_otlp_finished && otlp_mode_has_chunks(w);
-    return is_open ? chunk_now(w, step) : NULL;
+    bool is_open = (step->is_pulling || step->chunk.is_ending) && !step->is_otlp_finished;
+    return is_open && otlp_mode_has_chunks(w) ? chunk_now(w, step) : NULL;
 }
 
 static void chunk_forget(struct chunk *chunk) {
@@ -92,6 +92,7 @@ static const weir_error *chunk_error(const weir_lifecycle_event *event) {
 
 void otlp_on_pulled(struct weir *w, const struct scene *scene, const weir_lifecycle_event *event) {
     struct step *step = scene->step;
+    step->chunk.is_ending = false;
     if (step->is_otlp_finished || !chunk_is_exported(w, step, event)) {
         return;
     }

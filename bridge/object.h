@@ -117,6 +117,7 @@ struct stream_account {
  * then nothing of it is left for the next one. */
 struct chunk {
     struct otlp_part otlp;
+    bool is_ending; /* its pull has ended, but otlp_on_pulled has not run: the host may be asked */
     bool has_span_below;
     bool has_attribute;
 };

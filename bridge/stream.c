@@ -244,6 +244,7 @@ void stream_pull_end(struct stream *stream, struct moment when, weir_pull_outcom
     step->is_finished = step->is_finished || outcome == WEIR_PULL_FAILED;
     account_end(&step->account, when, outcome);
     if (core_listens(w, WEIR_HOOK_POST_STREAM_GENERATE)) {
+        step->chunk.is_ending = true;
         tell_pulled(stream, when, outcome, error, item);
     }
 }

@@ -64,6 +64,33 @@ Test(adapter_otlp_chunks, attributes_in_a_pull_stay_with_the_action_span) {
                                           "      inside OK\n");
 }
 
+/* The host is asked about an item when its pull has ended, but the chunk is still open. */
+static weir_verdict speak_of_item(void *data, const weir_redaction *what, weir_value *replacement) {
+    struct rig_run *run = data;
+    (void)replacement;
+    if (what->content == WEIR_CONTENT_ITEM) {
+        weir_set(run->step, "tokens", 7);
+        weir_span_end(weir_span_begin(run->step, "count", NULL));
+    }
+    return WEIR_KEEP;
+}
+
+Test(adapter_otlp_chunks, what_is_said_while_the_host_is_asked_about_an_item_is_of_its_chunk) {
+    struct rig_run run;
+    struct rig *rig CLEANUP(rig_close) =
+        RIG(.streaming_mode = CHUNKS, .capture_items = WEIR_CAPTURE_FULL, .redact = speak_of_item,
+            .redact_data = &run, .chunk_span_min_ms = 1000);
+    run = rig_begin(rig, STREAMS);
+    weir_stream *stream = weir_stream_begin(run.step);
+    weir_stream_pull(stream);
+    weir_stream_produced_value(stream, weir_value_int(1));
+    weir_set(run.step, "between", 1);
+    weir_stream_end(stream);
+    rig_end(rig, &run);
+    expect_tree(rig, RIG_ATTRIBUTES,
+                "run OK between=1\n  act::chunk_0 OK tokens=7 stream.item=1\n    count OK\n");
+}
+
 /* ---- improvement 6: fewer chunk spans ---- */
 
 /* Pulls of 10, 1, 1, 10, 1 and 10 ms. */

@@ -228,13 +228,14 @@ static void pass_on(struct weir *w, struct step *step, struct span *span,
     }
 }
 
-void attributes_log(struct step *step, struct span *span, struct moment when,
+void attributes_log(struct step *step, struct span *span, const struct moment *when,
                     const weir_key_value *attributes, size_t n_attributes) {
     struct weir *w = object_app(&step->head)->weir;
     if (w->is_otlp_alone) { /* an event and its time were a third of the cost of an attribute */
         pass_on(w, step, span, attributes, n_attributes);
         return;
     }
+    struct moment moment = when != NULL ? *when : core_now(w, &step->anchor);
     struct object *target = span != NULL ? &span->head : &step->head;
     step->head.n_refs++; /* guests may end both while they are told */
     if (span != NULL) {
@@ -244,13 +245,13 @@ void attributes_log(struct step *step, struct span *span, struct moment when,
     for (size_t i = 0; i < n_attributes && object_is_live(target); i++) {
         if (!is_welcome(w, &attributes[i])) {
             if (i > start) {
-                tell(step, span, when, attributes + start, i - start);
+                tell(step, span, moment, attributes + start, i - start);
             }
             start = i + 1;
         }
     }
     if (n_attributes > start && object_is_live(target)) {
-        tell(step, span, when, attributes + start, n_attributes - start);
+        tell(step, span, moment, attributes + start, n_attributes - start);
     }
     span_release(span);
     step_release(step);
@@ -311,14 +312,8 @@ void weir_set_all_(weir_handle *handle, const weir_key_value *attributes, size_t
         !enter_resolved(object, is_span, handle, &target)) {
         return;
     }
-    struct step *step = target.step;
-    struct weir *w = target.app->weir;
     if (attributes != NULL) {
-        struct moment when = {0}; /* no use to OTLP */
-        if (!w->is_otlp_alone) {
-            when = core_now(w, &step->anchor);
-        }
-        attributes_log(step, target.span, when, attributes, n_attributes);
+        attributes_log(target.step, target.span, NULL, attributes, n_attributes);
     }
     object_leave(target.app);
 }

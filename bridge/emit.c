@@ -203,8 +203,8 @@ static void emit_attributes(struct app *app, const weir_lifecycle_event *event) 
         count_lost(app);
         return;
     }
-    attributes_log(step, span, moment_of(app->weir, event, &step->anchor), event->attributes,
-                   event->n_attributes);
+    struct moment when = moment_of(app->weir, event, &step->anchor);
+    attributes_log(step, span, &when, event->attributes, event->n_attributes);
 }
 
 /* ---- streams ---- */

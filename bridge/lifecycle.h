@@ -51,8 +51,9 @@ struct span_begin_at {
 struct span *span_open(struct step *step, struct span *parent, struct moment when,
                        const struct span_begin_at *start);
 void span_close(struct span *span, struct moment when);
-/* span NULL: on the step itself. Attributes that cannot be kept are counted and left out. */
-void attributes_log(struct step *step, struct span *span, struct moment when,
+/* span NULL: on the step itself. when NULL: now. Attributes that cannot be kept are counted and
+ * left out. */
+void attributes_log(struct step *step, struct span *span, const struct moment *when,
                     const weir_key_value *attributes, size_t n_attributes);
 
 /*

@@ -57,10 +57,12 @@ void attributes_log(struct step *step, struct span *span, const struct moment *w
                     const weir_key_value *attributes, size_t n_attributes);
 
 /*
- * Notes, at the end of a begin, that nobody has a use for what is said by the handle of the object,
- * if so: the span, or NULL and the step itself or its stream. It stays so, because who listens is
- * fixed at open and what is recorded at the begin.
+ * True, at the end of a begin, when nobody has a use for what is said by the handle of the span, or
+ * with NULL of the step itself or its stream. It stays so, because who listens is fixed at open and
+ * what is recorded at the begin.
  */
+bool lifecycle_is_unheard(struct step *step, struct span *span);
+/* Notes it of a span or a step. */
 void lifecycle_note_unheard(struct object *object, struct step *step, struct span *span);
 
 /* ---- streams ---- */

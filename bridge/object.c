@@ -186,7 +186,8 @@ struct span *span_take(struct app *app) {
 struct stream *stream_take(struct app *app) {
     struct stream *stream = take(app, HANDLE_STREAM, sizeof *stream);
     if (stream != NULL) {
-        CLEAR_BEHIND_HEAD(stream, 0);
+        CLEAR_BEHIND_HEAD(stream, sizeof stream->order); /* a stale handle may be reading it */
+        atomic_store_explicit(&stream->order, 0, memory_order_relaxed);
         head_renew(&stream->head, app);
     }
     return stream;

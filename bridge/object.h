@@ -1,10 +1,12 @@
 /*
  * The lifecycle objects behind the handles: app, call, step, span, stream.
  *
- * One lock per app guards its whole tree. Objects come from process-wide pools whose memory is
- * never given back, so a thread that holds a stale handle meets an object, though another one, and
- * tells so by the handle's generation once it has the lock. An object lives until its handle has
- * ended and nothing below it is left (n_refs).
+ * One lock per app guards its whole tree. An object lives until its handle has ended and nothing
+ * below it is left (n_refs). Then its app keeps it at hand for the next of its kind (`spares`), so
+ * that releasing and taking one are under the app's lock too; what an app has no room for, or
+ * leaves behind, goes to process-wide pools with locks of their own. Their memory is never given
+ * back, so a thread that holds a stale handle meets an object, though another one, and tells so by
+ * the handle's generation once it has the lock.
  *
  * What the adapters of the library itself keep for an object stands in the object (`otlp`,
  * `tracker`); what it means is theirs alone.
@@ -44,10 +46,10 @@ struct object {
     void *_Atomic handle;     /* the last one given out */
     uint32_t n_refs; /* the live handle, the objects below, whoever runs without the lock */
     /*
-     * Nobody has a use for what is said by this object's handle (lifecycle_note_unheard), so that
-     * it need not be timed nor told. Read without the lock: memory of objects is never given back,
-     * and who meets another life of one holds a handle that has just been ended, and is not heard
-     * either way.
+     * Of steps and spans: nobody has a use for what is said by the handle (lifecycle_is_unheard),
+     * so that it need not be timed nor told. Read without the lock: memory of objects is never
+     * given back, and who meets another life of one holds a handle that has just been ended, and is
+     * not heard either way. Nothing may be written on the strength of it (see `order` of a stream).
      */
     atomic_bool is_unheard;
 };
@@ -79,7 +81,7 @@ struct app {
     bool is_shutting; /* taken off it, and not shut yet */
     bool is_closing;
     uint32_t n_unpins_due; /* for object_leave */
-    struct blob *state;    /* the last one known; NULL: none kept */
+    struct blob *state; /* the last one known, but the first where nobody sees states; NULL: none */
     int64_t next_sequence_id;
     char **streaming_actions;       /* NULL-terminated; from the graph */
     struct call *calls;             /* open, newest first */
@@ -163,14 +165,11 @@ struct span {
     char uid[WEIR_MAX_UID_BYTES]; /* last: span_take does not clear it */
 };
 
-/* Where the pulls of an unheard stream are; see stream.c. */
-enum { ORDER_PULLING = 1, ORDER_EXHAUSTED = 2, ORDER_VALUE = 4 };
-
 struct stream {
     struct object head;
     struct step *step;      /* counted */
-    _Atomic uint64_t order; /* while unheard, moved without the lock: bits, and an ORDER_VALUE for
-                               each produced value without an item */
+    _Atomic uint64_t order; /* where the pulls of an unheard stream are, moved without the lock; see
+                               stream.c. 0: not unheard. Last: only ever stored as an atomic */
 };
 
 /*

@@ -13,9 +13,13 @@ bool lifecycle_is_abandonment(const weir_error *error) {
            (error->text == NULL || *error->text == '\0');
 }
 
+bool lifecycle_is_unheard(struct step *step, struct span *span) {
+    struct weir *w = object_app(&step->head)->weir;
+    return w->is_otlp_alone && !adapter_otlp_hears(w, step, span);
+}
+
 void lifecycle_note_unheard(struct object *object, struct step *step, struct span *span) {
-    struct weir *w = object_app(object)->weir;
-    object_set_unheard(object, w->is_otlp_alone && !adapter_otlp_hears(w, step, span));
+    object_set_unheard(object, lifecycle_is_unheard(step, span));
 }
 
 static bool graph_says_streams(const struct app *app, const char *action) {
@@ -165,12 +169,12 @@ static const weir_error *final_error(const struct step *step, const weir_step_re
     return step->is_abandoned ? &lifecycle_abandoned : NULL;
 }
 
-/* The state after the step; NULL: no memory (counted), or of no use. */
+/* The state after the step; NULL: no memory (counted), or nobody sees it. Both then count as {}. */
 static struct blob *final_state(struct step *step, const weir_step_result *result, bool has_error) {
     struct app *app = object_app(&step->head);
     struct blob *given;
     core_count_input(app->weir, json_input(result->state, result->state_value, true, &given));
-    if (app->weir->is_otlp_alone) { /* nobody sees it: it would be half the cost of a step */
+    if (app->weir->is_otlp_alone) { /* it would be half the cost of a step */
         blob_release(given);
         return NULL;
     }

@@ -10,7 +10,8 @@
 
 #include "otlp/common/macro.h"
 
-#define UNCANCELLED() CLEANUP(uncancelled_end) int uncancelled_before = uncancelled_begin()
+#define UNCANCELLED()                                                                              \
+    __attribute__((unused)) CLEANUP(uncancelled_end) int uncancelled_before = uncancelled_begin()
 
 static inline int uncancelled_begin(void) {
     int before = PTHREAD_CANCEL_ENABLE;

@@ -15,6 +15,7 @@ import platform
 import re
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def print_conditions(conditions):
     print(f"weir {conditions['version']}, {conditions['date']}, load at the start {conditions['load'][0]:g}")
     print(f"{conditions['machine']}, {conditions['processors']} processors, {conditions['kernel']}, "
           f"clock source {conditions['clock_source']}")
-    print(f"{conditions['compiler']}, {conditions['flags']}, shared library")
+    print(textwrap.fill(f"{conditions['compiler']}, {conditions['flags']}, shared library", WIDTH))
 
 
 # ---- sources ----

@@ -24,10 +24,17 @@ struct run {
     weir_stream *stream;
 };
 
+static int post_nothing(void *data, const uint8_t *body, size_t n_bytes, uint64_t deadline_ns,
+                        weir_transport_response *response, weir_error_detail *detail) {
+    (void)data, (void)body, (void)n_bytes, (void)deadline_ns, (void)response, (void)detail;
+    return WEIR_E_IO; /* nothing is sampled */
+}
+
 static weir *open_unsampled(void) {
     const weir_sampler off = weir_sampler_always_off();
-    const weir_otlp_options otlp =
-        WEIR_OTLP_OPTIONS(.endpoint = "http://127.0.0.1:9", .sampler = &off);
+    weir_transport transport = WEIR_TRANSPORT_INIT;
+    transport.post = post_nothing;
+    const weir_otlp_options otlp = WEIR_OTLP_OPTIONS(.transport = &transport, .sampler = &off);
     weir *w = NULL;
     int error = weir_open(&WEIR_OPTIONS(.otlp = &otlp), &w, NULL);
     cr_assert(zero(int, error));

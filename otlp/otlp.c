@@ -214,6 +214,7 @@ int weir_otlp_poll_fd(weir_otlp *otlp) {
 }
 
 int64_t weir_otlp_tick(weir_otlp *otlp) {
+    UNCANCELLED();
     return otlp != NULL && otlp->exporter != NULL ? exporter_tick(otlp->exporter) : -1;
 }
 

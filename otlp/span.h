@@ -44,8 +44,8 @@ bool span_is_recording(const struct otlp_span *span);
 /* Wall time by the clock that the span began with: one reading of the monotonic clock. 0 for a span
  * that does not record. */
 uint64_t span_now(struct otlp_span *span);
-/* The time of an end that was measured: by the times of two threads it may seem to come a trifle
- * before the begin. */
+/* The time of an end that was measured (or that weir_emit was given): by the times of two threads
+ * it may seem to come a trifle before the begin. */
 uint64_t span_end_ns(const struct otlp_span *span, uint64_t unix_ns);
 
 /* Its own context, as a parent for others. trace_state is borrowed until the span's end. */

@@ -17,6 +17,7 @@
 #include "otlp/common/clock.h"
 #include "otlp/common/id.h"
 #include "otlp/common/macro.h"
+#include "otlp/common/uncancelled.h"
 
 enum { PAGE_BYTES = 4096, MAX_TRIES = 100 /* when a signal comes in between */ };
 
@@ -202,6 +203,7 @@ static struct spool_entry *take_free(struct spool *spool, const struct scope *sc
 }
 
 struct spool_entry *spool_map_new(struct spool *spool, const struct scope *scope, size_t n_bytes) {
+    UNCANCELLED();
     spool_work(spool);
     struct spool_entry *entry = take_free(spool, scope, n_bytes);
     if (entry == NULL) {

@@ -329,6 +329,7 @@ int weir_tracker_app_open(weir_tracker *tracker, const weir_tracker_app_options 
 }
 
 weir_tracker_app *weir_tracker_app_close(weir_tracker_app *app) {
+    UNCANCELLED();
     if (app != NULL && app->tracker->async != NULL) {
         async_push_last(app->tracker->async, app, &app->last_job); /* behind its records */
     } else if (app != NULL) {

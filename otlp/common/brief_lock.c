@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "otlp/common/uncancelled.h"
+
 enum {
     N_QUICK_LOOKS = 100,   /* the holder is running on another processor: it will be done soon */
     FIRST_PAUSE_NS = 1000, /* it is not: let it run, whatever its priority */
@@ -23,6 +25,7 @@ void brief_lock_wait(struct brief_lock *lock) {
         __builtin_ia32_pause();
 #endif
     }
+    UNCANCELLED(); /* the caller may hold another lock */
     struct timespec pause = {.tv_nsec = FIRST_PAUSE_NS};
     while (!is_free_now(lock)) {
         (void)nanosleep(&pause, NULL);

@@ -48,7 +48,8 @@ void clock_span_prepare(void) {
     if (atomic_load_explicit(&use, memory_order_relaxed) == NOT_ASKED) {
         int error = errno;
         enum use answer = is_clock_source() && is_invariant() ? USED : NEVER_USED;
-        atomic_store_explicit(&use, answer, memory_order_relaxed);
+        enum use before = NOT_ASKED; /* another thread's answer stays */
+        (void)atomic_compare_exchange_strong(&use, &before, answer);
         errno = error;
     }
 }

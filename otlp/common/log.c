@@ -12,6 +12,7 @@
 #include "otlp/common/clock.h"
 #include "otlp/common/env.h"
 #include "otlp/common/fork.h"
+#include "otlp/common/uncancelled.h"
 #include "otlp/common/utf8.h"
 
 static const uint64_t QUIET_NS = UINT64_C(60000000000);
@@ -60,6 +61,7 @@ static bool may_print(struct logger *logger, enum log_cause cause) {
 }
 
 static void print(const char *level, const char *message) {
+    UNCANCELLED(); /* the caller may hold a lock */
     char line[640];
     int n = snprintf(line, sizeof line, "weir: %s: %s\n", level, message);
     size_t n_bytes = MIN((size_t)MAX(n, 0), sizeof line - 1);

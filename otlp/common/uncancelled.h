@@ -1,6 +1,7 @@
 /*
  * For calls that wait: a host's thread that is cancelled in one of them (pthread_cancel) is so when
- * the call returns. Else it would leave a lock taken for ever. Every such call has a deadline.
+ * the call returns. Else it would leave a lock taken for ever. Such calls have a deadline, or do
+ * work on files that has an end.
  *
  *     UNCANCELLED();   first in the function, until it returns
  */

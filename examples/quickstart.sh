@@ -140,7 +140,7 @@ show_files() {
         printf '%6s bytes  %s\n' "$(wc -c <"$file")" "$build/$file"
     done)
     say ''
-    say "What the stream's reader saw, from the last line of the first log:"
+    say "The stream's sums, as Burr's log of quickstart-single_span has them:"
     grep -h '"type":"end_stream"' "$files/weir-demo/quickstart-single_span/log.jsonl"
 }
 
